@@ -1,0 +1,71 @@
+"""ccbench: compress image datasets at one matched budget, train on what is left, publish an honest leaderboard."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from ccbench.budget import Budget, DataShape
+from ccbench.errors import UserError
+from ccbench.hookspecs import hookimpl
+from ccbench.specs import (
+    ArchitectureSpec,
+    CommandSpec,
+    DatasetSpec,
+    ExecutorSpec,
+    MethodSpec,
+    Param,
+    ProtocolSpec,
+    ScoreSpec,
+    StageSpec,
+)
+
+if TYPE_CHECKING:
+    from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, RawImages, export, load
+    from ccbench.run import run
+
+try:
+    __version__ = version("ccbench")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"
+
+# numpy, torch and pandas take seconds to import: these names wait until they are asked for
+_LAZY = {
+    "CompressedDataset": "ccbench.archive",
+    "EncodedImages": "ccbench.archive",
+    "PaletteImages": "ccbench.archive",
+    "RawImages": "ccbench.archive",
+    "export": "ccbench.archive",
+    "load": "ccbench.archive",
+    "run": "ccbench.run",
+}
+
+__all__ = [
+    "ArchitectureSpec",
+    "Budget",
+    "CommandSpec",
+    "CompressedDataset",
+    "DataShape",
+    "DatasetSpec",
+    "EncodedImages",
+    "ExecutorSpec",
+    "MethodSpec",
+    "PaletteImages",
+    "Param",
+    "ProtocolSpec",
+    "RawImages",
+    "ScoreSpec",
+    "StageSpec",
+    "UserError",
+    "export",
+    "hookimpl",
+    "load",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'ccbench' has no attribute {name!r}")

@@ -1,0 +1,34 @@
+"""The one exception class for faults that the user can mend."""
+
+
+class UserError(Exception):
+    """A fault of the input, the command or the machine that its reader can mend.
+
+    Commands print it as plain text and exit with code 2; everything else is a
+    defect of the program or of a plugin and keeps its traceback.
+
+    Args:
+        what: what is wrong, one sentence.
+        found: what was found instead, where that helps.
+        mend: the command or value that mends it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, found: object = None, mend: str | None = None) -> None:
+        self.what = what
+        self.found = None if found is None else str(found)
+        self.mend = mend
+        lines = [what]
+        if self.found:
+            lines.append(f"  found: {self.found}")
+        if mend:
+            lines.append(f"  mend:  {mend}")
+        super().__init__("\n".join(lines))
+
+    def __reduce__(self):  # crosses process borders whole
+        return _rebuild, (type(self), self.what, self.found, self.mend)
+
+
+def _rebuild(cls: type[UserError], what: str, found: str | None, mend: str | None) -> UserError:
+    return cls(what, found=found, mend=mend)

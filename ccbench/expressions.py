@@ -1,0 +1,163 @@
+"""Method expressions: ``dcq``, ``dcq[clusters=20]``, ``ccs[fraction=0.1]+dcq[bits=2]``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ccbench.budget import Budget, DataShape
+from ccbench.errors import UserError
+from ccbench.plugins import Plugins
+from ccbench.specs import MethodSpec
+
+BUDGETS = ("ratio", "bits", "fraction", "ipc", "bytes")  # every method takes its own budget by these names
+_STEP = re.compile(r"\s*([^\[\]+,\s]+)\s*(?:\[([^\[\]]*)\])?\s*")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One method of a pipeline.
+
+    Attributes:
+        name: as written, ``deepcore:Craig`` included.
+        spec: what its plugin declares.
+        params: every parameter, typed, in the spec's order.
+        budget: (unit, value) where the expression fixes it, such as ("bits", "2").
+    """
+
+    name: str
+    spec: MethodSpec
+    params: tuple[tuple[str, Any], ...]
+    budget: tuple[str, str] | None
+
+    @property
+    def label(self) -> str:
+        """The canonical text: only what differs from the defaults, in the spec's order."""
+        default = {p.name: p.default for p in self.spec.params}
+        parts = [f"{n}={_text(v)}" for n, v in self.params if v != default[n]]
+        if self.budget:
+            parts.insert(0, f"{self.budget[0]}={self.budget[1]}")
+        return f"{self.name}[{','.join(parts)}]" if parts else self.name
+
+    def fixed(self, shape: DataShape) -> Budget | None:
+        """The budget that the expression fixes for this step, or None."""
+        if self.budget is None:
+            return None
+        unit, value = self.budget
+        build = getattr(Budget, f"from_{unit}")
+        return build(value, shape) if unit in {"ipc", "bytes"} else build(value)
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A method or a pipeline of methods, left to right."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def label(self) -> str:
+        """The canonical text; two expressions that mean the same have the same label."""
+        return "+".join(step.label for step in self.steps)
+
+    @property
+    def random(self) -> bool:
+        """Whether another seed gives another result."""
+        return any(step.spec.random for step in self.steps)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Stages that any step asks for."""
+        return tuple(dict.fromkeys(n for step in self.steps for n in step.spec.needs))
+
+    @property
+    def reference(self) -> bool:
+        """Whether it keeps everything, whatever the budget."""
+        return all(step.spec.budgets == "none" for step in self.steps)
+
+    def budget(self, asked: Budget, shape: DataShape) -> Budget:
+        """The budget of the whole: its own where every step fixes one, otherwise the one asked for."""
+        if self.reference:
+            return Budget.from_fraction(1)
+        fixed = [step.fixed(shape) for step in self.steps]
+        if any(b is None for b in fixed):
+            return asked
+        total = Budget.from_fraction(1)
+        for b in fixed:
+            total = total * b  # type: ignore[operator]
+        return total
+
+    def budgets(self, total: Budget, shape: DataShape) -> list[Budget]:
+        """One budget per step; a step without its own gets what the fixed ones leave.
+
+        Raises:
+            UserError: more than one step leaves its budget open.
+        """
+        fixed = [step.fixed(shape) for step in self.steps]
+        if fixed.count(None) > 1:
+            raise UserError(f"{self.label}: at most one step of a pipeline may leave its budget open",
+                            mend="for example ccs[fraction=0.1]+dcq")
+        rest = total
+        for b in fixed:
+            if b is not None:
+                rest = rest / b
+        return [rest if b is None else b for b in fixed]
+
+
+def split(text: str) -> list[str]:
+    """Split a list at the commas that stand outside brackets.
+
+    >>> split("dcq[clusters=20,attention=none],ccs")
+    ['dcq[clusters=20,attention=none]', 'ccs']
+    """
+    return [part.strip() for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
+
+
+def parse(text: str, plugins: Plugins) -> Expression:
+    """Read a method expression.
+
+    Raises:
+        UserError: it cannot be read, or names an unknown method or parameter.
+    """
+    steps, position = [], 0
+    while True:
+        match = _STEP.match(text, position)
+        if not match:
+            raise UserError("a method expression reads name[param=value,...]+name[...]", found=repr(text),
+                            mend="for example 'ccs[fraction=0.1]+dcq[bits=2]'")
+        steps.append(_step(match.group(1), match.group(2) or "", plugins))
+        position = match.end()
+        if position == len(text):
+            break
+        if text[position] != "+":
+            raise UserError(f"cannot read {text[position:]!r} in a method expression", found=repr(text))
+        position += 1
+    if len(steps) > 1 and any(s.spec.budgets == "none" for s in steps):
+        raise UserError("a reference method keeps everything and has no place in a pipeline", found=repr(text))
+    return Expression(tuple(steps))
+
+
+def _step(name: str, arguments: str, plugins: Plugins) -> Step:
+    spec = plugins.get("method", name)
+    own = {p.name for p in spec.params}
+    given: dict[str, Any] = {}
+    budget = None
+    for part in filter(None, (p.strip() for p in arguments.split(","))):
+        key, equals, value = (p.strip() for p in part.partition("="))
+        if not equals or not key or not value:
+            raise UserError(f"{name}: a parameter reads name=value", found=repr(part), mend=f"ccbench describe {name}")
+        if key in given or (budget and key == budget[0]):
+            raise UserError(f"{name}: parameter {key!r} is given twice", found=arguments)
+        if key in BUDGETS and key not in own:
+            if spec.budgets == "none":
+                raise UserError(f"{name} keeps everything and takes no {key}", found=part)
+            if budget:
+                raise UserError(f"{name}: give one budget, not both {budget[0]} and {key}", found=arguments)
+            budget = (key, value)
+        else:
+            given[key] = value
+    return Step(name, spec, tuple(spec.read_params(given).items()), budget)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

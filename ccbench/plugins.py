@@ -1,0 +1,204 @@
+"""How plugins are found, and guarded from one another."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import traceback
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+import pluggy
+
+from ccbench import hookspecs, specs
+from ccbench.errors import UserError
+
+GROUP = "ccbench"
+KINDS: dict[str, tuple[str, type[specs.Spec]]] = {
+    "method": ("ccbench_methods", specs.MethodSpec),
+    "dataset": ("ccbench_datasets", specs.DatasetSpec),
+    "architecture": ("ccbench_architectures", specs.ArchitectureSpec),
+    "protocol": ("ccbench_protocols", specs.ProtocolSpec),
+    "executor": ("ccbench_executors", specs.ExecutorSpec),
+    "stage": ("ccbench_stages", specs.StageSpec),
+    "score": ("ccbench_scores", specs.ScoreSpec),
+    "command": ("ccbench_commands", specs.CommandSpec),
+}
+BUILTIN = ("ccbench.stages", "ccbench.executors", "ccbench.commands")  # the harness's own offers, by the same hooks
+
+
+@dataclass
+class Plugin:
+    """One plugin as found: where it came from, what it offers, and why it is broken where it is."""
+
+    name: str
+    distribution: str
+    module: str
+    offers: list[str] = field(default_factory=list)  # "method dcq"
+    errors: list[str] = field(default_factory=list)
+    log: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing went wrong with it."""
+        return not self.errors
+
+
+class Plugins:
+    """Every offer of every plugin, by kind and name.
+
+    Args:
+        extra: modules (or importable names) registered beside the entry points.
+        discover: whether to read entry points at all.
+    """
+
+    def __init__(self, *, extra: tuple[Any, ...] = (), discover: bool = True) -> None:
+        self.manager = pluggy.PluginManager(GROUP)
+        self.manager.add_hookspecs(hookspecs)
+        self.found: list[Plugin] = []
+        self._specs: dict[str, dict[str, specs.Spec]] = {kind: {} for kind in KINDS}
+        self._owner: dict[tuple[str, str], Plugin] = {}
+        self._clashes: dict[tuple[str, str], list[str]] = {}
+        for module in BUILTIN:
+            self._add(Plugin(module, "ccbench", module), module)
+        if discover:
+            # ccbench's own come first, so that a clash is laid at the newcomer's door
+            points = sorted(entry_points(group=GROUP), key=lambda p: (_distribution(p) != "ccbench", p.name))
+            seen = set()
+            for point in points:
+                if (point.name, point.value) not in seen:  # an editable install can list its entry points twice
+                    seen.add((point.name, point.value))
+                    self._add(Plugin(point.name, _distribution(point), point.value), point)
+        for module in (*filter(None, os.environ.get("CCBENCH_PLUGINS", "").split(",")), *extra):
+            name = module if isinstance(module, str) else module.__name__
+            self._add(Plugin(name, "(given by name)", name), module)
+
+    def _add(self, plugin: Plugin, source: Any) -> None:
+        self.found.append(plugin)
+        try:
+            module = importlib.import_module(source) if isinstance(source, str) else source
+            module = module.load() if hasattr(module, "load") and not hasattr(module, "__file__") else module
+            if self.manager.is_registered(module):
+                return
+            self.manager.register(module, name=f"{plugin.distribution}/{plugin.name}")
+            self._check_hooks(module, plugin)
+        except Exception as error:
+            self._fail(plugin, error)
+            return
+        except SystemExit as error:
+            self._fail(plugin, RuntimeError(f"the module called exit({error.code})"))
+            return
+        for kind, (hook, cls) in KINDS.items():
+            implementation = next((i for i in getattr(self.manager.hook, hook).get_hookimpls() if i.plugin is module), None)
+            if implementation is None:
+                continue
+            try:
+                offered = implementation.function()
+                for spec in offered:
+                    self._offer(plugin, kind, cls, spec)
+            except Exception as error:
+                self._fail(plugin, error, f"{hook} ")
+
+    def _check_hooks(self, module: Any, plugin: Plugin) -> None:
+        """A mistyped hook name would be silently ignored by pluggy until check_pending."""
+        try:
+            self.manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            known = [n for n in vars(hookspecs) if n.startswith("ccbench_")]
+            name = next((n for n in vars(module) if n.startswith("ccbench_") and n not in known), "")
+            self.manager.unregister(module)
+            raise UserError(f"{error}{specs.did_you_mean(name, known)}") from None
+
+    def _offer(self, plugin: Plugin, kind: str, cls: type[specs.Spec], spec: Any) -> None:
+        if not isinstance(spec, cls):
+            plugin.errors.append(f"offers {spec!r} as a {kind}; expected {cls.__name__}")
+            return
+        try:
+            spec.check()
+        except UserError as error:
+            plugin.errors.append(str(error))
+            return
+        other = self._owner.get((kind, spec.name))
+        if other is not None:
+            both = self._clashes.setdefault((kind, spec.name), [_where(other)])
+            both.append(_where(plugin))
+            plugin.errors.append(f"{kind} {spec.name!r} is offered by both {' and '.join(both)}")
+            return
+        self._owner[kind, spec.name] = plugin
+        self._specs[kind][spec.name] = spec
+        plugin.offers.append(f"{kind} {spec.name}")
+
+    def _fail(self, plugin: Plugin, error: BaseException, where: str = "") -> None:
+        plugin.errors.append(f"{where}{type(error).__name__}: {error}")
+        plugin.log += "".join(traceback.format_exception(error))
+
+    def broken(self) -> list[Plugin]:
+        """The plugins with an error, in the order they were found."""
+        return [p for p in self.found if not p.ok]
+
+    def all(self, kind: str) -> dict[str, specs.Spec]:
+        """Every working offer of one kind, by name."""
+        return dict(sorted(self._specs[kind].items()))
+
+    def owner(self, kind: str, name: str) -> Plugin | None:
+        """The plugin that offers a name."""
+        return self._owner.get((kind, name))
+
+    def get(self, kind: str, name: str) -> Any:
+        """The spec of a name.
+
+        Raises:
+            UserError: the name is unknown (with a suggestion) or two plugins offer it.
+        """
+        if (kind, name) in self._clashes:
+            raise UserError(f"{kind} {name!r} is offered by both {' and '.join(self._clashes[kind, name])}",
+                            mend="uninstall one of them, or ask its author for another name")
+        known = self._specs[kind]
+        family = name.partition(":")[0] + ":"
+        if name in known and not name.endswith(":"):
+            return known[name]
+        if ":" in name and family in known and name != family:
+            return known[family]
+        try:
+            found = self.manager.hook.ccbench_resolve(kind=kind, name=name)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"a plugin failed while it looked for {kind} {name!r}", found=f"{type(error).__name__}: {error}",
+                            mend="ccbench plugins shows every plugin and its errors") from error
+        if found is not None:
+            return found
+        broken = ", ".join(_where(p) for p in self.broken())
+        raise UserError(f"no {kind} is called {name!r}{specs.did_you_mean(name, known)}",
+                        found=f"broken plugins: {broken}" if broken else None,
+                        mend=f"ccbench list {kind}s shows what there is")
+
+    def cell_finished(self, record: dict[str, Any]) -> list[str]:
+        """Tell every tracker of a finished cell, each under its own guard; returns what went wrong."""
+        failures = []
+        for implementation in self.manager.hook.ccbench_cell_finished.get_hookimpls():
+            one = self.manager.subset_hook_caller(
+                "ccbench_cell_finished",
+                [p for p in self.manager.get_plugins() if p is not implementation.plugin],
+            )
+            try:
+                one(record=record)
+            except Exception as error:
+                failures.append(f"{implementation.plugin_name}: {type(error).__name__}: {error}")
+        return failures
+
+
+def _distribution(point: Any) -> str:
+    return point.dist.name if getattr(point, "dist", None) else "(unknown distribution)"
+
+
+def _where(plugin: Plugin) -> str:
+    return f"{plugin.distribution} ({plugin.module})"
+
+
+@cache
+def plugins() -> Plugins:
+    """The plugins of this process, found once."""
+    return Plugins()

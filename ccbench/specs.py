@@ -1,0 +1,213 @@
+"""What a plugin offers, as data: listing, describing and planning import nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from ccbench.budget import GRID, DataShape
+from ccbench.errors import UserError
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*:?")  # a trailing colon is a family: folder:PATH
+
+
+@dataclass(frozen=True, kw_only=True)
+class Param:
+    """One parameter: its name, default, meaning and the values it takes.
+
+    The type is the default's type unless ``type`` says otherwise; ``choices``,
+    ``low`` and ``high`` (both included) bound it.
+    """
+
+    name: str
+    default: Any
+    doc: str
+    type: type | None = None
+    choices: tuple[Any, ...] | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def read(self, text: Any, owner: str) -> Any:
+        """The typed and checked value of what a user wrote."""
+        kind = self.type or type(self.default)
+        try:
+            if text is None or (self.default is None and str(text).lower() in {"none", "auto"}):
+                return None
+            value = _BOOLEANS[str(text).lower()] if kind is bool else text if kind is type(None) else kind(text)
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{owner}: parameter {self.name} takes {kind.__name__}", found=text) from None
+        if self.choices is not None and value not in self.choices:
+            raise UserError(f"{owner}: parameter {self.name} takes one of {', '.join(map(str, self.choices))}", found=text)
+        if kind in (int, float) and not (
+            (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+        ):
+            low, high = ("-inf" if self.low is None else self.low), ("inf" if self.high is None else self.high)
+            raise UserError(f"{owner}: parameter {self.name} must lie in [{low}, {high}]", found=text)
+        return value
+
+
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What every offer has in common.
+
+    Attributes:
+        name: lower-case letters, digits, ``.``, ``_`` and ``-``; for a dataset or
+            method family a trailing colon, so that ``folder:`` answers ``folder:PATH``.
+        target: ``"module:attribute"``, imported only when it runs.
+        version: raised whenever the same input would give another output.
+        summary: one line.
+        params: what a user may set in ``name[param=value]``.
+        paper: where it was published, or "".
+        imports: modules it needs that ccbench does not bring along.
+    """
+
+    kind: ClassVar[str] = ""
+    name: str
+    target: str
+    version: str
+    summary: str
+    params: tuple[Param, ...] = ()
+    paper: str = ""
+    imports: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Raise UserError where the spec itself is malformed."""
+        if not isinstance(self.name, str) or not NAME.fullmatch(self.name):
+            raise UserError(f"{self.kind} name must match {NAME.pattern}", found=repr(self.name))
+        if not isinstance(self.target, str) or not re.fullmatch(r"[\w.]+:[\w.]+", self.target):
+            raise UserError(f"{self.kind} {self.name}: target must read 'module:attribute'", found=repr(self.target))
+        if not isinstance(self.version, str) or not self.version:
+            raise UserError(f"{self.kind} {self.name}: no version declared", mend='give it version="1"')
+        if not all(isinstance(p, Param) for p in self.params):
+            raise UserError(f"{self.kind} {self.name}: params must be ccbench.specs.Param", found=repr(self.params))
+
+    def load(self) -> Any:
+        """Import the target."""
+        module, _, attribute = self.target.partition(":")
+        value = importlib.import_module(module)
+        for part in attribute.split("."):
+            value = getattr(value, part)
+        return value
+
+    def read_params(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Every parameter with its typed value; unknown names raise UserError with a suggestion."""
+        known = {p.name: p for p in self.params}
+        for name in given:
+            if name not in known:
+                raise UserError(
+                    f"{self.kind} {self.name} has no parameter {name!r}{did_you_mean(name, known)}",
+                    mend=f"ccbench describe {self.name}",
+                )
+        return {n: p.read(given[n], self.name) if n in given else p.default for n, p in known.items()}
+
+    def build(self, **given: Any) -> Any:
+        """Import the target and call it with every parameter by keyword."""
+        return self.load()(**self.read_params(given))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSpec(Spec):
+    """A compression method; its target is a class with ``compress(task) -> CompressedDataset``.
+
+    Attributes:
+        budgets: ``"fraction"`` takes any budget by keeping fewer images, ``"bits"``
+            only q/24 for q in ``bits``, ``"any"`` any budget, ``"none"`` keeps everything.
+        bits: the palette sizes a ``"bits"`` method can hit.
+        random: whether another seed gives another result.
+        needs: names of the stages it asks for, for the plan.
+        stores: what its file holds, for people.
+        cost: what it costs beside its stages, for people.
+    """
+
+    kind: ClassVar[str] = "method"
+    budgets: str = "fraction"
+    bits: tuple[int, ...] = GRID
+    random: bool = True
+    needs: tuple[str, ...] = ()
+    stores: str = ""
+    cost: str = ""
+
+    def check(self) -> None:
+        """Raise UserError where the spec itself is malformed."""
+        super().check()
+        if self.budgets not in {"fraction", "bits", "any", "none"}:
+            raise UserError(f"method {self.name}: budgets must be fraction, bits, any or none", found=repr(self.budgets))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec(Spec):
+    """A dataset; its target is a class with ``splits(source) -> {"train": ..., "test": ...}``.
+
+    Attributes:
+        shape: of the training split, where it is known without the data.
+        license: of the images, for people.
+    """
+
+    kind: ClassVar[str] = "dataset"
+    shape: DataShape | None = None
+    license: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchitectureSpec(Spec):
+    """A network; its target is called as ``target(classes=int, image_size=int, **params) -> torch.nn.Module``.
+
+    The network takes float images (B, 3, H, W), normalised, and gives logits (B, classes).
+    """
+
+    kind: ClassVar[str] = "architecture"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtocolSpec(Spec):
+    """An evaluation recipe; its target is called without arguments and gives the recipe's table (TOML)."""
+
+    kind: ClassVar[str] = "protocol"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutorSpec(Spec):
+    """Where work items run; its target is a class with the interface of :class:`ccbench.executors.Executor`."""
+
+    kind: ClassVar[str] = "executor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSpec(Spec):
+    """Shared work done once: ``target(context, **params) -> dict[str, numpy.ndarray]``.
+
+    Attributes:
+        seeded: whether the output depends on the run's base seed.
+    """
+
+    kind: ClassVar[str] = "stage"
+    seeded: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreSpec(Spec):
+    """A training-dynamics score; its target is an accumulator class, see :mod:`ccbench.stages.dynamics`."""
+
+    kind: ClassVar[str] = "score"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSpec(Spec):
+    """A subcommand; its target is a ``click.Command``."""
+
+    kind: ClassVar[str] = "command"
+    version: str = field(default="1")
+
+
+def did_you_mean(name: str, known: Any) -> str:
+    """``", did you mean 'dcq'?"`` where something is near, otherwise an empty string."""
+    import difflib
+
+    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
+    return f", did you mean {near[0]!r}?" if near else ""

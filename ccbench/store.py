@@ -1,0 +1,151 @@
+"""Arrays on disk, addressed by the hash of everything that can change them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from ccbench.errors import UserError
+
+
+class Entry(Mapping[str, np.ndarray]):
+    """One finished entry: arrays by name, memory-mapped and read-only, and its metadata."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.meta: dict[str, Any] = json.loads((path / "meta.json").read_text())
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._arrays:
+            file = self.path / f"{name}.npy"
+            if not file.exists():
+                raise KeyError(name)
+            self._arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(p.stem for p in self.path.glob("*.npy")))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Store:
+    """A folder of entries; any number of processes may share it.
+
+    Args:
+        root: created when the first entry is made.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root)
+
+    @staticmethod
+    def key(**axes: object) -> str:
+        """The hash of named axes, whatever their order."""
+        return hashlib.sha256(json.dumps(axes, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+    def path(self, kind: str, key: str) -> Path:
+        """Where an entry lies, made or not."""
+        return self.root / kind / key
+
+    def get(self, kind: str, key: str) -> Entry | None:
+        """A finished entry, or None."""
+        path = self.path(kind, key)
+        return Entry(path) if (path / "meta.json").exists() else None
+
+    def get_or_make(
+        self,
+        kind: str,
+        key: str,
+        make: Callable[[Path], Mapping[str, np.ndarray] | None],
+        meta: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        """The entry of a key, made by one process while the others wait.
+
+        Args:
+            kind: the folder, such as ``"proxy"``.
+            key: from :meth:`key`.
+            make: gets an empty folder, fills it or returns arrays to be saved there.
+            meta: JSON-able facts kept with the entry.
+        """
+        found = self.get(kind, key)
+        if found is not None:
+            return found
+        path = self.path(kind, key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.with_name(f".{key}.lock")):  # the system lets go of it when the holder dies
+                found = self.get(kind, key)
+                if found is not None:
+                    return found
+                for stale in path.parent.glob(f".{key}.*.part"):
+                    shutil.rmtree(stale, ignore_errors=True)
+                part = path.with_name(f".{key}.{uuid.uuid4().hex[:8]}.part")
+                part.mkdir()
+                try:
+                    started = time.perf_counter()
+                    for name, array in (make(part) or {}).items():
+                        np.save(part / f"{name}.npy", array, allow_pickle=False)
+                    facts = {"seconds": time.perf_counter() - started, **(meta or {})}
+                    atomic_write(part / "meta.json", json.dumps(facts, indent=1, default=str))
+                    for file in part.iterdir():
+                        sync(file)
+                    part.rename(path)
+                    sync(path.parent)
+                except BaseException:
+                    shutil.rmtree(part, ignore_errors=True)
+                    raise
+        except PermissionError as error:
+            raise UserError("the cache cannot be written", found=error, mend="set CCBENCH_CACHE to a folder you may write") from None
+        return Entry(path)
+
+
+def default_store() -> Store:
+    """The store of this user: ``CCBENCH_CACHE`` or the system's cache folder."""
+    from platformdirs import user_cache_dir
+
+    return Store(os.environ.get("CCBENCH_CACHE") or user_cache_dir("ccbench"))
+
+
+def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> None:
+    """Write a whole file or nothing: temporary file beside it, fsync, rename.
+
+    Raises:
+        UserError: the folder cannot be written or the disk is full.
+    """
+    path = Path(path)
+    data = content.encode() if isinstance(content, str) else content
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}", found=error.strerror or error,
+                        mend="free some space or name another folder with --out") from error
+
+
+def sync(path: Path) -> None:
+    """Flush a file or folder to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
