@@ -1,0 +1,33 @@
+"""The subcommands of ``ccbench``, as data: each lies in a file of its own and is imported when it is called."""
+
+from __future__ import annotations
+
+from ccbench.hookspecs import hookimpl
+from ccbench.specs import CommandSpec
+
+_SUMMARIES = {
+    "run": "Compress with each method at one budget, train on what is left, write records and a leaderboard.",
+    "plan": "Show what a run would do: cells to run, cells done, skips and why, shared stages.",
+    "compress": "Write one compressed dataset to a file.",
+    "evaluate": "Train on a compressed dataset and record the accuracy.",
+    "export": "Write a compressed dataset as folders of PNG images.",
+    "leaderboard": "Tables and figure from result records.",
+    "list": "List methods, datasets, architectures, protocols and every other offer.",
+    "describe": "Show everything known about one name.",
+    "plugins": "Show every plugin, what it offers, and what is broken.",
+    "check": "Run the conformance kit on a method.",
+    "new": "Write the package of a new method.",
+    "doctor": "Show versions, devices, data and cache of this machine.",
+    "cache": "Show or clear the cache.",
+}
+# the attribute where it differs from the command's name: a module-level `list` would hide the builtin
+_ATTRIBUTES = {"list": "list_"}
+
+
+@hookimpl
+def ccbench_commands() -> list[CommandSpec]:
+    """The harness's own subcommands, in the order of ``--help``."""
+    return [
+        CommandSpec(name=name, target=f"ccbench.commands.{name}:{_ATTRIBUTES.get(name, name)}", summary=summary)
+        for name, summary in _SUMMARIES.items()
+    ]

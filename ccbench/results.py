@@ -1,0 +1,230 @@
+"""Records: one JSON file for each attempt at a cell. Standard library only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ccbench.errors import UserError
+
+SCHEMA = 1
+STATUSES = ("ok", "failed", "timeout", "oom", "skipped")
+FOLDER = "results"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One attempt at a cell.
+
+    Attributes:
+        cell: from :func:`cell_id`.
+        attempt: 1, 2, ... for one cell.
+        status: ``ok``, ``failed``, ``timeout``, ``oom`` or ``skipped``; ``reason`` says why where it is not ``ok``.
+        dataset_digest: of the full training and test data.
+        method: the label of the expression.
+        ratio: what was asked for (after snapping), the fraction of raw bytes removed, in [0, 1).
+        nominal_ratio: by the papers' formula; ``measured_ratio`` from ``bytes``, the size of the file. May be below 0.
+        images: in the compressed dataset.
+        seed: index 0, 1, ...; ``seed_value`` in [0, 2**32).
+        accuracy: of the last epoch, a fraction in [0, 1]; ``best_accuracy`` of the best epoch where the protocol looks.
+        compress_seconds, train_seconds, stage_seconds: wall clock; the last by stage name.
+        peak_memory: bytes.
+        artifact: file name under ``artifacts/``.
+        environment: versions, device, precision.
+        started, finished: ISO 8601 in UTC.
+        match: ``"nominal"`` or ``"bytes"``, which of the two ratios had to meet the budget.
+    """
+
+    schema: int = SCHEMA
+    cell: str
+    attempt: int = 1
+    status: str
+    reason: str = ""
+    dataset: str
+    dataset_digest: str = ""
+    method: str
+    method_version: str = ""
+    architecture: str
+    protocol: str
+    protocol_version: str = ""
+    ratio: float
+    nominal_ratio: float | None = None
+    measured_ratio: float | None = None
+    bytes: int | None = None  # noqa: A003 - the schema's name
+    images: int | None = None
+    seed: int
+    seed_value: int | None = None
+    accuracy: float | None = None
+    best_accuracy: float | None = None
+    compress_seconds: float | None = None
+    train_seconds: float | None = None
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    peak_memory: int | None = None
+    artifact: str | None = None
+    artifact_sha256: str | None = None
+    environment: dict[str, Any] = field(default_factory=dict)
+    started: str = ""
+    finished: str = ""
+    match: str = "nominal"
+
+
+class Records(list[dict[str, Any]]):
+    """Records as read, and in ``warnings`` one line for each file that could not be."""
+
+    def __init__(self, records: Iterable[dict[str, Any]] = (), warnings: Iterable[str] = ()) -> None:
+        super().__init__(records)
+        self.warnings = list(warnings)
+
+
+def cell_id(*, dataset: str, method: str, budget: object, architecture: str, protocol: str, seed: int,
+            **more: object) -> str:
+    """The name of a cell: 16 hex digits from the hash of its axes, whatever their order.
+
+    Args:
+        dataset, method, architecture, protocol: names and the expression's label.
+        budget: the exact kept fraction, written as text such as ``"1/12"``.
+        seed: index.
+        more: whatever else makes it another cell: versions, digests, the base seed.
+    """
+    axes = {"dataset": dataset, "method": method, "budget": budget, "architecture": architecture,
+            "protocol": protocol, "seed": seed, **more}
+    return hashlib.sha256(json.dumps(axes, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def slug(text: str) -> str:
+    """A folder name for any label: readable, at most 80 characters, and another one for another label.
+
+    >>> slug("dcq")
+    'dcq'
+    """
+    plain = re.sub(r"[^A-Za-z0-9._=-]+", "-", text).strip("-.")[:60]
+    return plain if plain == text else f"{plain or 'x'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def path_of(record: Record | Mapping[str, Any], out: str | Path) -> Path:
+    """Where a record's file lies under ``out``."""
+    facts = asdict(record) if isinstance(record, Record) else record
+    folder = Path(out) / FOLDER / slug(facts["dataset"]) / slug(facts["method"])
+    return folder / f"{facts['cell']}.{facts['attempt']}.json"
+
+
+def write(record: Record | Mapping[str, Any], out: str | Path) -> Path:
+    """Write one record, whole or not at all, and never over another one.
+
+    Where the attempt's number is taken the next free one is used. NaN and infinity become null.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: the folder cannot be written.
+        ValueError: the record breaks the schema, which is a defect of the caller.
+    """
+    from ccbench.store import atomic_write  # numpy: not for whoever only reads
+
+    facts = asdict(record) if isinstance(record, Record) else dict(record)
+    facts = _finite(facts)
+    fault = _fault(facts)
+    if fault:
+        raise ValueError(f"not a record: {fault}")
+    while (path := path_of(facts, out)).exists():
+        facts["attempt"] += 1
+    atomic_write(path, json.dumps(facts, indent=1, sort_keys=False, allow_nan=False, default=str) + "\n")
+    return path
+
+
+def read_all(*outs: str | Path) -> Records:
+    """Every record under one or more output folders, in the order of their paths.
+
+    A file that is truncated, foreign or breaks the schema is left out and named in ``.warnings``.
+
+    Raises:
+        UserError: a record was written by a newer version.
+    """
+    found = Records()
+    for path in sorted({p.resolve() for out in outs for p in (Path(out) / FOLDER).rglob("*.json")}):
+        if path.name.startswith("."):
+            continue  # another process's temporary file
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            found.warnings.append(f"{path}: not readable as JSON ({error})")
+            continue
+        if isinstance(facts, dict) and isinstance(facts.get("schema"), int) and facts["schema"] > SCHEMA:
+            raise UserError("a result record was written by a newer version of ccbench",
+                            found=f"schema {facts['schema']} in {path}; this version knows up to {SCHEMA}",
+                            mend="upgrade ccbench, or name another folder with --out")
+        fault = _fault(facts)
+        if fault:
+            found.warnings.append(f"{path}: not a result record ({fault})")
+            continue
+        found.append({**_DEFAULTS, **facts})
+    return found
+
+
+def latest(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """By cell, the record that counts: the last ok attempt, otherwise the last attempt."""
+    best: dict[str, dict[str, Any]] = {}
+    for record in records:
+        other = best.get(record["cell"])
+        if other is None or _weight(record) >= _weight(other):
+            best[record["cell"]] = dict(record)
+    return best
+
+
+def next_attempt(records: Iterable[Mapping[str, Any]], cell: str) -> int:
+    """The number of a cell's next attempt, from 1."""
+    return 1 + max((r["attempt"] for r in records if r["cell"] == cell), default=0)
+
+
+def _weight(record: Mapping[str, Any]) -> tuple[bool, int, str]:
+    return record["status"] == "ok", record["attempt"], record.get("finished") or ""
+
+
+_DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Record) if isinstance(f.default, (str, int, type(None)))}
+_NEEDED = ("schema", "cell", "attempt", "status", "dataset", "method", "architecture", "protocol", "ratio", "seed")
+_TEXT = ("cell", "status", "reason", "dataset", "dataset_digest", "method", "method_version", "architecture", "protocol",
+         "protocol_version", "started", "finished", "match")
+_NUMBERS = ("ratio", "nominal_ratio", "measured_ratio", "bytes", "accuracy", "best_accuracy")
+
+
+def _fault(facts: Any) -> str:
+    """What breaks the schema, or an empty string."""
+    if not isinstance(facts, dict):
+        return f"a {type(facts).__name__} instead of an object"
+    missing = [name for name in _NEEDED if facts.get(name) is None]
+    if missing:
+        return f"without {', '.join(missing)}"
+    for name in _TEXT:
+        if not isinstance(facts.get(name, ""), str):
+            return f"{name} is {facts[name]!r}, not text"
+    for name in ("schema", "attempt", "seed"):
+        if not isinstance(facts[name], int) or isinstance(facts[name], bool):
+            return f"{name} is {facts[name]!r}, not a whole number"
+    for name in _NUMBERS:
+        value = facts.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value)):
+            return f"{name} is {value!r}, not a number"
+    if facts["status"] not in STATUSES:
+        return f"status {facts['status']!r}"
+    if not re.fullmatch(r"[\w.-]{1,100}", facts["cell"]):
+        return f"cell {facts['cell']!r}"
+    accuracy = facts.get("accuracy")
+    if facts["status"] == "ok" and (accuracy is None or not 0 <= accuracy <= 1):
+        return f"accuracy {accuracy!r}, expected a fraction in [0, 1]"
+    return ""
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
