@@ -1,0 +1,34 @@
+"""Per-image colour quantisers that users know; every image gets its own palette. Specs only."""
+
+from __future__ import annotations
+
+from ccbench import MethodSpec, Param, hookimpl
+
+_STORES = "q bits per pixel, one palette of 2^q colours per image, and the labels"
+
+
+@hookimpl
+def ccbench_methods() -> list[MethodSpec]:
+    """Median cut, octree and k-means."""
+    return [
+        MethodSpec(
+            name="mediancut", target="cc_plugins.colors.pillow:MedianCut", version="1", budgets="bits", random=False,
+            summary="a palette per image by median cut (Pillow)", stores=_STORES, cost="a millisecond per small image",
+            paper="Heckbert, Color Image Quantization for Frame Buffer Display, SIGGRAPH 1982",
+        ),
+        MethodSpec(
+            name="octree", target="cc_plugins.colors.pillow:Octree", version="1", budgets="bits", random=False,
+            summary="a palette per image by fast octree (Pillow)", stores=_STORES, cost="a millisecond per small image",
+            paper="Gervautz and Purgathofer, A Simple Method for Color Quantization: Octree Quantization, CGI 1988",
+        ),
+        MethodSpec(
+            name="kmeans", target="cc_plugins.colors.kmeans:KMeansPalettes", version="1", budgets="bits",
+            summary="a palette per image by k-means on its colours (scikit-learn)", stores=_STORES,
+            cost="several milliseconds per small image",
+            paper="Celebi, Improving the Performance of K-Means for Color Quantization, Image and Vision Computing 2011",
+            params=(
+                Param(name="restarts", default=1, low=1, high=100, doc="k-means runs per image, of which the best is kept"),
+                Param(name="iterations", default=20, low=1, high=1000, doc="most iterations of a run"),
+            ),
+        ),
+    ]

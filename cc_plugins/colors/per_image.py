@@ -1,0 +1,95 @@
+"""What per-image quantisers share: the budget, the loop over images, and images that need no quantiser."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ccbench import CompressedDataset, PaletteImages, UserError
+
+CHUNK = 500  # images between two reports of progress
+
+
+class PerImage(ABC):
+    """Give every image its own palette of 2^q colours, at q bits per pixel.
+
+    An image with no more than 2^q colours keeps them exactly, whatever the quantiser. Unused entries
+    of a palette repeat its last used colour.
+    """
+
+    threads: ClassVar[bool] = False  # whether the quantiser lets other threads run meanwhile
+
+    @abstractmethod
+    def quantise(self, image: np.ndarray, colours: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Quantise one image.
+
+        Args:
+            image: (H, W, 3) uint8 with more than ``colours`` distinct colours.
+            colours: 2 .. 256.
+            seed: in [0, 2**32), another for every image.
+
+        Returns:
+            Indices (H, W) integers in 0 .. k-1 and a palette (k, 3) uint8, 1 <= k <= colours.
+        """
+
+    def skip(self, task: Any) -> str | None:
+        """Why the budget cannot be hit, or None: only q/24 for q = 1 .. 8 can."""
+        if task.budget.palette_bits is None:
+            return f"palettes take 1 to 8 whole bits per pixel, and this budget is {task.budget.bits:g}"
+        return None
+
+    def compress(self, task: Any) -> CompressedDataset:
+        """Quantise every image of the task.
+
+        Raises:
+            UserError: the budget is no whole number of bits from 1 to 8.
+        """
+        reason = self.skip(task)
+        if reason:
+            raise UserError(reason, mend="for example --ratio 0.92 without --no-snap, which takes 2 bits")
+        bits, data = task.budget.palette_bits, task.dataset
+        n = len(data.images)
+        seeds = task.rng().integers(2**32, size=n)
+        indices = np.empty(data.images.shape[:3], np.uint8)
+        palettes = np.empty((n, 2**bits, 3), np.uint8)
+
+        def one(i: int) -> None:
+            indices[i], palettes[i] = self._image(np.asarray(data.images[i]), 2**bits, int(seeds[i]))
+
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, 8) if self.threads else 1) as pool:
+            for start in range(0, n, CHUNK):
+                stop = min(start + CHUNK, n)
+                for _ in pool.map(one, range(start, stop)):
+                    pass
+                task.progress(stop, n, "palettes")
+        payload = PaletteImages(indices=indices, palettes=palettes, clusters=None, bits=bits)
+        return CompressedDataset(payload, np.arange(n), data.labels, classes=data.classes)
+
+    def _image(self, image: np.ndarray, colours: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        codes = pack(image)
+        distinct = np.unique(codes)
+        if len(distinct) <= colours:
+            index, palette = np.searchsorted(distinct, codes), unpack(distinct)
+        else:
+            index, palette = self.quantise(image, colours, seed)
+            if not 1 <= len(palette) <= colours or index.max() >= len(palette):
+                raise RuntimeError(f"{type(self).__name__} gave {len(palette)} colours where {colours} were asked for")
+        padded = np.empty((colours, 3), np.uint8)
+        padded[: len(palette)] = palette
+        padded[len(palette) :] = palette[-1]
+        return index, padded
+
+
+def pack(colours: np.ndarray) -> np.ndarray:
+    """One number per colour, red highest: (..., 3) uint8 to (...) uint32."""
+    wide = colours.astype(np.uint32)
+    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+
+
+def unpack(codes: np.ndarray) -> np.ndarray:
+    """The inverse of :func:`pack`: (...) uint32 to (..., 3) uint8."""
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)

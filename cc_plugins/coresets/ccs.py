@@ -1,0 +1,119 @@
+"""Coverage-centric coreset selection (Zheng et al., ICLR 2023): hard cut-off, then stratified sampling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cc_plugins.coresets.rank import largest, read_score
+from ccbench import CompressedDataset, UserError
+
+# ratio of images removed: beta, the fraction of all images that is dropped as hardest
+PUBLISHED_BETA = {
+    "cifar10": {0.3: 0.0, 0.5: 0.0, 0.7: 0.1, 0.8: 0.1, 0.9: 0.3},
+    "cifar100": {0.3: 0.1, 0.5: 0.2, 0.7: 0.2, 0.8: 0.4, 0.9: 0.5},
+}
+FEW_CLASSES = 20  # up to here the CIFAR-10 values, above the CIFAR-100 values
+
+
+def published_beta(ratio: float, classes: int) -> float:
+    """Beta for a fraction of removed images, in [0, 1).
+
+    The published values hold at ratios 0.3, 0.5, 0.7, 0.8 and 0.9. Between two of them beta is
+    interpolated linearly; below 0.3 and above 0.9 it stays what it is there. Sets of at most 20
+    classes take the values of CIFAR-10, others those of CIFAR-100. Never more than the ratio
+    itself: the cut-off cannot drop images that the budget keeps.
+    """
+    table = PUBLISHED_BETA["cifar10" if classes <= FEW_CLASSES else "cifar100"]
+    return float(min(np.interp(ratio, list(table), list(table.values())), ratio))
+
+
+def strata_of(values: np.ndarray, strata: int) -> np.ndarray:
+    """The stratum of each value, (n,) int64 in 0 .. strata-1: equal widths over [min, max], both ends included."""
+    low, high = values.min(), values.max()
+    if not low < high:
+        return np.zeros(len(values), np.int64)
+    return np.minimum(((values - low) / (high - low) * strata).astype(np.int64), strata - 1)
+
+
+def allocate(sizes: np.ndarray, total: int) -> np.ndarray:
+    """How many images each stratum gives, (k,) int64, ``total`` in all.
+
+    From the smallest stratum to the largest, each gives min(its size, what is left to give // strata
+    left): a stratum too small for its share hands the rest on to the larger ones (CCS, Algorithm 1).
+    As the sizes ascend, nothing is left over at the end.
+
+    Args:
+        sizes: (k,) int64, zeros allowed.
+        total: 0 .. sum of sizes.
+    """
+    given = np.zeros_like(sizes)
+    left = total
+    for done, stratum in enumerate(np.argsort(sizes, kind="stable")):
+        given[stratum] = min(sizes[stratum], left // (len(sizes) - done))
+        left -= given[stratum]
+    return given
+
+
+def select(aum: np.ndarray, score: np.ndarray, count: int, *, beta: float, strata: int, rng: np.random.Generator) -> np.ndarray:
+    """Sorted positions of ``count`` images.
+
+    Args:
+        aum: (n,) the lowest ``floor(beta * n)`` of it are dropped first, whatever the score (the released code).
+        score: (n,) cut into strata after that.
+        count: 1 .. n; the cut-off leaves at least so many.
+        beta: in [0, 1).
+        strata: number of equal-width strata.
+        rng: draws within a stratum, each image with the same probability.
+    """
+    n = len(aum)
+    hard = min(int(beta * n + 1e-9), n - count)
+    rest = largest(aum, n - hard)
+    stratum = strata_of(score[rest], strata)
+    given = allocate(np.bincount(stratum, minlength=strata), count)
+    lots = rng.permutation(len(rest))
+    order = np.lexsort((lots, stratum))  # shuffled within each stratum
+    first = np.searchsorted(stratum[order], np.arange(strata))
+    place = np.arange(len(rest)) - first[stratum[order]]
+    return np.sort(rest[order[place < given[stratum[order]]]])
+
+
+class CCS:
+    """Drop the hardest fraction beta by AUM, then sample strata of the score as evenly as they allow.
+
+    Args:
+        score: which score is cut into strata.
+        beta: fraction of the images dropped as hardest; None: :func:`published_beta`.
+        strata: number of equal-width strata, 50 in the paper.
+        proxy: architecture that is trained for the scores; None: the protocol's.
+    """
+
+    def __init__(self, *, score: str, beta: float | None, strata: int, proxy: str | None) -> None:
+        self.score = score
+        self.beta = beta
+        self.strata = strata
+        self.proxy = proxy
+
+    def skip(self, task: Any) -> str | None:
+        """Why a beta given by hand does not fit the budget, or None."""
+        n = len(task.dataset.labels)
+        if self.beta is not None and int(self.beta * n + 1e-9) > n - task.images:
+            return f"beta={self.beta:g} drops more of the {n} images than the budget, which keeps {task.images}"
+        return None
+
+    def compress(self, task: Any) -> CompressedDataset:
+        """Keep exactly ``task.images`` images.
+
+        Raises:
+            UserError: a given beta drops images that the budget keeps.
+        """
+        reason = self.skip(task)
+        if reason:
+            raise UserError(f"ccs: {reason}", mend="lower beta, or leave it out")
+        n = len(task.dataset.labels)
+        aum = read_score(task, "aum", self.proxy)
+        score = aum if self.score == "aum" else read_score(task, self.score, self.proxy)
+        beta = published_beta(1 - task.images / n, len(task.dataset.classes)) if self.beta is None else self.beta
+        kept = select(aum, score, task.images, beta=beta, strata=self.strata, rng=task.rng())
+        return CompressedDataset.subset(task.dataset, kept)
