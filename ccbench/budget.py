@@ -70,7 +70,9 @@ class Budget:
         """Budget from bits per pixel q: ratio = 1 - q/24 (DCQ, section 4.1)."""
         value = _fraction(bits, "bits")
         if not 0 < value <= BITS_PER_PIXEL:
-            raise UserError("bits per pixel must be above 0 and at most 24", found=bits, mend="a palette has 1 to 8 bits")
+            raise UserError(
+                "bits per pixel must be above 0 and at most 24", found=bits, mend="a palette has 1 to 8 bits"
+            )
         return cls(value / BITS_PER_PIXEL)
 
     @classmethod
@@ -89,8 +91,11 @@ class Budget:
             raise UserError("images per class (IPC) must be a whole number of at least 1", found=ipc)
         if value * shape.classes > shape.images:
             most = shape.images // shape.classes
-            raise UserError(f"the training set has {shape.images} images in {shape.classes} classes",
-                            found=f"ipc {ipc}", mend=f"ask for at most --ipc {most}")
+            raise UserError(
+                f"the training set has {shape.images} images in {shape.classes} classes",
+                found=f"ipc {ipc}",
+                mend=f"ask for at most --ipc {most}",
+            )
         return cls(value * shape.classes / shape.images)
 
     @classmethod
@@ -98,8 +103,11 @@ class Budget:
         """Budget from bytes, 1 .. raw bytes of the training set."""
         value = _fraction(size, "bytes")
         if not 1 <= value <= shape.raw_bytes:
-            raise UserError(f"the raw training set has {shape.raw_bytes} bytes", found=f"budget of {size} bytes",
-                            mend=f"ask for 1 to {shape.raw_bytes}")
+            raise UserError(
+                f"the raw training set has {shape.raw_bytes} bytes",
+                found=f"budget of {size} bytes",
+                mend=f"ask for 1 to {shape.raw_bytes}",
+            )
         return cls(value / shape.raw_bytes)
 
     @property
@@ -131,7 +139,7 @@ class Budget:
         """Images per class, possibly not whole."""
         return float(self.kept * shape.images / shape.classes)
 
-    def bytes(self, shape: DataShape) -> int:  # noqa: A003 - the unit's name
+    def bytes(self, shape: DataShape) -> int:
         """Bytes that may be kept, rounded down."""
         return math.floor(self.kept * shape.raw_bytes)
 

@@ -95,8 +95,10 @@ class Expression:
         """
         fixed = [step.fixed(shape) for step in self.steps]
         if fixed.count(None) > 1:
-            raise UserError(f"{self.label}: at most one step of a pipeline may leave its budget open",
-                            mend="for example ccs[fraction=0.1]+dcq")
+            raise UserError(
+                f"{self.label}: at most one step of a pipeline may leave its budget open",
+                mend="for example ccs[fraction=0.1]+dcq",
+            )
         rest = total
         for b in fixed:
             if b is not None:
@@ -123,8 +125,11 @@ def parse(text: str, plugins: Plugins) -> Expression:
     while True:
         match = _STEP.match(text, position)
         if not match:
-            raise UserError("a method expression reads name[param=value,...]+name[...]", found=repr(text),
-                            mend="for example 'ccs[fraction=0.1]+dcq[bits=2]'")
+            raise UserError(
+                "a method expression reads name[param=value,...]+name[...]",
+                found=repr(text),
+                mend="for example 'ccs[fraction=0.1]+dcq[bits=2]'",
+            )
         steps.append(_step(match.group(1), match.group(2) or "", plugins))
         position = match.end()
         if position == len(text):

@@ -91,7 +91,9 @@ class Plugins:
             self._fail(plugin, RuntimeError(f"the module called exit({error.code})"))
             return
         for kind, (hook, cls) in KINDS.items():
-            implementation = next((i for i in getattr(self.manager.hook, hook).get_hookimpls() if i.plugin is module), None)
+            implementation = next(
+                (i for i in getattr(self.manager.hook, hook).get_hookimpls() if i.plugin is module), None
+            )
             if implementation is None:
                 continue
             try:
@@ -153,8 +155,10 @@ class Plugins:
             UserError: the name is unknown (with a suggestion) or two plugins offer it.
         """
         if (kind, name) in self._clashes:
-            raise UserError(f"{kind} {name!r} is offered by both {' and '.join(self._clashes[kind, name])}",
-                            mend="uninstall one of them, or ask its author for another name")
+            raise UserError(
+                f"{kind} {name!r} is offered by both {' and '.join(self._clashes[kind, name])}",
+                mend="uninstall one of them, or ask its author for another name",
+            )
         known = self._specs[kind]
         family = name.partition(":")[0] + ":"
         if name in known and not name.endswith(":"):
@@ -166,14 +170,19 @@ class Plugins:
         except UserError:
             raise
         except Exception as error:
-            raise UserError(f"a plugin failed while it looked for {kind} {name!r}", found=f"{type(error).__name__}: {error}",
-                            mend="ccbench plugins shows every plugin and its errors") from error
+            raise UserError(
+                f"a plugin failed while it looked for {kind} {name!r}",
+                found=f"{type(error).__name__}: {error}",
+                mend="ccbench plugins shows every plugin and its errors",
+            ) from error
         if found is not None:
             return found
         broken = ", ".join(_where(p) for p in self.broken())
-        raise UserError(f"no {kind} is called {name!r}{specs.did_you_mean(name, known)}",
-                        found=f"broken plugins: {broken}" if broken else None,
-                        mend=f"ccbench list {kind}s shows what there is")
+        raise UserError(
+            f"no {kind} is called {name!r}{specs.did_you_mean(name, known)}",
+            found=f"broken plugins: {broken}" if broken else None,
+            mend=f"ccbench list {kind}s shows what there is",
+        )
 
     def cell_finished(self, record: dict[str, Any]) -> list[str]:
         """Tell every tracker of a finished cell, each under its own guard; returns what went wrong."""

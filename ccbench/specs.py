@@ -40,7 +40,9 @@ class Param:
         except (ValueError, KeyError, TypeError):
             raise UserError(f"{owner}: parameter {self.name} takes {kind.__name__}", found=text) from None
         if self.choices is not None and value not in self.choices:
-            raise UserError(f"{owner}: parameter {self.name} takes one of {', '.join(map(str, self.choices))}", found=text)
+            raise UserError(
+                f"{owner}: parameter {self.name} takes one of {', '.join(map(str, self.choices))}", found=text
+            )
         if kind in (int, float) and not (
             (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
         ):
@@ -137,7 +139,9 @@ class MethodSpec(Spec):
         """Raise UserError where the spec itself is malformed."""
         super().check()
         if self.budgets not in {"fraction", "bits", "any", "none"}:
-            raise UserError(f"method {self.name}: budgets must be fraction, bits, any or none", found=repr(self.budgets))
+            raise UserError(
+                f"method {self.name}: budgets must be fraction, bits, any or none", found=repr(self.budgets)
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,8 @@ from filelock import FileLock
 
 from ccbench.errors import UserError
 
+SCHEMA = 1
+
 
 class Entry(Mapping[str, np.ndarray]):
     """One finished entry: arrays by name, memory-mapped and read-only, and its metadata."""
@@ -24,6 +26,12 @@ class Entry(Mapping[str, np.ndarray]):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.meta: dict[str, Any] = json.loads((path / "meta.json").read_text())
+        if self.meta.get("schema", 1) > SCHEMA:
+            raise UserError(
+                f"{path} was written by a newer ccbench",
+                found=f"store schema {self.meta['schema']}",
+                mend="pip install --upgrade ccbench, or set CCBENCH_CACHE to another folder",
+            )
         self._arrays: dict[str, np.ndarray] = {}
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -98,7 +106,7 @@ class Store:
                     started = time.perf_counter()
                     for name, array in (make(part) or {}).items():
                         np.save(part / f"{name}.npy", array, allow_pickle=False)
-                    facts = {"seconds": time.perf_counter() - started, **(meta or {})}
+                    facts = {"schema": SCHEMA, "seconds": time.perf_counter() - started, **(meta or {})}
                     atomic_write(part / "meta.json", json.dumps(facts, indent=1, default=str))
                     for file in part.iterdir():
                         sync(file)
@@ -108,7 +116,9 @@ class Store:
                     shutil.rmtree(part, ignore_errors=True)
                     raise
         except PermissionError as error:
-            raise UserError("the cache cannot be written", found=error, mend="set CCBENCH_CACHE to a folder you may write") from None
+            raise UserError(
+                "the cache cannot be written", found=error, mend="set CCBENCH_CACHE to a folder you may write"
+            ) from None
         return Entry(path)
 
 
@@ -138,8 +148,11 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> None:
         sync(path.parent)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}", found=error.strerror or error,
-                        mend="free some space or name another folder with --out") from error
+        raise UserError(
+            f"cannot write {path}",
+            found=error.strerror or error,
+            mend="free some space or name another folder with --out",
+        ) from error
 
 
 def sync(path: Path) -> None:

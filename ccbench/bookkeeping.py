@@ -1,0 +1,144 @@
+"""What is written down of each attempt at a cell."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ccbench import results, seeds
+from ccbench.cells import Cell
+from ccbench.executors import Finished
+
+
+def seed_value(cell: Cell) -> int:
+    """The seed of a cell's training; every method at the same seed index starts from the same network."""
+    axes = {"dataset": cell.dataset, "architecture": cell.architecture, "protocol": cell.protocol, "seed": cell.seed}
+    return seeds.derive(cell.base_seed, **axes)
+
+
+def read_facts(artifact: Path) -> dict[str, Any]:
+    """The facts that :func:`ccbench.work.compress_item` left beside an artifact."""
+    return json.loads(artifact.with_suffix(".json").read_text())
+
+
+def make_record(
+    cell: Cell,
+    finished: Finished,
+    *,
+    digest: str,
+    attempt: int,
+    planned_seeds: int,
+    artifact: Path | None,
+    facts: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """One attempt at a cell as a result record.
+
+    Args:
+        cell: what was attempted.
+        finished: what became of it; its value is the training outcome.
+        digest: of the dataset's training split.
+        attempt: 1, 2, ...
+        planned_seeds: how many seeds the run wanted for this row.
+        artifact: the compressed file, where there is one.
+        facts: what is known of it.
+    """
+    value = finished.value if finished.status == "ok" and isinstance(finished.value, dict) else {}
+    facts = facts or {}
+    return {
+        "schema": results.SCHEMA,
+        "cell": cell.id,
+        "attempt": attempt,
+        "status": finished.status,
+        "reason": finished.reason,
+        "dataset": cell.dataset,
+        "dataset_digest": digest,
+        "method": cell.method,
+        "method_version": cell.method_version,
+        "architecture": cell.architecture,
+        "protocol": cell.protocol,
+        "protocol_version": cell.protocol_version,
+        "ratio": cell.ratio,
+        "nominal_ratio": float(1 - Fraction(facts["nominal_kept"])) if facts else None,
+        "measured_ratio": 1 - facts["measured_kept"] if facts else None,
+        "bytes": facts.get("bytes"),
+        "images": facts.get("images"),
+        "match": cell.match,
+        "seed": cell.seed,
+        "seed_value": seed_value(cell),
+        "base_seed": cell.base_seed,
+        "planned_seeds": planned_seeds,
+        "accuracy": value.get("accuracy"),
+        "best_accuracy": value.get("best_accuracy"),
+        "final_loss": value.get("final_loss"),
+        "iterations": value.get("iterations"),
+        "images_per_second": value.get("images_per_second"),
+        "compress_seconds": facts.get("compress_seconds"),
+        "stage_seconds": facts.get("stage_seconds", {}),
+        "train_seconds": value.get("train_seconds"),
+        "peak_memory": value.get("peak_memory"),
+        "artifact": artifact.name if artifact and facts else None,
+        "artifact_sha256": file_digest(artifact) if artifact and facts else None,
+        "environment": value.get("environment", {}),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Book:
+    """Writes the records of a run, and counts.
+
+    Args:
+        out: the output folder.
+        cells: everything that was planned.
+        digests: of each dataset's training split, by dataset name.
+        attempts: attempts so far, by cell id.
+    """
+
+    def __init__(self, out: Path, cells: list[Cell], digests: dict[str, str], attempts: dict[str, int]) -> None:
+        self.out, self.digests, self.attempts = out, digests, attempts
+        self.planned = Counter(map(_row, cells))
+        self.counts: Counter[str] = Counter()
+        self.reasons: list[str] = []
+
+    def count(self, status: str, cell: Cell, reason: str) -> None:
+        """Count a cell and keep its reason, once for all seeds."""
+        self.counts[status] += 1
+        line = f"{status}: {cell.method} at ratio {cell.ratio:.4g} on {cell.dataset}: {reason}"
+        if reason and line not in self.reasons:
+            self.reasons.append(line)
+
+    def write(
+        self, cell: Cell, finished: Finished, artifact: Path | None, facts: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """One attempt at a cell, on disk before anything else happens."""
+        self.attempts[cell.id] = self.attempts.get(cell.id, 0) + 1
+        record = make_record(
+            cell,
+            finished,
+            digest=self.digests[cell.dataset],
+            attempt=self.attempts[cell.id],
+            planned_seeds=self.planned[_row(cell)],
+            artifact=artifact,
+            facts=facts,
+        )
+        results.write(record, self.out)
+        if finished.log:
+            log = self.out / "logs" / f"{cell.id}.log"
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("a") as file:
+                file.write(finished.log)
+        return record
+
+
+def _row(cell: Cell) -> tuple:
+    return cell.method, cell.dataset, cell.kept, cell.architecture, cell.protocol, cell.match

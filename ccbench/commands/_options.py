@@ -1,0 +1,141 @@
+"""Options that several subcommands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccbench.expressions import split
+
+
+class Listed(click.ParamType):
+    """A comma-separated list; commas inside brackets belong to a method."""
+
+    name = "list"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Split the text."""
+        return value if isinstance(value, tuple) else tuple(split(value))
+
+
+LIST = Listed()
+
+BUDGET = [
+    click.option(
+        "--ratio", type=LIST, help="Fraction of raw bytes REMOVED, above 0 and below 1: 0.92 keeps 8 %. Takes a list."
+    ),
+    click.option("--bits", type=LIST, help="Bits per pixel q instead of a ratio: ratio = 1 - q/24."),
+    click.option("--fraction", type=LIST, help="Fraction of images kept instead of a ratio."),
+    click.option("--ipc", type=LIST, help="Images kept per class instead of a ratio."),
+    click.option("--bytes", "bytes_", type=LIST, help="Bytes kept instead of a ratio."),
+    click.option(
+        "--match",
+        type=click.Choice(["nominal", "bytes"]),
+        default="nominal",
+        show_default=True,
+        help="Hold methods to the papers' formula, or to the bytes of the file on disk.",
+    ),
+]
+DATA = [
+    click.option(
+        "--data-root",
+        type=click.Path(path_type=Path),
+        envvar="CCBENCH_DATA",
+        help="Folder of datasets; or CCBENCH_DATA.",
+    ),
+    click.option("--download", is_flag=True, help="Allow a dataset to be downloaded into --data-root."),
+    click.option(
+        "--image-size", type=click.IntRange(4, 4096), help="Side in pixels to which a folder's images are brought."
+    ),
+    click.option("--skip-bad", is_flag=True, help="Leave out images that cannot be read."),
+]
+MACHINE = [
+    click.option("--device", help="cpu, cuda or cuda:0; default: the best there is."),
+    click.option("--base-seed", type=int, default=0, show_default=True, help="What every seed is derived from."),
+]
+CELLS = [
+    click.option(
+        "--methods",
+        "-m",
+        type=LIST,
+        required=True,
+        help="Method expressions: dcq,ccs[score=el2n],ccs[fraction=0.1]+dcq[bits=2].",
+    ),
+    *BUDGET,
+    click.option("--no-snap", is_flag=True, help="Keep the ratio as given; methods that cannot hit it are skipped."),
+    click.option("--dataset", "-d", type=LIST, default="photodigits", show_default=True, help="Names, or folder:PATH."),
+    click.option("--arch", "-a", type=LIST, default="", help="Networks, any timm name; default: the protocol's own."),
+    click.option("--protocol", "-p", type=LIST, default="quick", show_default=True, help="Evaluation recipes."),
+    click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Trainings per row."),
+    *DATA,
+    *MACHINE,
+    click.option(
+        "--out",
+        "-o",
+        type=click.Path(path_type=Path),
+        default=Path("ccbench-out"),
+        show_default=True,
+        help="Output folder.",
+    ),
+]
+
+
+def add(*options: Callable) -> Callable:
+    """Put several options on a command, in the order of ``--help``."""
+
+    def decorate(function: Callable) -> Callable:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def request(given: dict[str, Any]) -> Any:
+    """The request that the options of ``CELLS`` make."""
+    from ccbench.plan import Request
+
+    return Request(
+        methods=given["methods"],
+        budgets=budgets(given),
+        datasets=given["dataset"],
+        architectures=given["arch"],
+        protocols=given["protocol"],
+        seeds=given["seeds"],
+        base_seed=given["base_seed"],
+        snap=not given["no_snap"],
+        match=given["match"],
+    )
+
+
+def budgets(given: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """(unit, value) of every budget that was given."""
+    units = {"ratio": "ratio", "bits": "bits", "fraction": "fraction", "ipc": "ipc", "bytes": "bytes_"}
+    return tuple((unit, value) for unit, key in units.items() for value in given[key] or ())
+
+
+def source(given: dict[str, Any], dataset: str = "") -> Any:
+    """The data source that the options of ``DATA`` make."""
+    from ccbench.data import DataSource
+
+    return DataSource(
+        given["data_root"], given["download"], dataset.partition(":")[2], given["image_size"], given["skip_bad"]
+    )
+
+
+def size(text: str | None) -> int | None:
+    """Bytes of ``3GB``, ``500M`` or ``1GiB``; None for None."""
+    import re
+
+    from ccbench.errors import UserError
+
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*([\d.]+)\s*([kmgt]?)(i?)b?\s*", text.lower())
+    if not match:
+        raise UserError("a size reads like 3GB or 512MiB", found=text)
+    step = 1024 if match.group(3) else 1000
+    return int(float(match.group(1)) * step ** " kmgt".index(match.group(2) or " "))

@@ -1,0 +1,82 @@
+"""``ccbench compress``: one method, one dataset, one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccbench.commands import _options
+
+
+@click.command()
+@click.option(
+    "--method", "-m", required=True, help="A method expression, such as dcq or ccs[fraction=0.1]+dcq[bits=2]."
+)
+@_options.add(*_options.BUDGET)
+@click.option("--dataset", "-d", default="photodigits", show_default=True, help="A name, or folder:PATH.")
+@click.option(
+    "--protocol", "-p", default="quick", show_default=True, help="Whose proxy recipe the method's stages use."
+)
+@_options.add(*_options.DATA, *_options.MACHINE)
+@click.option("--no-snap", is_flag=True, help="Keep the ratio as given.")
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def compress(file: Path, **given: Any) -> None:
+    """Compress a dataset's training split into FILE (.ccb)."""
+    from dataclasses import replace
+
+    from ccbench.errors import UserError
+    from ccbench.plan import Request
+    from ccbench.plugins import plugins
+    from ccbench.run import Options, plan_run
+    from ccbench.store import default_store
+    from ccbench.work import compress_item
+
+    if file.suffix != ".ccb":
+        raise UserError("a compressed dataset's file ends in .ccb", found=file, mend=f"{file.with_suffix('.ccb')}")
+    if file.exists() and not given["force"]:
+        raise UserError(f"{file} exists", mend="add --force to overwrite it")
+    dataset, source = given["dataset"], _options.source(given, given["dataset"])
+    request = Request(
+        methods=(given["method"],),
+        budgets=_options.budgets(given),
+        datasets=(dataset,),
+        protocols=(given["protocol"],),
+        seeds=1,
+        base_seed=given["base_seed"],
+        snap=not given["no_snap"],
+        match=given["match"],
+    )
+    plan = plan_run(request, Options(source=source), plugins())
+    if len(plan.cells) != 1:
+        raise UserError(
+            "compress takes one budget", found=f"{len(plan.cells)} of them", mend="ccbench run takes a list"
+        )
+    for note in plan.notes:
+        click.echo(note, err=True)
+    cell = plan.cells[0]
+    source = replace(source, root=str(source.root) if source.root else None)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    facts = compress_item(
+        dataset=dataset,
+        source=vars(source),
+        cache=str(default_store().root),
+        method=cell.method,
+        kept=str(cell.kept),
+        match=cell.match,
+        seed=0,
+        base_seed=cell.base_seed,
+        protocol=cell.protocol,
+        device=given["device"],
+        artifact=str(file),
+        log="",
+    )
+    file.with_suffix(".json").unlink(missing_ok=True)  # the file alone is the result here
+    for warning in facts["warnings"]:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(
+        f"{file}: {facts['images']} images, {facts['bytes']:,} bytes, measured ratio {1 - facts['measured_kept']:.4f}, "
+        f"asked for {cell.ratio:.4f}"
+    )

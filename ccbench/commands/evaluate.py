@@ -1,0 +1,48 @@
+"""``ccbench evaluate``: train on a compressed dataset, one record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccbench.commands import _options
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--dataset", "-d", help="Whose test split; default: the one FILE was made from.")
+@click.option("--arch", "-a", help="A network; default: the protocol's own.")
+@click.option("--protocol", "-p", default="quick", show_default=True, help="The evaluation recipe.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Index of the repetition.")
+@_options.add(*_options.DATA, *_options.MACHINE)
+@click.option("--compile", "compile_", is_flag=True, help="Put the network through torch.compile.")
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    default=Path("ccbench-out"),
+    show_default=True,
+    help="Where the record goes.",
+)
+def evaluate(file: Path, **given: Any) -> None:
+    """Train a network on FILE and test it on the dataset's own test split."""
+    from ccbench.evaluate import evaluate_file
+
+    record, path = evaluate_file(
+        file,
+        dataset=given["dataset"],
+        architecture=given["arch"],
+        protocol=given["protocol"],
+        seed=given["seed"],
+        base_seed=given["base_seed"],
+        source=_options.source(given, given["dataset"] or ""),
+        device=given["device"],
+        compile=given["compile_"],
+        out=given["out"],
+    )
+    click.echo(
+        f"{file}: accuracy {record['accuracy']:.2%} on {record['dataset']} ({record['architecture']}, protocol "
+        f"{record['protocol']}, {record['train_seconds']:.1f} s); record: {path}"
+    )

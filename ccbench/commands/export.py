@@ -1,0 +1,19 @@
+"""``ccbench export``: a compressed dataset as PNG folders, for any other tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path))
+def export(file: Path, folder: Path) -> None:
+    """Write the images of FILE as PNGs into FOLDER/<class>/."""
+    from ccbench.archive import CompressedDataset
+    from ccbench.archive import export as write
+
+    count = write(CompressedDataset.open(file), folder)
+    click.echo(f"{folder}: {count} images")

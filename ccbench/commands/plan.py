@@ -1,0 +1,92 @@
+"""``ccbench plan``: what a run would do, before it does anything."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from typing import Any
+
+import click
+
+from ccbench.commands import _options
+
+
+@click.command()
+@_options.add(*_options.CELLS)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with every cell.")
+def plan(**given: Any) -> None:
+    """Show every cell of a run: what is there, what would run, what is skipped and why, and how long it takes."""
+    from ccbench import results
+    from ccbench.display import clock
+    from ccbench.plugins import plugins
+    from ccbench.run import Options, plan_run
+
+    request = _options.request(given)
+    made = plan_run(request, Options(out=given["out"], source=_options.source(given)), plugins())
+    records, problems = results.read_all(given["out"])
+    known = {r["cell"]: r for r in results.latest(records)}
+    state = {
+        c.id: "skipped" if c.skip else "cached" if known.get(c.id, {}).get("status") == "ok" else "to run"
+        for c in made.cells
+    }
+    seconds, unknown = estimate(made, state, records)
+    if given["as_json"]:
+        cells = [
+            {
+                "id": c.id,
+                "dataset": c.dataset,
+                "method": c.method,
+                "ratio": c.ratio,
+                "architecture": c.architecture,
+                "protocol": c.protocol,
+                "seed": c.seed,
+                "state": state[c.id],
+                "reason": c.skip,
+            }
+            for c in made.cells
+        ]
+        click.echo(json.dumps({"cells": cells, "notes": made.notes, "seconds": seconds, "unknown": unknown}, indent=1))
+        return
+    for note in (*made.notes, *problems):
+        click.echo(note, err=True)
+    groups = defaultdict(list)
+    for cell in made.cells:
+        groups[cell.dataset, cell.protocol, cell.architecture, cell.method, cell.kept].append(cell)
+    width = max(len(key[3]) for key in groups)
+    heading = None
+    for (dataset, protocol, network, method, _), cells in groups.items():
+        if heading != (dataset, protocol, network):
+            heading = dataset, protocol, network
+            click.echo(f"{dataset}, protocol {protocol}, network {network}")
+        counts = ", ".join(f"{n} {what}" for what, n in Counter(state[c.id] for c in cells).items())
+        needs = made.expressions[method].needs
+        tail = f": {cells[0].skip}" if cells[0].skip else f"  (stages: {', '.join(needs)})" if needs else ""
+        click.echo(f"  {method:{width}}  ratio {cells[0].ratio:.5f}  {counts}{tail}")
+    shared = sorted({n for c in made.runnable for n in made.expressions[c.method].needs})
+    if shared:
+        click.echo(f"shared stages, done once for all methods: {', '.join(shared)}")
+    total = Counter(state.values())
+    click.echo(", ".join(f"{n} {what}" for what, n in total.items()))
+    if total["to run"]:
+        rest = f", and {unknown} cells whose like has not run here yet" if unknown else ""
+        click.echo(f"estimated time, from the records in {given['out']}: {clock(seconds)}{rest}")
+
+
+def estimate(made: Any, state: dict[str, str], records: list[dict[str, Any]]) -> tuple[float, int]:
+    """Seconds for what is to run, from records of the same kind, and how many cells there is no record for."""
+    import statistics
+
+    trained, packed = defaultdict(list), defaultdict(list)
+    for record in records:
+        if record["status"] == "ok":
+            trained[record["dataset"], record["protocol"], record["architecture"]].append(record["train_seconds"])
+            packed[record["dataset"], record["method"]].append(record["compress_seconds"] or 0.0)
+    total, unknown = 0.0, 0
+    for cell in made.cells:
+        if state[cell.id] == "to run":
+            like = trained.get((cell.dataset, cell.protocol, cell.architecture))
+            if like is None:
+                unknown += 1
+                continue
+            total += statistics.median(like) + statistics.median(packed.get((cell.dataset, cell.method), [0.0]))
+    return total, unknown

@@ -1,0 +1,60 @@
+"""``ccbench run``: compress, train, and write the leaderboard."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from ccbench.commands import _options
+
+
+@click.command()
+@_options.add(*_options.CELLS)
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes; one GPU each where there are GPUs.",
+)
+@click.option("--executor", default="local", show_default=True, help="Where work runs; see ccbench list executors.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds after which one compression or training is killed.",
+)
+@click.option(
+    "--memory-limit", help="Memory of one process, such as 8GB; default: its share of 90 % of this machine's."
+)
+@click.option("--compile", "compile_", is_flag=True, help="Put networks through torch.compile.")
+@click.option("--quiet", "-q", is_flag=True, help="Print the table alone.")
+def run(**given: Any) -> None:
+    """Compress with every method at one matched budget, train, and rank what is left.
+
+    Only what is missing in --out is done: the same command again continues a run that was cut off.
+    """
+    from ccbench.run import Options, execute
+
+    options = Options(
+        out=given["out"],
+        source=_options.source(given),
+        jobs=given["jobs"],
+        executor=given["executor"],
+        timeout=given["timeout"],
+        memory_limit=_options.size(given["memory_limit"]),
+        device=given["device"],
+        compile=given["compile_"],
+        display="quiet" if given["quiet"] else "auto",
+    )
+    summary = execute(_options.request(given), options)
+    click.echo((summary.out / "leaderboard.md").read_text())
+    counts = ", ".join(f"{n} {status}" for status, n in sorted(summary.counts.items()))
+    click.echo(f"cells: {counts}. Tables, figure and records are in {summary.out}/", err=True)
+    for line in summary.reasons:
+        click.echo(line, err=True)
+    if summary.exit_code:
+        click.echo(f"what went wrong is in {summary.out}/logs/; the same command tries it again", err=True)
+        sys.exit(summary.exit_code)

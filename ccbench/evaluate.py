@@ -1,0 +1,111 @@
+"""Train on one compressed file, and record it like any other cell."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ccbench import results
+from ccbench.archive import CompressedDataset
+from ccbench.bookkeeping import make_record, seed_value
+from ccbench.cells import Cell
+from ccbench.data import DataSource, open_dataset
+from ccbench.errors import UserError
+from ccbench.executors import Finished
+from ccbench.plugins import plugins
+from ccbench.store import default_store
+from ccbench.work import evaluate_item
+
+
+def evaluate_file(
+    file: Path,
+    *,
+    dataset: str | None = None,
+    architecture: str | None = None,
+    protocol: str = "quick",
+    seed: int = 0,
+    base_seed: int = 0,
+    source: DataSource,
+    device: str | None = None,
+    compile: bool = False,  # noqa: A002 - torch's word
+    out: Path,
+) -> tuple[dict[str, Any], Path]:
+    """Train a network on a ``.ccb`` file, test it, write one record.
+
+    Args:
+        file: made by ``ccbench compress`` or by a run.
+        dataset: whose test split; None for the one the file was made from.
+        architecture: None for the protocol's own.
+        seed: index of the repetition.
+        source: where the dataset comes from.
+        out: the folder whose ``results/`` gets the record.
+
+    Returns:
+        The record and its path.
+
+    Raises:
+        UserError: the file is damaged, or names no dataset or another's classes.
+    """
+    compressed = CompressedDataset.open(file)
+    dataset = dataset or compressed.meta.get("dataset")
+    if not dataset:
+        raise UserError(f"{file} does not say which dataset it was made from", mend="add --dataset NAME")
+    source = replace(
+        source, argument=dataset.partition(":")[2], image_size=source.image_size or compressed.meta.get("image_size")
+    )
+    found = plugins()
+    recipe = found.get("protocol", protocol)
+    network = architecture or recipe.build()["architecture"]
+    found.get("architecture", network)
+    store = default_store()
+    splits = open_dataset(dataset, plugins=found, source=source, cache=store.root)
+    if tuple(splits.test.classes) != tuple(compressed.classes):
+        raise UserError(
+            f"{file} and {dataset} have different classes",
+            found=f"{len(compressed.classes)} and {len(splits.test.classes)} classes",
+            mend="name the dataset the file was made from with --dataset",
+        )
+    shape = splits.train.shape
+    kept = Fraction(compressed.meta["kept"]) if "kept" in compressed.meta else compressed.nominal_kept(shape)
+    cell = Cell(
+        dataset,
+        compressed.meta.get("method", file.stem),
+        "+".join(compressed.meta.get("versions", ["?"])),
+        kept,
+        network,
+        protocol,
+        recipe.version,
+        seed,
+        base_seed,
+        "nominal",
+    )
+    value = evaluate_item(
+        dataset=dataset,
+        source={**asdict(source), "root": str(source.root) if source.root else None},
+        cache=str(store.root),
+        artifact=str(file),
+        protocol=protocol,
+        architecture=network,
+        seed=seed_value(cell),
+        device=device,
+        compile=compile,
+    )
+    facts = {
+        "bytes": file.stat().st_size,
+        "images": len(compressed),
+        "nominal_kept": str(compressed.nominal_kept(shape)),
+        "measured_kept": file.stat().st_size / shape.raw_bytes,
+    }
+    before = [r["attempt"] for r in results.read_all(out)[0] if r["cell"] == cell.id]
+    record = make_record(
+        cell,
+        Finished(cell.id, "ok", value=value),
+        digest=splits.train.digest,
+        attempt=max(before, default=0) + 1,
+        planned_seeds=1,
+        artifact=file,
+        facts=facts,
+    )
+    return record, results.write(record, out)

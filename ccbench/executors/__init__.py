@@ -1,0 +1,83 @@
+"""Where work items run. An executor takes items and gives back what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ccbench.hookspecs import hookimpl
+from ccbench.specs import ExecutorSpec
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """One unit of work: plain data, so that it can travel to another machine.
+
+    Attributes:
+        id: unique within a run.
+        function: ``"module:attribute"`` that is called with ``payload``.
+        payload: JSON-able keyword arguments.
+        timeout: seconds after which it is killed, or None.
+        fresh: whether it must have a process of its own, as after running out of memory.
+    """
+
+    id: str
+    function: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    timeout: float | None = None
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What became of an item.
+
+    Attributes:
+        status: ``ok``, ``failed``, ``timeout``, ``oom`` or ``skipped``.
+        reason: one line, empty for ok.
+        value: what the function returned, for ok.
+        log: a traceback or other detail.
+    """
+
+    id: str
+    status: str
+    reason: str = ""
+    value: Any = None
+    log: str = ""
+
+
+class Executor(Protocol):
+    """What ``ccbench run`` needs of a place to run; Ray and SLURM implement the same five methods."""
+
+    def __init__(self, *, jobs: int, memory_limit: int | None) -> None:
+        """``jobs`` items at a time; ``memory_limit`` bytes for each, or None."""
+
+    @property
+    def capacity(self) -> int:
+        """How many items can run at the same time."""
+
+    def submit(self, item: WorkItem) -> None:
+        """Start an item, or queue it."""
+
+    def wait(self, seconds: float) -> list[Finished]:
+        """Items that have ended since the last call; returns after ``seconds`` at the latest."""
+
+    def running(self) -> list[str]:
+        """Ids of the items that are being worked on now."""
+
+    def close(self, *, cancel: bool = False) -> None:
+        """Give everything back; ``cancel`` stops what is running."""
+
+
+@hookimpl
+def ccbench_executors() -> list[ExecutorSpec]:
+    """The executor that needs nothing but this machine."""
+    return [
+        ExecutorSpec(
+            name="local",
+            target="ccbench.executors.local:LocalExecutor",
+            version="1",
+            summary="processes on this machine, one GPU each where there are GPUs, killed at their time limit",
+        )
+    ]

@@ -1,0 +1,169 @@
+"""Processes on this machine, kept by pebble: a hard time limit and a clean kill for each item."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from concurrent.futures import CancelledError, wait
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+from ccbench.errors import UserError
+from ccbench.executors import Finished, WorkItem
+
+
+class LocalExecutor:
+    """``jobs`` spawned processes; each is used again until an item kills it.
+
+    Args:
+        jobs: items at a time, >= 1.
+        memory_limit: bytes of memory for each process, or None for its share of 90 % of this machine's.
+    """
+
+    def __init__(self, *, jobs: int = 1, memory_limit: int | None = None) -> None:
+        if jobs < 1:
+            raise UserError("at least one job is needed", found=jobs, mend="--jobs 1")
+        self.capacity = jobs
+        self._limit = memory_limit or int(_total_memory() * 0.9 / jobs)
+        self._threads = max(1, (os.cpu_count() or 1) // jobs)
+        self._pool = self._start(jobs)
+        self._futures: dict[Any, WorkItem] = {}
+        self._fresh: list[ProcessPool] = []
+
+    def submit(self, item: WorkItem) -> None:
+        """Queue an item."""
+        pool = self._start(1) if item.fresh else self._pool
+        if item.fresh:
+            self._fresh.append(pool)
+        future = pool.schedule(_call, args=[item.function, dict(item.payload)], timeout=item.timeout)
+        self._futures[future] = item
+
+    def _start(self, workers: int) -> ProcessPool:
+        return ProcessPool(
+            max_workers=workers,
+            context=multiprocessing.get_context("spawn"),  # a forked torch deadlocks
+            initializer=_start_worker,
+            initargs=(os.getpid(), self._threads, self._limit),
+        )
+
+    def wait(self, seconds: float) -> list[Finished]:
+        """Items that have ended since the last call."""
+        if not self._futures:
+            time.sleep(seconds)
+            return []
+        done, _ = wait(self._futures, timeout=seconds, return_when="FIRST_COMPLETED")
+        return [_finished(self._futures.pop(future), future) for future in done]
+
+    def running(self) -> list[str]:
+        """Ids of the items in a process now."""
+        return [item.id for future, item in self._futures.items() if future.running()]
+
+    def close(self, *, cancel: bool = False) -> None:
+        """End the processes."""
+        for pool in (self._pool, *self._fresh):
+            if cancel:
+                pool.stop()
+            else:
+                pool.close()
+            pool.join()
+
+
+def _finished(item: WorkItem, future: Any) -> Finished:
+    try:
+        status, reason, value, log = future.result()
+    except TimeoutError:  # concurrent.futures' own is this one since Python 3.11
+        return Finished(item.id, "timeout", f"killed after its limit of {item.timeout:g} s")
+    except CancelledError:
+        return Finished(item.id, "failed", "cancelled")
+    except ProcessExpired as error:
+        if error.exitcode == -signal.SIGKILL:
+            return Finished(item.id, "oom", "its process was killed (SIGKILL), as the system does when memory runs out")
+        return Finished(item.id, "failed", f"its process ended with exit code {error.exitcode}")
+    except Exception as error:  # what could not be sent back
+        return Finished(item.id, "failed", f"{type(error).__name__}: {error}", log=traceback.format_exc())
+    return Finished(item.id, status, reason, value, log)
+
+
+def _call(function: str, payload: dict[str, Any]) -> tuple[str, str, Any, str]:
+    """Run an item in a worker; whatever it raises becomes a status."""
+    module, _, name = function.partition(":")
+    try:
+        return "ok", "", getattr(importlib.import_module(module), name)(**payload), ""
+    except (Exception, SystemExit) as error:  # a method that calls exit() must not take the worker along
+        return *verdict(error), None, traceback.format_exc()
+
+
+def verdict(error: BaseException) -> tuple[str, str]:
+    """The status and the reason of what was raised."""
+    text = " ".join(str(error).split())
+    memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    if memory or "can't allocate memory" in text or "Unable to allocate" in text:
+        return "oom", text[:300] or "out of memory"
+    if type(error).__name__ == "Skipped":
+        return "skipped", text
+    if isinstance(error, UserError) or type(error).__name__ == "MethodError":
+        return "failed", text
+    return "failed", f"{type(error).__name__}: {text}"[:500]
+
+
+def _start_worker(parent: int, threads: int, memory: int) -> None:
+    """Make a fresh process a good worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    import torch
+
+    torch.set_num_threads(threads)
+    if torch.cuda.is_available():
+        _claim_gpu(torch)
+    else:
+        _limit_memory(memory)
+
+
+def _die_with(parent: int) -> None:
+    """A worker whose parent was killed must not go on writing."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _claim_gpu(torch: Any) -> None:
+    """Take the first GPU that no other worker of this user holds, for as long as this process lives."""
+    import tempfile
+    from pathlib import Path
+
+    from filelock import FileLock, Timeout
+
+    for index in range(torch.cuda.device_count()):
+        lock = FileLock(Path(tempfile.gettempdir()) / f"ccbench-{os.getuid()}-gpu-{index}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        globals()["_gpu_lock"] = lock  # held until the process ends
+        torch.cuda.set_device(index)
+        return
+    torch.cuda.set_device(os.getpid() % torch.cuda.device_count())
+
+
+def _limit_memory(size: int) -> None:
+    """Turn running out of memory into MemoryError in this process instead of a machine that swaps."""
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+    except (ImportError, ValueError, OSError):  # not every system has it
+        return
+
+
+def _total_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 1 << 62

@@ -1,0 +1,74 @@
+"""What a method must leave alone while it runs: the test split, the global random state, the working folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+TEST_NAMES = {"test", "val", "test_batch", "test-images.npy", "test-labels.npy"}
+_watched: list[tuple[tuple[str, ...], list[str]]] = []
+_hooked = False
+
+
+def _audit(event: str, args: tuple) -> None:
+    if not _watched or event not in {"open", "os.listdir", "os.scandir"} or not isinstance(args[0], (str, os.PathLike)):
+        return
+    path = os.path.abspath(os.fspath(args[0]))  # noqa: PTH100 - pathlib is slower, and this sees every open()
+    for roots, seen in _watched:
+        if any(path.startswith(root) and TEST_NAMES & set(Path(path[len(root) :]).parts) for root in roots):
+            seen.append(path)
+
+
+@contextmanager
+def watch_test_split(*roots: str | os.PathLike[str] | None) -> Iterator[list[str]]:
+    """Collect every path under the roots that is opened and belongs to a test split.
+
+    Args:
+        roots: data folders; None is ignored. A file counts when a part of its path
+            below the root is called test, val, test_batch or test-images.npy.
+
+    Yields:
+        The list of such paths, filled while the block runs.
+    """
+    global _hooked
+    if not _hooked:
+        sys.addaudithook(_audit)
+        _hooked = True
+    seen: list[str] = []
+    entry = (tuple(str(Path(r).absolute()) for r in roots if r), seen)
+    _watched.append(entry)
+    try:
+        yield seen
+    finally:
+        _watched.remove(entry)
+
+
+@contextmanager
+def undisturbed() -> Iterator[list[str]]:
+    """Put the global random states and the working folder back, and list what had changed."""
+    import random
+
+    import numpy as np
+    import torch
+
+    before = os.getcwd(), random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: PTH109
+    changed: list[str] = []
+    try:
+        yield changed
+    finally:
+        if not Path.cwd().exists() or os.getcwd() != before[0]:  # noqa: PTH109
+            changed.append("the working folder")
+            os.chdir(before[0])
+        if random.getstate() != before[1]:
+            changed.append("Python's global random state")
+            random.setstate(before[1])
+        now = np.random.get_state()
+        if now[2:] != before[2][2:] or not np.array_equal(now[1], before[2][1]):
+            changed.append("NumPy's global random state")
+            np.random.set_state(before[2])
+        if not torch.equal(torch.get_rng_state(), before[3]):
+            changed.append("PyTorch's global random state")
+            torch.set_rng_state(before[3])

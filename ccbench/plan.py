@@ -1,0 +1,159 @@
+"""From what a user asks for to cells: every combination once, each one that cannot run with its reason."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import product
+
+from ccbench.budget import Budget, DataShape
+from ccbench.cells import Cell
+from ccbench.errors import UserError
+from ccbench.expressions import Expression, parse
+from ccbench.plugins import Plugins
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a user asks for; every field is a list where the command line takes one.
+
+    Attributes:
+        methods: method expressions.
+        budgets: (unit, value) pairs, the unit one of ratio, bits, fraction, ipc, bytes.
+        datasets, protocols: names.
+        architectures: names; empty means each protocol's own.
+        seeds: number of seeds, >= 1.
+        base_seed: what every seed is derived from.
+        snap: whether budgets move to the palette grid when a method needs it.
+        match: ``"nominal"`` or ``"bytes"``.
+    """
+
+    methods: tuple[str, ...]
+    budgets: tuple[tuple[str, str], ...] = ()
+    datasets: tuple[str, ...] = ("photodigits",)
+    architectures: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ("quick",)
+    seeds: int = 3
+    base_seed: int = 0
+    snap: bool = True
+    match: str = "nominal"
+
+
+@dataclass
+class Plan:
+    """Cells in the order they run, the expressions behind their labels, and what the user should know."""
+
+    cells: list[Cell] = field(default_factory=list)
+    expressions: dict[str, Expression] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def runnable(self) -> list[Cell]:
+        """Cells without a reason to skip."""
+        return [c for c in self.cells if not c.skip]
+
+
+def make_plan(request: Request, plugins: Plugins, shape_of: Callable[[str], DataShape]) -> Plan:
+    """Every cell of a request.
+
+    Args:
+        request: what was asked for.
+        plugins: where names are looked up.
+        shape_of: the shape of a dataset's training split, by name.
+
+    Raises:
+        UserError: an unknown name, a malformed expression or budget, or a budget that is missing.
+    """
+    if not request.methods:
+        raise UserError("no method was named", mend="for example --methods dcq,ccs")
+    if request.seeds < 1:
+        raise UserError("at least one seed is needed", found=request.seeds, mend="--seeds 3")
+    plan = Plan()
+    expressions = list({e.label: e for e in (parse(m, plugins) for m in request.methods)}.values())
+    plan.expressions = {e.label: e for e in expressions}
+    protocols = [(name, plugins.get("protocol", name)) for name in dict.fromkeys(request.protocols)]
+    networks = {name: request.architectures or (spec.build()["architecture"],) for name, spec in protocols}
+    for architecture in {a for names in networks.values() for a in names}:
+        plugins.get("architecture", architecture)
+    for dataset in dict.fromkeys(request.datasets):
+        plugins.get("dataset", dataset)
+        shape = shape_of(dataset)
+        asked = _asked(request, expressions, shape, plan)
+        rows: dict[tuple[str, Fraction], tuple[Expression, str]] = {}
+        for expression, budget in product(expressions, asked):
+            own = expression.budget(budget, shape)
+            rows.setdefault((expression.label, own.kept), (expression, _why_not(expression, own, shape)))
+        for (name, spec), seed in product(protocols, range(request.seeds)):
+            for architecture in networks[name]:
+                for (label, kept), (expression, skip) in rows.items():
+                    plan.cells.append(
+                        Cell(
+                            dataset,
+                            label,
+                            "+".join(s.spec.version for s in expression.steps),
+                            kept,
+                            architecture,
+                            name,
+                            spec.version,
+                            seed,
+                            request.base_seed,
+                            request.match,
+                            skip,
+                        )
+                    )
+    return plan
+
+
+def _asked(request: Request, expressions: list[Expression], shape: DataShape, plan: Plan) -> list[Budget]:
+    """The budgets of a run: the same for every method, on the palette grid where a method needs that."""
+    open_ = [e for e in expressions if not e.reference and any(s.budget is None for s in e.steps)]
+    budgets = []
+    for unit, value in request.budgets:
+        build = getattr(Budget, f"from_{unit}")
+        budgets.append(build(value, shape) if unit in {"ipc", "bytes"} else build(value))
+    if not budgets:
+        if open_:
+            raise UserError(f"how much may {open_[0].label} keep?", mend="for example --ratio 0.92, which keeps 8 %")
+        return [Budget.from_fraction(1)]  # every expression brings its own
+    gridded = [e.label for e in open_ if len(e.steps) == 1 and e.steps[0].spec.budgets == "bits"]
+    if not (gridded and request.snap and request.match == "nominal"):
+        return list(dict.fromkeys(budgets))
+    snapped = []
+    for budget in budgets:
+        near = budget.snap()
+        if near != budget:
+            note = (
+                f"ratio {budget.ratio:.6g} is not on the palette grid of {', '.join(gridded)}: every method gets ratio "
+                f"{near.ratio:.5f} (q = {near.palette_bits} bits per pixel); --no-snap keeps the number as given"
+            )
+            if note not in plan.notes:
+                plan.notes.append(note)
+        snapped.append(near)
+    return list(dict.fromkeys(snapped))
+
+
+def _why_not(expression: Expression, total: Budget, shape: DataShape) -> str:
+    """Why an expression cannot meet a budget on a dataset, or ""."""
+    rest = shape
+    for step, budget in zip(expression.steps, expression.budgets(total, shape), strict=True):
+        missing = [m for m in step.spec.imports if importlib.util.find_spec(m.partition(".")[0]) is None]
+        if missing:
+            return f"{step.name} needs {', '.join(missing)}, which is not installed: pip install {' '.join(missing)}"
+        if step.spec.budgets == "bits" and budget.palette_bits not in step.spec.bits:
+            grid = f"{min(step.spec.bits)} to {max(step.spec.bits)}"
+            if budget.bits < min(step.spec.bits):
+                return f"{step.name}: {budget.bits:.3g} bits per pixel are less than the smallest palette has"
+            return (
+                f"{step.name} can only keep q of 24 bits, q = {grid}; this budget is {budget.bits:.4g} bits per pixel"
+            )
+        if step.spec.budgets == "fraction":
+            kept = budget.images(rest)
+            if kept < shape.classes:
+                return (
+                    f"{step.name}: this budget keeps {kept} of {rest.images} images, less than one for each of "
+                    f"{shape.classes} classes; the largest ratio is {1 - shape.classes / rest.images:.4g}"
+                )
+            rest = DataShape(kept, shape.height, shape.width, shape.classes)
+    return ""

@@ -1,0 +1,102 @@
+"""The order of work: compress once, then train every cell that waits for the artifact."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ccbench.cells import Cell
+from ccbench.executors import Executor, Finished, WorkItem
+
+
+@dataclass
+class Artifact:
+    """One compressed dataset and the cells that train on it.
+
+    Attributes:
+        path: the ``.ccb`` file.
+        group: artifacts of one group share stages; the first goes alone, so that no worker waits for a lock.
+        compress: the item that makes it, or None where the file is there.
+        cells: what to train once it is there.
+    """
+
+    path: Path
+    group: Any
+    compress: WorkItem | None
+    cells: list[Cell] = field(default_factory=list)
+
+
+class Scheduler:
+    """Feeds an executor and yields what becomes of every cell.
+
+    Args:
+        executor: where items run.
+        artifacts: what there is to do.
+        evaluate: makes the training item of a cell; ``micro_batch`` is None at first.
+        smaller_batch: the micro-batch to try once after running out of memory.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        artifacts: list[Artifact],
+        evaluate: Callable[[Cell, Artifact, int | None], WorkItem],
+        smaller_batch: Callable[[Cell], int],
+    ) -> None:
+        self.executor, self.evaluate, self.smaller_batch = executor, evaluate, smaller_batch
+        self._compress: deque[Artifact] = deque()
+        self._train: deque[tuple[Cell, Artifact]] = deque()
+        self._open: dict[str, tuple[Artifact, Cell | None, WorkItem]] = {}
+        self._held: dict[Any, list[Artifact]] = defaultdict(list)
+        leaders = set()
+        for artifact in artifacts:
+            if artifact.compress is None:
+                self._train.extend((cell, artifact) for cell in artifact.cells)
+            elif artifact.group is not None and artifact.group in leaders:
+                self._held[artifact.group].append(artifact)
+            else:
+                leaders.add(artifact.group)
+                self._compress.append(artifact)
+
+    def step(self, seconds: float) -> list[tuple[Artifact, Cell | None, Finished]] | None:
+        """What ended within some seconds, or None when nothing is left."""
+        self._fill()
+        if not self._open:
+            return None
+        return [event for finished in self.executor.wait(seconds) for event in self._ended(finished)]
+
+    def running(self) -> dict[str, tuple[Artifact, Cell | None]]:
+        """What is being worked on, by item id."""
+        return {i: self._open[i][:2] for i in self.executor.running() if i in self._open}
+
+    def _fill(self) -> None:
+        """Keep the executor busy; trainings first, since they finish cells."""
+        while len(self._open) < self.executor.capacity and (self._train or self._compress):
+            if self._train:
+                cell, artifact = self._train.popleft()
+                self._submit(artifact, cell, self.evaluate(cell, artifact, None))
+            else:
+                artifact = self._compress.popleft()
+                assert artifact.compress is not None
+                self._submit(artifact, None, artifact.compress)
+
+    def _submit(self, artifact: Artifact, cell: Cell | None, item: WorkItem) -> None:
+        self._open[item.id] = artifact, cell, item
+        self.executor.submit(item)
+
+    def _ended(self, finished: Finished) -> list[tuple[Artifact, Cell | None, Finished]]:
+        artifact, cell, item = self._open.pop(finished.id)
+        if finished.status == "oom" and not item.fresh:  # once more, in a process of its own
+            again = item if cell is None else self.evaluate(cell, artifact, self.smaller_batch(cell))
+            self._submit(artifact, cell, replace(again, fresh=True))
+            return []
+        if cell is not None:
+            return [(artifact, cell, finished)]
+        self._compress.extend(self._held.pop(artifact.group, []))
+        if finished.status == "ok":
+            self._train.extend((c, artifact) for c in artifact.cells)
+            return [(artifact, None, finished)]
+        return [(artifact, None, finished), *((artifact, c, finished) for c in artifact.cells)]

@@ -1,0 +1,152 @@
+"""What a method is handed, and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccbench import seeds
+from ccbench.budget import Budget
+from ccbench.data import ImageDataset
+from ccbench.errors import UserError
+from ccbench.plugins import Plugins
+from ccbench.store import Entry, Store
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass
+class Workbench:
+    """Where stages run: what all tasks of one training set share.
+
+    Attributes:
+        root: the whole training split.
+        recipe: the proxy recipe of the run, as ``ccbench.training`` reads it.
+        base_seed: what every seed is derived from; a proxy's never depends on the method that uses it.
+        stage_seconds: wall-clock seconds by stage, filled as stages are made or read.
+    """
+
+    root: ImageDataset
+    store: Store
+    plugins: Plugins
+    recipe: Any
+    base_seed: int = 0
+    device: str = "cpu"
+    progress: Progress = lambda done, total, what: None
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class StageContext:
+    """What a stage is handed.
+
+    Attributes:
+        dataset: the images it works on; in a pipeline what the step before kept.
+        root: the whole training split.
+        folder: where it may fill memory-maps of its own.
+    """
+
+    bench: Workbench
+    dataset: ImageDataset
+    name: str
+    folder: Path
+
+    root = property(lambda self: self.bench.root)
+    recipe = property(lambda self: self.bench.recipe)
+    device = property(lambda self: self.bench.device)
+    plugins = property(lambda self: self.bench.plugins)
+    progress = property(lambda self: self.bench.progress)
+
+    def seed(self, name: str = "stage") -> int:
+        """A seed that depends on the base seed, the stage and the name alone."""
+        return seeds.derive(self.bench.base_seed, stage=self.name, name=name)
+
+    def stage(self, name: str, **params: Any) -> Entry:
+        """The result of another stage."""
+        return run_stage(self.bench, self.dataset, name, params)
+
+
+def run_stage(bench: Workbench, dataset: ImageDataset, name: str, params: dict[str, Any]) -> Entry:
+    """A stage's result: made once per dataset, recipe, seed, parameters and version, then read from the store."""
+    spec = bench.plugins.get("stage", name)
+    values = spec.read_params(params)
+    recipe = getattr(bench.recipe, "axes", bench.recipe)
+    axes = {
+        "stage": name,
+        "version": spec.version,
+        "params": values,
+        "recipe": recipe() if callable(recipe) else recipe,
+        "root": bench.root.digest,
+        "dataset": dataset.digest,
+        "seed": bench.base_seed if spec.seeded else None,
+        "proxy_version": bench.plugins.get("stage", "proxy").version,
+    }
+    if name in {"proxy", "score"}:
+        axes["dataset"] = bench.root.digest  # the proxy always sees the whole training split
+    started = time.perf_counter()
+
+    def make(folder: Path) -> Any:
+        return spec.load()(StageContext(bench, dataset, name, folder), **values)
+
+    entry = bench.store.get_or_make(name, bench.store.key(**axes), make, {"stage": name, "axes": axes})
+    bench.stage_seconds[name] = bench.stage_seconds.get(name, 0.0) + time.perf_counter() - started
+    return entry
+
+
+@dataclass
+class Task:
+    """One compression: the training set, the budget, seeds, the device, progress and shared stages.
+
+    Attributes:
+        dataset: images (N, H, W, 3) uint8 and labels (N,) int64 to compress.
+        budget: what may be kept of this dataset.
+        ids: (N,) int64, where each image stands in the whole training split.
+    """
+
+    bench: Workbench
+    dataset: ImageDataset
+    budget: Budget
+    ids: np.ndarray
+    axes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def images(self) -> int:
+        """How many images may be kept when each keeps its 24 bits; at least one per class.
+
+        Raises:
+            UserError: the budget is smaller than that.
+        """
+        kept = self.budget.images(self.dataset.shape)
+        if kept < len(self.dataset.classes):
+            raise UserError(
+                f"the budget keeps {kept} of {len(self.dataset.labels)} images, less than one for each of "
+                f"{len(self.dataset.classes)} classes",
+                mend="a smaller --ratio",
+            )
+        return kept
+
+    @property
+    def device(self) -> str:
+        """Where to compute: ``"cpu"`` or ``"cuda:0"``."""
+        return self.bench.device
+
+    def seed(self, name: str = "method") -> int:
+        """A seed in [0, 2**32) of this cell; other names give independent ones."""
+        return seeds.derive(self.bench.base_seed, name=name, **self.axes)
+
+    def rng(self, name: str = "method") -> np.random.Generator:
+        """A NumPy generator seeded by :meth:`seed`."""
+        return np.random.default_rng(self.seed(name))
+
+    def progress(self, done: int, total: int, what: str = "") -> None:
+        """Tell how far the method is."""
+        self.bench.progress(done, total, what)
+
+    def stage(self, name: str, **params: Any) -> Entry:
+        """The arrays of a shared stage, made once; see ``ccbench list stages``."""
+        return run_stage(self.bench, self.dataset, name, params)

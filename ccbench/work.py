@@ -1,0 +1,239 @@
+"""The two kinds of work items, as a worker process runs them: compress once, train on what is left."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ccbench.budget import Budget, DataShape
+from ccbench.data import DataSource, Splits, open_dataset
+from ccbench.plugins import plugins
+from ccbench.store import Store, atomic_write
+
+
+def compress_item(
+    *,
+    dataset: str,
+    source: dict[str, Any],
+    cache: str,
+    method: str,
+    kept: str,
+    match: str,
+    seed: int,
+    base_seed: int,
+    protocol: str,
+    device: str | None,
+    artifact: str,
+    log: str,
+) -> dict[str, Any]:
+    """Compress a training set and write the artifact with its facts beside it.
+
+    Args:
+        dataset, source, cache: what :func:`ccbench.data.open_dataset` needs.
+        method: label of a method expression.
+        kept: the budget as a fraction, such as ``"1/12"``.
+        match: ``"nominal"`` or ``"bytes"``.
+        protocol: whose proxy recipe the stages use.
+        artifact: the ``.ccb`` file to write; ``.json`` beside it gets the facts.
+        log: where output and progress go, without suffix.
+
+    Returns:
+        The facts: bytes, images, nominal_kept, compress_seconds, stage_seconds, warnings, sha256.
+    """
+    from ccbench.compress import compress, fit_bytes
+    from ccbench.expressions import parse
+    from ccbench.task import Workbench
+    from ccbench.training import load_protocol
+
+    with _logged(log) as progress:
+        splits = _open(dataset, source, cache)
+        expression = parse(method, plugins())
+        bench = Workbench(
+            splits.train,
+            Store(cache),
+            plugins(),
+            load_protocol(protocol, plugins()).proxy,
+            base_seed,
+            _device(device),
+            progress,
+        )
+        shape, budget, path = splits.train.shape, Budget(Fraction(kept)), Path(artifact)
+        warnings: list[str] = []
+        watch = (cache, source.get("root"), source.get("argument") or _argument(dataset))
+        options = {"seed": seed, "watch": watch, "warnings": warnings}
+        started = time.perf_counter()
+        if match == "bytes" and not expression.reference:
+            result, size = fit_bytes(expression, budget.bytes(shape), bench, path, **options)
+        else:
+            result = compress(expression, budget, bench, **options)
+            size = 0
+        seconds = time.perf_counter() - started
+        result.meta.update(
+            dataset=dataset,
+            dataset_digest=splits.train.digest,
+            method=method,
+            kept=kept,
+            seed=seed if expression.random else None,
+            base_seed=base_seed,
+            full=[shape.images, shape.height, shape.width, shape.classes],
+            versions=[step.spec.version for step in expression.steps],
+            image_size=source.get("image_size"),
+        )
+        size = result.save(path)
+        facts = {
+            "bytes": size,
+            "images": len(result),
+            "nominal_kept": str(result.nominal_kept(shape)),
+            "measured_kept": size / shape.raw_bytes,
+            "compress_seconds": seconds - sum(bench.stage_seconds.values()),
+            "stage_seconds": bench.stage_seconds,
+            "peak_memory": _peak_memory(),
+            "warnings": warnings,
+        }
+        atomic_write(path.with_suffix(".json"), json.dumps(facts, indent=1))
+        return facts
+
+
+def evaluate_item(
+    *,
+    dataset: str,
+    source: dict[str, Any],
+    cache: str,
+    artifact: str,
+    protocol: str,
+    architecture: str,
+    seed: int,
+    device: str | None,
+    compile: bool = False,  # noqa: A002 - torch's word
+    micro_batch: int | None = None,
+    log: str = "",
+) -> dict[str, Any]:
+    """Train one network on an artifact and test it once.
+
+    Args:
+        artifact: a ``.ccb`` file.
+        seed: the seed value, already derived.
+        micro_batch: images per forward pass where the whole batch does not fit.
+
+    Returns:
+        The training outcome as plain data, and the environment it was measured in.
+    """
+    from dataclasses import asdict
+
+    from ccbench.archive import CompressedDataset
+    from ccbench.training import evaluate, load_protocol
+
+    with _logged(log) as progress:
+        splits = _open(dataset, source, cache)
+        compressed = CompressedDataset.open(artifact)
+        full = compressed.meta.get("full")
+        outcome = evaluate(
+            compressed,
+            splits.test,
+            protocol=load_protocol(protocol, plugins()),
+            architecture=architecture,
+            full=DataShape(*full) if full else splits.train.shape,
+            seed=seed,
+            device=_device(device),
+            micro_batch=micro_batch,
+            compile=compile,
+            progress=progress,
+            plugins=plugins(),
+        )
+        return {**asdict(outcome), "environment": environment(_device(device), outcome.precision)}
+
+
+def environment(device: str, precision: str) -> dict[str, str]:
+    """What a figure was measured on."""
+    import torch
+
+    import ccbench
+
+    name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor() or platform.machine()
+    return {
+        "ccbench": ccbench.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": name,
+        "threads": str(torch.get_num_threads()),
+        "precision": precision,
+        "system": platform.system(),
+    }
+
+
+def _open(dataset: str, source: dict[str, Any], cache: str) -> Splits:
+    source = dict(source, root=Path(source["root"]) if source.get("root") else None)
+    return open_dataset(dataset, plugins=plugins(), source=DataSource(**source), cache=Path(cache))
+
+
+def _argument(dataset: str) -> str | None:
+    return dataset.partition(":")[2] or None
+
+
+def _device(asked: str | None) -> str:
+    import torch
+
+    return asked or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _peak_memory() -> int:
+    """Peak resident bytes of this process so far; on a GPU, peak allocated there."""
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    try:
+        import resource
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+@contextlib.contextmanager
+def _logged(log: str) -> Iterator[Any]:
+    """Send this process's output to ``log.log`` and its progress to ``log.progress``, as ``done total what``."""
+    if not log:
+        yield lambda done, total, what="": None
+        return
+    path = Path(log)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    last = 0.0
+
+    def progress(done: int, total: int, what: str = "") -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last > 0.5:
+            last = now
+            part = path.with_suffix(".part")
+            part.write_text(json.dumps([done, total, what]))
+            part.replace(path.with_suffix(".progress"))
+
+    with path.with_suffix(".log").open("a", buffering=1) as file:
+        saved = os.dup(1), os.dup(2)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        try:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+            yield progress
+        except BaseException:
+            import traceback
+
+            traceback.print_exc(file=file)
+            raise
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved[0], 1)
+            os.dup2(saved[1], 2)
+            for handle in saved:
+                os.close(handle)
+            path.with_suffix(".progress").unlink(missing_ok=True)
