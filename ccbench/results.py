@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -11,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ccbench.cells import slug
 from ccbench.errors import UserError
 
 SCHEMA = 1
@@ -23,7 +23,7 @@ class Record:
     """One attempt at a cell.
 
     Attributes:
-        cell: from :func:`cell_id`.
+        cell: the id of a :class:`ccbench.cells.Cell`.
         attempt: 1, 2, ... for one cell.
         status: ``ok``, ``failed``, ``timeout``, ``oom`` or ``skipped``; ``reason`` says why where it is not ``ok``.
         dataset_digest: of the full training and test data.
@@ -56,7 +56,7 @@ class Record:
     ratio: float
     nominal_ratio: float | None = None
     measured_ratio: float | None = None
-    bytes: int | None = None  # noqa: A003 - the schema's name
+    bytes: int | None = None
     images: int | None = None
     seed: int
     seed_value: int | None = None
@@ -80,31 +80,6 @@ class Records(list[dict[str, Any]]):
     def __init__(self, records: Iterable[dict[str, Any]] = (), warnings: Iterable[str] = ()) -> None:
         super().__init__(records)
         self.warnings = list(warnings)
-
-
-def cell_id(*, dataset: str, method: str, budget: object, architecture: str, protocol: str, seed: int,
-            **more: object) -> str:
-    """The name of a cell: 16 hex digits from the hash of its axes, whatever their order.
-
-    Args:
-        dataset, method, architecture, protocol: names and the expression's label.
-        budget: the exact kept fraction, written as text such as ``"1/12"``.
-        seed: index.
-        more: whatever else makes it another cell: versions, digests, the base seed.
-    """
-    axes = {"dataset": dataset, "method": method, "budget": budget, "architecture": architecture,
-            "protocol": protocol, "seed": seed, **more}
-    return hashlib.sha256(json.dumps(axes, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def slug(text: str) -> str:
-    """A folder name for any label: readable, at most 80 characters, and another one for another label.
-
-    >>> slug("dcq")
-    'dcq'
-    """
-    plain = re.sub(r"[^A-Za-z0-9._=-]+", "-", text).strip("-.")[:60]
-    return plain if plain == text else f"{plain or 'x'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def path_of(record: Record | Mapping[str, Any], out: str | Path) -> Path:
@@ -148,7 +123,8 @@ def read_all(*outs: str | Path) -> Records:
         UserError: a record was written by a newer version.
     """
     found = Records()
-    for path in sorted({p.resolve() for out in outs for p in (Path(out) / FOLDER).rglob("*.json")}):
+    paths = {path.resolve(): path for out in outs for path in (Path(out) / FOLDER).rglob("*.json")}
+    for _, path in sorted(paths.items()):
         if path.name.startswith("."):
             continue  # another process's temporary file
         try:
@@ -157,9 +133,11 @@ def read_all(*outs: str | Path) -> Records:
             found.warnings.append(f"{path}: not readable as JSON ({error})")
             continue
         if isinstance(facts, dict) and isinstance(facts.get("schema"), int) and facts["schema"] > SCHEMA:
-            raise UserError("a result record was written by a newer version of ccbench",
-                            found=f"schema {facts['schema']} in {path}; this version knows up to {SCHEMA}",
-                            mend="upgrade ccbench, or name another folder with --out")
+            raise UserError(
+                "a result record was written by a newer version of ccbench",
+                found=f"schema {facts['schema']} in {path}; this version knows up to {SCHEMA}",
+                mend="upgrade ccbench, or name another folder with --out",
+            )
         fault = _fault(facts)
         if fault:
             found.warnings.append(f"{path}: not a result record ({fault})")
@@ -189,8 +167,21 @@ def _weight(record: Mapping[str, Any]) -> tuple[bool, int, str]:
 
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Record) if isinstance(f.default, (str, int, type(None)))}
 _NEEDED = ("schema", "cell", "attempt", "status", "dataset", "method", "architecture", "protocol", "ratio", "seed")
-_TEXT = ("cell", "status", "reason", "dataset", "dataset_digest", "method", "method_version", "architecture", "protocol",
-         "protocol_version", "started", "finished", "match")
+_TEXT = (
+    "cell",
+    "status",
+    "reason",
+    "dataset",
+    "dataset_digest",
+    "method",
+    "method_version",
+    "architecture",
+    "protocol",
+    "protocol_version",
+    "started",
+    "finished",
+    "match",
+)
 _NUMBERS = ("ratio", "nominal_ratio", "measured_ratio", "bytes", "accuracy", "best_accuracy")
 
 
@@ -209,7 +200,8 @@ def _fault(facts: Any) -> str:
             return f"{name} is {facts[name]!r}, not a whole number"
     for name in _NUMBERS:
         value = facts.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value)):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if value is not None and not number:
             return f"{name} is {value!r}, not a number"
     if facts["status"] not in STATUSES:
         return f"status {facts['status']!r}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,14 +49,22 @@ class LazyGroup(click.Group):
         try:
             command = spec.load()
         except Exception as error:
-            raise UserError(f"the command {name!r} of {_owner(name)} cannot be loaded",
-                            found=f"{type(error).__name__}: {error}", mend="mend or uninstall that plugin") from error
+            raise UserError(
+                f"the command {name!r} of {_owner(name)} cannot be loaded",
+                found=f"{type(error).__name__}: {error}",
+                mend="mend or uninstall that plugin",
+            ) from error
         if not isinstance(command, click.Command):
-            raise UserError(f"the command {name!r} of {_owner(name)} is not a click.Command", found=repr(command),
-                            mend="mend or uninstall that plugin")
+            raise UserError(
+                f"the command {name!r} of {_owner(name)} is not a click.Command",
+                found=repr(command),
+                mend="mend or uninstall that plugin",
+            )
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the subcommand; an unknown name gets a suggestion."""
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None and not ctx.resilient_parsing:
@@ -86,8 +95,9 @@ def _add_plugins(ctx: click.Context, _: click.Parameter, given: tuple[str, ...])
     if names:
         here = [name for name in os.environ.get(VARIABLE, "").split(",") if name]
         os.environ[VARIABLE] = ",".join(dict.fromkeys([*here, *names]))
-        if not {"", os.getcwd()} & set(sys.path):  # a module in this folder; last, so that it hides nothing
-            sys.path.append(os.getcwd())
+        folder = str(Path.cwd())
+        if not {"", folder} & set(sys.path):  # a module in this folder; last, so that it hides nothing
+            sys.path.append(folder)
         from ccbench.plugins import plugins
 
         plugins.cache_clear()
@@ -95,8 +105,16 @@ def _add_plugins(ctx: click.Context, _: click.Parameter, given: tuple[str, ...])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("-p", "--plugin", "named", multiple=True, metavar="MODULE", is_eager=True, callback=_add_plugins,
-              help="Also load this module's plugins; may be repeated. A module of the current folder will do.")
+@click.option(
+    "-p",
+    "--plugin",
+    "named",
+    multiple=True,
+    metavar="MODULE",
+    is_eager=True,
+    callback=_add_plugins,
+    help="Also load this module's plugins; may be repeated. A module of the current folder will do.",
+)
 @click.option("--strict-plugins", is_flag=True, help="Stop when any plugin is broken.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @click.pass_context
@@ -110,9 +128,11 @@ def cli(ctx: click.Context, named: tuple[str, ...], strict_plugins: bool) -> Non
     # whoever names a module wants it to work; other broken plugins stop only a strict run
     broken = [p for p in _plugins().broken() if strict_plugins or p.name in named]
     if broken:
-        raise UserError(f"{len(broken)} broken plugin{'s' * (len(broken) > 1)}",
-                        found="; ".join(f"{p.name} of {p.distribution}: {' / '.join(p.errors)}" for p in broken),
-                        mend="ccbench plugins --verbose shows where")
+        raise UserError(
+            f"{len(broken)} broken plugin{'s' * (len(broken) > 1)}",
+            found="; ".join(f"{p.name} of {p.distribution}: {' / '.join(p.errors)}" for p in broken),
+            mend="ccbench plugins --verbose shows where",
+        )
 
 
 def _plugins() -> Plugins:

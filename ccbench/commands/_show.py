@@ -1,0 +1,87 @@
+"""Plain text for specs: what list, describe and plugins share. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from ccbench.errors import UserError
+from ccbench.plugins import KINDS, Plugins
+from ccbench.specs import Param, Spec, did_you_mean
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+def plain(text: object) -> str:
+    """One line without control characters: what a plugin says must not steer the terminal."""
+    return _CONTROL.sub(" ", str(text)).strip()
+
+
+def kind_of(text: str) -> str:
+    """``method`` for ``method`` and ``methods``.
+
+    Raises:
+        UserError: there is no such kind.
+    """
+    name = text.lower()
+    name = name if name in KINDS else name.removesuffix("s")
+    if name in KINDS:
+        return name
+    plurals = [f"{kind}s" for kind in KINDS] + ["plugins"]
+    raise UserError(f"there is no kind {text!r}{did_you_mean(text, plurals)}", mend=f"one of {', '.join(plurals)}")
+
+
+def table(rows: list[tuple[str, ...]], indent: str = "  ") -> str:
+    """Aligned columns; the last one is cut at the terminal's edge on a terminal and whole elsewhere."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    lines = [
+        indent + "  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]]).rstrip() for row in rows
+    ]
+    if not click.get_text_stream("stdout").isatty():
+        return "\n".join(lines)
+    edge = shutil.get_terminal_size().columns
+    return "\n".join(line if len(line) <= edge else line[: edge - 1] + "…" for line in lines)
+
+
+def as_json(spec: Spec, plugins: Plugins) -> dict[str, Any]:
+    """A spec as JSON-able data, with its kind and the distribution that offers it."""
+    facts = {name: value for name, value in asdict(spec).items() if name != "params"}
+    owner = plugins.owner(spec.kind, spec.name)
+    return {
+        "kind": spec.kind,
+        **facts,
+        "params": [_param(p) for p in spec.params],
+        "distribution": owner.distribution if owner else "",
+        "module": owner.module if owner else "",
+    }
+
+
+def type_of(param: Param) -> str:
+    """The name of the type that a parameter takes."""
+    kind = param.type or type(param.default)
+    return "any" if kind is type(None) else kind.__name__
+
+
+def _param(param: Param) -> dict[str, Any]:
+    choices = None if param.choices is None else list(param.choices)
+    return {
+        "name": param.name,
+        "type": type_of(param),
+        "default": param.default,
+        "choices": choices,
+        "low": param.low,
+        "high": param.high,
+        "doc": param.doc,
+    }
+
+
+def warn_broken(plugins: Plugins) -> None:
+    """One line on stderr where a plugin is broken."""
+    broken = plugins.broken()
+    if broken:
+        names = ", ".join(f"{p.name} ({p.distribution})" for p in broken)
+        click.echo(f"warning: broken: {plain(names)}; see: ccbench plugins", err=True)

@@ -1,0 +1,110 @@
+"""``ccbench describe``: everything known about one name."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from typing import Any
+
+import click
+
+from ccbench.cards import card
+from ccbench.commands._show import as_json, plain, table, type_of
+from ccbench.errors import UserError
+from ccbench.plugins import KINDS, Plugins, plugins
+from ccbench.specs import Param, Spec, did_you_mean
+
+_SHOWN = {"kind", "name", "summary", "params", "distribution", "module"}  # these have a place of their own
+
+
+@click.command()
+@click.argument("name")
+@click.option("--json", "as_data", is_flag=True, help="Print JSON: a list with one object for each kind.")
+def describe(name: str, as_data: bool) -> None:
+    """Show everything known about NAME, of any kind: method, dataset, architecture, protocol and so on."""
+    found = plugins()
+    specs = _find(name, found)
+    if as_data:
+        data = [{**as_json(s, found), "card": card(s.kind, s.name)} for s in specs]
+        click.echo(json.dumps(data, indent=1, default=str))
+        return
+    click.echo("\n\n".join(_text(spec, found) for spec in specs))
+
+
+def _find(name: str, found: Plugins) -> list[Spec]:
+    """Every spec of a name; only where no list holds it are the plugins asked, for that may import much."""
+    specs = [s for kind in KINDS for s in found.all(kind).values() if name in {s.name, s.name.rstrip(":")}]
+    if specs:
+        return specs
+    clash = None
+    for kind in KINDS:
+        try:
+            specs.append(found.get(kind, name))
+        except UserError as error:
+            clash = error if "offered by both" in error.what else clash
+    if specs:
+        return specs
+    if clash is not None:
+        raise clash
+    names = {n for kind in KINDS for n in found.all(kind)}
+    raise UserError(f"nothing is called {name!r}{did_you_mean(name, names)}", mend="ccbench list shows what there is")
+
+
+def _text(spec: Spec, found: Plugins) -> str:
+    facts = as_json(spec, found)
+    lines = [f"{spec.kind} {spec.name}", *_wrapped(spec.summary, "  "), ""]
+    rows = [
+        (key.replace("_", " "), _value(value))
+        for key, value in facts.items()
+        if key not in _SHOWN and value not in ("", None, [], ())
+    ]
+    lines.append(table([*rows, ("from", plain(f"{facts['distribution']} ({facts['module']})"))]))
+    if spec.params:
+        lines += ["", "  parameters"]
+        for param in spec.params:
+            lines.append(plain_indent(f"{param.name}={_value(param.default)}  ({_takes(param)})", "    "))
+            lines += _wrapped(param.doc, "        ")
+    lines += _card_lines(card(spec.kind, spec.name))
+    return "\n".join(lines)
+
+
+def _card_lines(facts: dict[str, Any] | None) -> list[str]:
+    """What a registry card adds: the questions that the paper leaves open, and the choices taken."""
+    if not facts:
+        return []
+    questions = facts.get("open") or facts.get("open_questions") or []
+    lines: list[str] = []
+    for one in questions:
+        question, choice = (one.get("question", ""), one.get("choice", "")) if isinstance(one, dict) else (one, "")
+        lines += _wrapped(f"- {question}", "    ", "      ")
+        lines += _wrapped(f"choice: {choice}", "      ") if choice else []
+    return ["", "  left open by the definition, and what was chosen", *lines] if lines else []
+
+
+def _wrapped(text: str, indent: str, later: str | None = None) -> list[str]:
+    return textwrap.wrap(plain(text), width=100, initial_indent=indent, subsequent_indent=later or indent)
+
+
+def plain_indent(text: str, indent: str) -> str:
+    """One clean line behind an indentation."""
+    return indent + plain(text)
+
+
+def _takes(param: Param) -> str:
+    """The type, the bounds and the choices of a parameter."""
+    text = type_of(param)
+    if param.low is not None or param.high is not None:
+        text += f" in [{_edge(param.low, '-inf')}, {_edge(param.high, 'inf')}]"
+    return text + (f", one of {', '.join(map(str, param.choices))}" if param.choices else "")
+
+
+def _edge(value: float | None, other: str) -> str:
+    return other if value is None else f"{value:g}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return plain(str(value).lower() if isinstance(value, bool) else value)

@@ -1,0 +1,54 @@
+"""``ccbench leaderboard``: tables and figure from result records."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ccbench.errors import UserError
+
+_SUFFIXES = {".csv": "csv", ".md": "md", ".html": "html", ".htm": "html", ".tex": "latex", ".png": "png"}
+
+
+@click.command()
+@click.option("--out", "outs", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
+              help="Output folder of a run; several are merged. [default: ccbench-out]")  # fmt: skip
+@click.option("--format", "fmt", type=click.Choice(["csv", "md", "html", "latex"]),
+              help="Print this format. [default: a table on a terminal, Markdown elsewhere]")  # fmt: skip
+@click.option("--published", is_flag=True, help="Set published numbers beside ours, marked by their source.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write here instead of printing; the ending tells the format: csv, md, html, tex, png.")  # fmt: skip
+def leaderboard(outs: tuple[Path, ...], fmt: str | None, published: bool, output: Path | None) -> None:
+    """Build the leaderboard from result records.
+
+    With one DIR, leaderboard.csv, leaderboard.md and leaderboard.png in it are written again. The
+    ratio is the fraction of raw bytes removed. CSV holds accuracies as fractions, everything else per cent.
+    """
+    if output is not None:
+        ending = _SUFFIXES.get(output.suffix.lower())
+        if ending is None and fmt is None:
+            raise UserError("the ending of --output tells the format", found=output.name,
+                            mend="one of " + " ".join(_SUFFIXES) + ", or give --format")  # fmt: skip
+        chosen = fmt or ending or "csv"
+    from ccbench.leaderboard.rendering import render
+    from ccbench.leaderboard.writing import load, write_files
+
+    frame = load(outs or (Path("ccbench-out"),), published=published)
+    for note in frame.attrs["notes"]:
+        click.echo(f"note: {note}", err=True)
+    if output is not None:
+        from ccbench.leaderboard.figure import png
+        from ccbench.store import atomic_write
+
+        atomic_write(output, png(frame) if chosen == "png" else render(frame, chosen))
+        click.echo(f"wrote {output}", err=True)
+    elif fmt is None and sys.stdout.isatty():
+        from ccbench.leaderboard.terminal import show
+
+        show(frame)
+    else:
+        click.echo(render(frame, fmt or "md"), nl=False)
+    if len(outs) <= 1:
+        write_files(frame, (*outs, Path("ccbench-out"))[0])

@@ -1,0 +1,42 @@
+"""``ccbench list``: names and summaries of every offer."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ccbench.commands._show import as_json, kind_of, plain, table, warn_broken
+from ccbench.plugins import KINDS, plugins
+
+
+@click.command()
+@click.argument("kind", required=False)
+@click.option("--json", "as_data", is_flag=True, help="Print JSON: a list of specs.")
+@click.pass_context
+def list_(ctx: click.Context, kind: str | None, as_data: bool) -> None:
+    """List what there is: methods, datasets, architectures, protocols, executors, stages, scores, commands or plugins.
+
+    Without KIND, everything but the commands.
+    """
+    if kind is not None and kind.lower() in {"plugin", "plugins"}:
+        from ccbench.commands.plugins import plugins as show
+
+        ctx.invoke(show, as_data=as_data)
+        return
+    kinds = [kind_of(kind)] if kind else [k for k in KINDS if k != "command"]
+    found = plugins()
+    if as_data:
+        click.echo(json.dumps([as_json(s, found) for k in kinds for s in found.all(k).values()], indent=1, default=str))
+        return
+    for one in kinds:
+        specs = found.all(one)
+        click.echo(f"{one}s" if specs else f"{one}s: none")
+        if specs:
+            click.echo(table([(s.name, s.version, _source(one, s.name), plain(s.summary)) for s in specs.values()]))
+    warn_broken(found)
+
+
+def _source(kind: str, name: str) -> str:
+    owner = plugins().owner(kind, name)
+    return plain(owner.distribution) if owner else ""

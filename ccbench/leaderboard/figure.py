@@ -1,0 +1,86 @@
+"""Accuracy against what is kept: one panel for each dataset, protocol and network."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ccbench.leaderboard.escaping import clean
+from ccbench.leaderboard.rendering import sections
+from ccbench.leaderboard.tables import MEASURED
+
+# Okabe and Ito's palette, told apart with every common kind of colour blindness; black is the full dataset
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#666666")
+MARKERS = "osD^vPX*<>h"
+_PANELS = 24  # more would be an image of many megapixels that no one reads
+
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """The figure of a leaderboard, without touching matplotlib's global state.
+
+    Each panel: x the bytes kept in per cent (measured; nominal for published rows), logarithmic;
+    y the accuracy in per cent, error bars of one standard deviation; the row ``full`` as a dashed
+    line; published rows with hollow markers and dotted lines.
+    """
+    panels = list(sections(frame))[:_PANELS]
+    across = max(1, min(3, math.ceil(math.sqrt(len(panels)))))
+    down = max(1, math.ceil(len(panels) / across))
+    figure = Figure(figsize=(6.4 * across, 4.6 * down), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(down, across, squeeze=False).ravel()
+    for axis in axes[len(panels) :]:
+        axis.set_axis_off()
+    for axis, (title, rows) in zip(axes, panels, strict=False):
+        _panel(axis, title, rows)
+    return figure
+
+
+def png(frame: pd.DataFrame) -> bytes:
+    """The figure as a PNG file's bytes; the same frame gives the same bytes."""
+    buffer = io.BytesIO()
+    draw(frame).savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _panel(axis, title: str, rows: pd.DataFrame) -> None:  # type: ignore[no-untyped-def]
+    axis.set_title(_literal(title), fontsize=10)
+    axis.set_xlabel("bytes kept (% of raw 24-bit, measured; log scale)")
+    axis.set_ylabel("test accuracy (%)")
+    axis.grid(visible=True, which="major", alpha=0.3)
+    rows = rows[rows["accuracy_mean"].notna()]
+    points = rows[rows["method"] != "full"]
+    names = list(dict.fromkeys(points["method"]))
+    for (method, source), line in points.groupby(["method", "source"], sort=False):
+        index = names.index(method)
+        ours = source == MEASURED
+        kept = 100 * (1 - line["measured_ratio"].fillna(line["nominal_ratio"]).fillna(line["ratio"]))
+        at = kept.clip(lower=1e-6).sort_values()
+        line = line.loc[at.index]
+        colour = COLOURS[index % len(COLOURS)]
+        axis.errorbar(
+            at.to_numpy(), 100 * line["accuracy_mean"].to_numpy(), yerr=100 * line["accuracy_std"].to_numpy(),
+            color=colour, marker=MARKERS[index % len(MARKERS)], markerfacecolor=colour if ours else "none", capsize=3,
+            linestyle="-" if ours else ":", linewidth=1.3, label=_literal(method if ours else f"{method} ({source})"),
+        )  # fmt: skip
+    for row in rows[rows["method"] == "full"].to_dict("records"):
+        ours = row["source"] == MEASURED
+        axis.axhline(100 * row["accuracy_mean"], color="black", linewidth=1, linestyle="--" if ours else ":",
+                     label="full" if ours else _literal(f"full ({row['source']})"))  # fmt: skip
+    if len(points):
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 3, 4, 6, 8)))
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.xaxis.set_minor_formatter(NullFormatter())
+    if len(rows):
+        axis.legend(fontsize=8)
+
+
+def _literal(text: str) -> str:
+    """Dollar signs would be read as mathematics, a leading underscore would hide a line from the legend."""
+    line = clean(text, 80).replace("\\", "\\\\").replace("$", r"\$")
+    return f" {line}" if line.startswith("_") else line

@@ -1,0 +1,72 @@
+"""The leaderboard's files beside the results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from ccbench.errors import UserError
+from ccbench.leaderboard.figure import png
+from ccbench.leaderboard.published import published as published_rows
+from ccbench.leaderboard.rendering import render
+from ccbench.leaderboard.tables import table
+from ccbench.results import read_all
+from ccbench.store import atomic_write
+
+
+def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False) -> pd.DataFrame:
+    """The table of every record under some output folders; ``.attrs["notes"]`` names unreadable files.
+
+    Args:
+        outs: folders that hold ``results/``.
+        published: whether to append the registry's rows of the same datasets and architectures.
+
+    Raises:
+        UserError: there is no record, or one of a newer version.
+    """
+    records = read_all(*outs)
+    if not records:
+        raise UserError("there are no result records", mend="ccbench run writes them, or name their folder with --out",
+                        found="; ".join([*map(str, outs), *records.warnings[:3]]))  # fmt: skip
+    frame = table(records)
+    remarks = [*frame.attrs["notes"], *(f"left out: {w}" for w in records.warnings)]
+    if published:
+        theirs = published_rows()
+        pairs = frame[["dataset", "architecture"]].drop_duplicates()
+        frame, remarks = _beside(frame, theirs, pairs, remarks)
+    frame.attrs["notes"] = remarks
+    return frame
+
+
+def _beside(
+    frame: pd.DataFrame, theirs: pd.DataFrame, pairs: pd.DataFrame, remarks: list[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    for dataset, architecture in pairs.itertuples(index=False):
+        networks = sorted(set(theirs.loc[theirs["dataset"] == dataset, "architecture"]))
+        if architecture not in networks:
+            known = f"; there are for {', '.join(networks)}" if networks else ""
+            remarks.append(f"no published numbers for {dataset} with {architecture}{known}")
+    chosen = theirs.merge(pairs, on=["dataset", "architecture"])[list(theirs.columns)]
+    return (pd.concat([frame, chosen.astype(frame.dtypes)], ignore_index=True) if len(chosen) else frame), remarks
+
+
+def write(out: str | Path, *, published: bool = False) -> pd.DataFrame:
+    """Write ``leaderboard.csv``, ``leaderboard.md`` and ``leaderboard.png`` from the records under ``out``.
+
+    Each file is replaced whole. Returns the table.
+
+    Raises:
+        UserError: there are no records, or the folder cannot be written.
+    """
+    frame = load([Path(out)], published=published)
+    write_files(frame, out)
+    return frame
+
+
+def write_files(frame: pd.DataFrame, folder: str | Path) -> None:
+    """The three files of a table; see :func:`write`."""
+    folder = Path(folder)
+    atomic_write(folder / "leaderboard.csv", render(frame, "csv"))
+    atomic_write(folder / "leaderboard.png", png(frame))
+    atomic_write(folder / "leaderboard.md", render(frame, "md") + "\n![Accuracy against bytes kept](leaderboard.png)\n")
