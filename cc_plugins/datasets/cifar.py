@@ -1,0 +1,97 @@
+"""CIFAR-10 and CIFAR-100, read through torchvision."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from ccbench.data import DataSource, ImageStream
+from ccbench.errors import UserError
+
+
+class CIFAR:
+    """One of the two sets; see torchvision's class of the same name for the files.
+
+    The files hold Python pickles. Nothing is unpickled before the MD5 sum of every file has been compared
+    with the official one: here, and again in torchvision's constructor before each load.
+    """
+
+    name: str
+    official: str  # MD5 of the official archive
+
+    def fingerprint(self, source: DataSource) -> str:
+        """A constant: only the official files are accepted, so what is cached stays right wherever they are."""
+        return f"{self.name} md5 {self.official}"
+
+    def splits(self, source: DataSource) -> dict[str, ImageStream]:
+        """Images (50000, 32, 32, 3) and (10000, 32, 32, 3) uint8 in the official order.
+
+        Raises:
+            UserError: no root, files missing or damaged, or a download that failed.
+        """
+        if source.root is None:
+            raise UserError(
+                f"{self.name} needs a folder to be read from",
+                found="neither --data-root nor CCBENCH_DATA",
+                mend=self._command("DIR", source),
+            )
+        from torchvision import datasets  # imports torch: only when the set is really read
+
+        cls = getattr(datasets, type(self).__name__)
+        root = source.root.expanduser().absolute()
+        if source.download:
+            self._download(cls, root)
+        self._check(cls, root, source)
+        streams = {}
+        for split in ("train", "test"):
+            data = cls(root, train=split == "train")
+            streams[split] = ImageStream.from_arrays(data.data, data.targets, data.classes)
+        return streams
+
+    def _command(self, root: Path | str, source: DataSource) -> str:
+        layout = (
+            f"or put the official files into {root}/{self.folder}/" if not source.download else "or try again later"
+        )
+        return f"ccbench run --dataset {self.name} --data-root {root} --download ...  ({layout})"
+
+    folder: str
+
+    def _check(self, cls: Any, root: Path, source: DataSource) -> None:
+        folder = root / cls.base_folder
+        wanted = [*cls.train_list, *cls.test_list, (cls.meta["filename"], cls.meta["md5"])]
+        missing = [name for name, _ in wanted if not (folder / name).is_file()]
+        if missing:
+            found = f"no folder {folder}" if not folder.is_dir() else f"{folder} lacks {', '.join(missing)}"
+            raise UserError(f"{self.name} is not there", found=found, mend=self._command(root, source))
+        for name, md5 in wanted:
+            with (folder / name).open("rb") as file:
+                actual = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+            if actual != md5:
+                raise UserError(
+                    f"{self.name}: {folder / name} is damaged",
+                    found=f"MD5 {actual}, official {md5}",
+                    mend=f"delete it, then {self._command(root, source)}",
+                )
+
+    def _download(self, cls: Any, root: Path) -> None:
+        try:
+            cls(root, download=True)  # does nothing where the official files are there
+        except (OSError, RuntimeError, EOFError) as error:
+            raise UserError(
+                f"{self.name} could not be downloaded from {cls.url}",
+                found=f"{type(error).__name__}: {error}",
+                mend=f"put the official files into {root / cls.base_folder} and leave --download out",
+            ) from error
+
+
+class CIFAR10(CIFAR):
+    """10 classes."""
+
+    name, folder, official = "cifar10", "cifar-10-batches-py", "c58f30108f718f92721af3b95e74349a"
+
+
+class CIFAR100(CIFAR):
+    """100 classes (the fine labels)."""
+
+    name, folder, official = "cifar100", "cifar-100-python", "eb9058c3a382ffc7106e4002c42a8d85"

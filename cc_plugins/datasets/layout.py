@@ -1,0 +1,132 @@
+"""Which files of a folder are its images: classes, order, what is left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ccbench.errors import UserError
+
+# Formats that some Pillow cannot read stand here too: such a file is then named as unreadable, not passed over.
+EXTENSIONS = frozenset({
+    ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg",
+    ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp",
+})  # fmt: skip
+LAYOUT = "make PATH/train/<class>/ and PATH/test/<class>/ (or val/) with images in them"
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split's files in order.
+
+    Attributes:
+        folder: ``PATH/train``, ``PATH/test`` or ``PATH/val``.
+        files: paths relative to PATH with forward slashes, sorted within each class.
+        labels: one per file.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A folder dataset: ``train/<class>/**`` and ``test/<class>/**``.
+
+    Classes are the folders of ``train`` in the order of their names. Files are taken at any depth below a
+    class, symbolic links followed, in the order of their class and path. Names that begin with a dot and names
+    without one of :data:`EXTENSIONS` (in any case) are passed over.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+
+
+def find(path: str) -> Layout:
+    """List a folder dataset.
+
+    Raises:
+        UserError: no such folder, no ``train`` or no ``test`` or ``val``, fewer than two classes, a class
+            without a file, or a test class that ``train`` lacks.
+    """
+    if not path:
+        raise UserError("a folder dataset needs a path", found="folder:", mend="--dataset folder:PATH")
+    root = Path(path).expanduser().absolute()
+    if not root.is_dir():
+        raise UserError(
+            f"folder:{path} is not a folder", found=f"{root} {'is a file' if root.exists() else 'does not exist'}"
+        )
+    try:
+        return _find(root, path)
+    except OSError as error:
+        raise UserError(f"folder:{path} cannot be listed", found=f"{error.filename}: {error.strerror}") from error
+
+
+def _find(root: Path, path: str) -> Layout:
+    holds = ", ".join(_folders(root)[:8]) or "no folders"
+    if not (root / "train").is_dir():
+        raise UserError(f"folder:{path} has no train/", found=holds, mend=LAYOUT)
+    test = next((root / name for name in ("test", "val") if (root / name).is_dir()), None)
+    if test is None:
+        raise UserError(f"folder:{path} has no test split", found=f"{holds}, but neither test/ nor val/", mend=LAYOUT)
+    classes = tuple(_folders(root / "train"))
+    if len(classes) < 2:
+        raise UserError(
+            f"folder:{path} has fewer than two classes",
+            found=f"folders in train/: {', '.join(classes) or 'none'}",
+            mend=LAYOUT,
+        )
+    strangers = [name for name in _folders(test) if name not in set(classes)]
+    if strangers:
+        raise UserError(
+            f"folder:{path}: {test.name}/ has classes that train/ lacks",
+            found=", ".join(strangers[:8]),
+            mend="give both splits the same class folders",
+        )
+    layout = Layout(root, classes, _split(root, root / "train", classes), _split(root, test, classes))
+    empty = [c for i, c in enumerate(classes) if i not in set(layout.train.labels)]
+    if empty:
+        raise UserError(
+            f"folder:{path}: classes without an image in train/",
+            found=", ".join(empty[:8]),
+            mend=f"add images ({' '.join(sorted(EXTENSIONS))}) or remove those folders",
+        )
+    if not layout.test.files:
+        raise UserError(f"folder:{path}: {test.name}/ holds no image in a class folder", mend=LAYOUT)
+    return layout
+
+
+def _split(root: Path, folder: Path, classes: tuple[str, ...]) -> Split:
+    files, labels = [], []
+    for label, name in enumerate(classes):
+        found = sorted(_images(folder / name, root)) if (folder / name).is_dir() else []
+        files += found
+        labels += [label] * len(found)
+    return Split(folder, tuple(files), tuple(labels))
+
+
+def _folders(folder: Path) -> list[str]:
+    return sorted(e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith("."))
+
+
+def _images(folder: Path, root: Path) -> Iterator[str]:
+    seen = set()  # a link to a folder above would go round for ever
+    for here, below, names in os.walk(folder, followlinks=True, onerror=_raise):
+        stat = Path(here).stat()
+        if (stat.st_dev, stat.st_ino) in seen:
+            below.clear()
+            continue
+        seen.add((stat.st_dev, stat.st_ino))
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in names:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS:  # noqa: PTH122 - a million names
+                yield (Path(here) / name).relative_to(root).as_posix()
+
+
+def _raise(error: OSError) -> None:
+    raise error

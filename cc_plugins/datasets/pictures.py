@@ -1,0 +1,94 @@
+"""One image file to RGB pixels, by stated rules.
+
+* EXIF orientation is applied; colour profiles are not.
+* The first frame of an animation or of several pages is taken.
+* Grey, palette, YCbCr, CMYK and Lab images are converted to RGB by Pillow.
+* Transparency is laid over white.
+* 16-bit grey keeps its high byte, as Pillow does with 16-bit colour. Floating-point images are refused: nothing
+  says what their white is.
+* Resizing to S: the largest centred square is scaled to S x S, bicubic and antialiased; this is the shorter side
+  scaled to S and the centre cropped. An image that is S x S already is left as it is.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+_SWAPPED = frozenset({5, 6, 7, 8})  # EXIF orientations that lie on their side
+
+
+class UnreadableError(Exception):
+    """Why one file is no image that can be used."""
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """(width, height) after orientation, from the header where that is enough.
+
+    Not for threads: it silences warnings while it runs.
+
+    Raises:
+        UnreadableError: the file is no image, or one so large that Pillow suspects an attack.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            with Image.open(path) as image:
+                orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+                if image.format == "TIFF" and orientation != 1:
+                    image.load()  # Pillow turns TIFF files itself, some versions only now
+                    return ImageOps.exif_transpose(image).size
+                width, height = image.size
+                return (height, width) if orientation in _SWAPPED else (width, height)
+        except Exception as error:  # a decoder meets damaged bytes with errors of any class
+            raise UnreadableError(_reason(error)) from error
+
+
+def read(path: Path, size: int | None) -> np.ndarray:
+    """The pixels, (H, W, 3) uint8; resized to ``size`` x ``size`` unless that is None.
+
+    Raises:
+        UnreadableError: the file is truncated, damaged or of a kind without a rule.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            rgb = to_rgb(ImageOps.exif_transpose(image))
+    except Exception as error:  # as above
+        raise UnreadableError(_reason(error)) from error
+    if size is not None and rgb.size != (size, size):
+        width, height = rgb.size
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        rgb = rgb.resize((size, size), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side))
+    return np.asarray(rgb)
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any Pillow image as RGB, by the rules above."""
+    mode = image.mode
+    if mode == "F":
+        raise UnreadableError("floating-point pixels, whose white is unknown")
+    if mode.startswith("I"):
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise UnreadableError("whole-number pixels beyond 16 bits")
+        return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
+    if mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
+        whole = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole).convert("RGB")
+    return image.convert("RGB")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image that Pillow knows"
+    if isinstance(error, (Image.DecompressionBombWarning, Image.DecompressionBombError)):
+        return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

@@ -1,0 +1,217 @@
+"""A dataset by its name: built once, then memory-mapped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from ccbench.budget import DataShape
+from ccbench.data.build import SPLITS, Progress, build
+from ccbench.data.images import ImageDataset, Splits, content_digest, describe, labels_digest
+from ccbench.data.source import DataSource
+from ccbench.errors import UserError
+from ccbench.specs import DatasetSpec
+from ccbench.store import Entry, Store
+
+KIND = "datasets"
+FORMAT = 1  # of the entry's files
+_REHASH = 16 * 2**20  # bytes; pixels of smaller sets are hashed whenever they are opened
+_PARAMS = re.compile(r"([^:\[\]]+)\[([^\[\]]*)\]")
+
+
+@dataclass(frozen=True)
+class _Offer:
+    name: str
+    spec: DatasetSpec
+    params: Mapping[str, Any]
+    source: DataSource
+
+
+def open_dataset(
+    name: str, *, plugins: Any, source: DataSource, cache: Path, progress: Progress | None = None
+) -> Splits:
+    """The train and test split of a dataset, memory-mapped from the cache, built there first where needed.
+
+    The cache entry is ``cache/datasets/<key>/``; its key is the hash of name, version, argument,
+    parameters, image size, ``skip_bad`` and the plugin's fingerprint. One process builds while others
+    wait; an entry whose files are damaged is built again.
+
+    Args:
+        name: ``"cifar10"``, ``"folder:PATH"`` or ``"name[param=value]"``.
+        plugins: a :class:`ccbench.plugins.Plugins`.
+        source: its ``argument`` is set from the name.
+        cache: the root of a :class:`ccbench.store.Store`.
+        progress: called as ``progress(done, total, what)`` while images are read.
+
+    Returns:
+        images (N, H, W, 3) uint8, read-only; labels (N,) int64.
+
+    Raises:
+        UserError: an unknown name, data that is missing or unreadable, a plugin that gives something
+            else than a dataset, or a cache that cannot be written.
+    """
+    offer = _resolve(name, plugins, source)
+    dataset = _load(offer)
+    fingerprint = _call(offer, dataset, "fingerprint")
+    if not isinstance(fingerprint, str):
+        raise UserError(f"dataset {name}: fingerprint(source) must return text", found=describe(fingerprint))
+    store = Store(cache)
+    key = store.key(
+        format=FORMAT,
+        name=offer.spec.name,
+        target=offer.spec.target,
+        version=offer.spec.version,
+        params=dict(offer.params),
+        argument=offer.source.argument,
+        image_size=offer.source.image_size,
+        skip_bad=offer.source.skip_bad,
+        fingerprint=fingerprint,
+    )
+    path = store.path(KIND, key)
+    if path.exists() and not _intact(path):
+        _discard(path)
+    facts: dict[str, Any] = {"dataset": name, "fingerprint": fingerprint}
+
+    def make(folder: Path) -> None:
+        # the store reads the facts after this returns, so the digests computed on the way are in them
+        facts.update(build(folder, name, _call(offer, dataset, "splits"), offer.spec.shape, progress))
+
+    return _read(store.get_or_make(KIND, key, make, facts), name)
+
+
+def shape_of(
+    name: str, *, plugins: Any, source: DataSource, cache: Path, progress: Progress | None = None
+) -> DataShape:
+    """The shape of a dataset's training split: from its spec where that says so, otherwise from the data.
+
+    Raises:
+        UserError: as :func:`open_dataset`.
+    """
+    offer = _resolve(name, plugins, source)
+    if offer.spec.shape is not None:
+        return offer.spec.shape
+    return open_dataset(name, plugins=plugins, source=source, cache=cache, progress=progress).train.shape
+
+
+def _resolve(name: str, plugins: Any, source: DataSource) -> _Offer:
+    match = _PARAMS.fullmatch(name)
+    spec = plugins.get("dataset", match[1] if match else name)
+    given: dict[str, str] = {}
+    for part in filter(None, (p.strip() for p in match[2].split(","))) if match else ():
+        key, equals, value = (p.strip() for p in part.partition("="))
+        if not equals or not key or not value or key in given:
+            raise UserError(
+                f"{name}: parameters read name=value, each once", found=part, mend=f"ccbench describe {spec.name}"
+            )
+        given[key] = value
+    argument = name[len(spec.name) :] if spec.name.endswith(":") else ""
+    size = source.image_size
+    if spec.shape is not None and size is not None:
+        if (spec.shape.height, spec.shape.width) != (size, size):
+            raise UserError(
+                f"the images of {name} are {spec.shape.width}x{spec.shape.height} and are not resized",
+                found=f"--image-size {size}",
+                mend="leave --image-size out",
+            )
+        size = None
+    return _Offer(name, spec, spec.read_params(given), replace(source, argument=argument, image_size=size))
+
+
+def _load(offer: _Offer) -> Any:
+    try:
+        return offer.spec.build(**offer.params)
+    except (ImportError, AttributeError) as error:
+        needs = " ".join(offer.spec.imports)
+        raise UserError(
+            f"dataset {offer.name} cannot be loaded from {offer.spec.target}",
+            found=f"{type(error).__name__}: {error}",
+            mend=f"pip install {needs}" if needs else "ccbench plugins shows where it comes from",
+        ) from error
+
+
+def _call(offer: _Offer, dataset: Any, method: str) -> Any:
+    function = getattr(dataset, method, None)
+    if not callable(function):
+        raise UserError(
+            f"dataset {offer.name}: its plugin has no {method}(source)",
+            found=describe(dataset),
+            mend=f"add it to {offer.spec.target}",
+        )
+    try:
+        return function(offer.source)
+    except PermissionError as error:
+        raise UserError(f"dataset {offer.name} may not be read", found=error) from error
+    except UserError:
+        raise
+    except Exception as error:
+        error.add_note(f"while {offer.spec.target} was asked for {method} of dataset {offer.name}")
+        raise
+
+
+def _read(entry: Entry, name: str) -> Splits:
+    def split(which: str) -> ImageDataset:
+        facts = entry.meta[which]
+        files = tuple(json.loads((entry.path / f"{which}-files.json").read_text()))
+        labels = np.array(entry[f"{which}-labels"])
+        return ImageDataset(
+            name,
+            which,
+            entry[f"{which}-images"],
+            labels,
+            tuple(facts["classes"]),
+            facts["digest"],
+            files,
+            tuple(facts["skipped"]),
+        )
+
+    return Splits(*(split(which) for which in SPLITS))
+
+
+def _intact(path: Path) -> bool:
+    """Whether an entry is whole: sizes, headers, labels and digests; pixels too where they are few."""
+    try:
+        meta = json.loads((path / "meta.json").read_text())
+        if any((path / file).stat().st_size != size for file, size in meta["bytes"].items()):
+            return False
+        for which in SPLITS:
+            facts = meta[which]
+            images = np.load(path / f"{which}-images.npy", mmap_mode="r", allow_pickle=False)
+            labels = np.load(path / f"{which}-labels.npy", allow_pickle=False)
+            files = json.loads((path / f"{which}-files.json").read_text())
+            if list(images.shape) != facts["shape"] or images.dtype != np.uint8 or len(files) not in (0, len(labels)):
+                return False
+            if labels_digest(labels) != facts["labels"]:
+                return False
+            if images.nbytes <= _REHASH and hashlib.sha256(images).hexdigest() != facts["pixels"]:
+                return False
+            if content_digest(facts["shape"], facts["classes"], facts["labels"], facts["pixels"]) != facts["digest"]:
+                return False
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return True
+
+
+def _discard(path: Path) -> None:
+    """Move a damaged entry away under the store's lock, unless another process has mended it meanwhile."""
+    try:
+        with FileLock(path.with_name(f".{path.name}.lock")):
+            if path.exists() and not _intact(path):
+                part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+                path.rename(part)
+                shutil.rmtree(part, ignore_errors=True)
+    except OSError as error:
+        raise UserError(
+            "a cached dataset is damaged and cannot be replaced",
+            found=f"{path}: {error.strerror or error}",
+            mend="delete that folder or set CCBENCH_CACHE to another one",
+        ) from error

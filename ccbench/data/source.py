@@ -1,0 +1,81 @@
+"""What a dataset plugin is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ccbench.errors import UserError
+
+BATCH = 1024  # images
+LARGEST = 16384  # pixels on a side
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where a dataset plugin looks, and what the user allows it.
+
+    Attributes:
+        root: ``--data-root`` or CCBENCH_DATA, or None.
+        download: whether it may use the network.
+        argument: what follows the colon of a family, ``"PATH"`` of ``"folder:PATH"``; otherwise empty.
+        image_size: ``--image-size``, pixels on a side, or None.
+        skip_bad: whether unreadable files are left out instead of being an error.
+    """
+
+    root: Path | None = None
+    download: bool = False
+    argument: str = ""
+    image_size: int | None = None
+    skip_bad: bool = False
+
+    def __post_init__(self) -> None:
+        if self.image_size is not None and not 1 <= self.image_size <= LARGEST:
+            raise UserError(
+                f"the image size is pixels on a side, from 1 to {LARGEST}",
+                found=self.image_size,
+                mend="for example --image-size 64",
+            )
+
+
+@dataclass
+class ImageStream:
+    """One split as a dataset plugin gives it.
+
+    Attributes:
+        labels: (M,) whole numbers in 0 .. len(classes) - 1, one for every image that was found.
+        classes: one name per label; the same for both splits.
+        height, width: pixels of every image.
+        batches: arrays (b, H, W, 3) uint8 RGB in the order of the labels; consumed once, so that a set
+            larger than memory works.
+        files: M names, or empty.
+        skipped: positions in ``labels`` that ``batches`` leaves out. It may grow while the batches are
+            consumed: whether an image is whole is only known once it is read.
+    """
+
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    height: int
+    width: int
+    batches: Iterable[np.ndarray]
+    files: tuple[str, ...] = ()
+    skipped: list[int] = field(default_factory=list)
+
+    @classmethod
+    def from_arrays(
+        cls, images: np.ndarray, labels: np.ndarray | Sequence[int], classes: Sequence[str], files: Sequence[str] = ()
+    ) -> ImageStream:
+        """A stream over arrays in memory: images (M, H, W, 3) uint8, labels (M,)."""
+        images = np.asarray(images)
+        if images.ndim != 4:
+            raise UserError("images must have the shape (N, H, W, 3)", found=f"shape {images.shape}")
+        _, height, width, _ = images.shape
+        return cls(np.asarray(labels), tuple(classes), height, width, _slices(images), tuple(files))
+
+
+def _slices(images: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(images), BATCH):
+        yield images[start : start + BATCH]
