@@ -1,0 +1,8 @@
+"""Compressed datasets: what they hold, the file they live in, its exact bytes, decoding and export."""
+
+from ccbench.archive.compressed import CompressedDataset
+from ccbench.archive.export import export
+from ccbench.archive.payloads import EncodedImages, PaletteImages, RawImages
+from ccbench.archive.torch_dataset import load
+
+__all__ = ["CompressedDataset", "EncodedImages", "PaletteImages", "RawImages", "export", "load"]

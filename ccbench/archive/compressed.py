@@ -1,0 +1,273 @@
+"""What every method returns: images in some payload, where they came from, and how they are labelled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ccbench.archive import container
+from ccbench.archive.checks import (
+    check_classes,
+    check_ids,
+    check_labels,
+    check_meta,
+    check_soft_labels,
+    check_weights,
+)
+from ccbench.archive.decode import Decoder, make_decoder
+from ccbench.archive.ids import restore_ids, store_ids
+from ccbench.archive.payloads import KINDS, Payload, RawImages, smallest
+from ccbench.budget import BITS_PER_PIXEL, DataShape
+from ccbench.errors import UserError
+
+if TYPE_CHECKING:
+    from ccbench.data import ImageDataset
+
+_CHUNK = 1024  # images decoded at once where all are wanted
+
+
+class CompressedDataset:
+    """A compressed training set; checked when it is made, so that one that exists is sound.
+
+    Args:
+        payload: RawImages, PaletteImages or EncodedImages, n >= 1 images of one size.
+        ids: (n,) whole numbers, where each image stood in the training set, unique; -1 for synthetic images.
+        labels: (n,) whole numbers in 0 .. len(classes)-1.
+        classes: C >= 1 class names.
+        soft_labels: (n, C) probabilities, each row summing to 1 within float16; stored as float16.
+        weights: (n,) finite numbers above 0, what each image counts for in the loss; stored as float32.
+        meta: whatever JSON can hold; kept with the file.
+
+    Raises:
+        UserError: any of it is not so.
+    """
+
+    def __init__(
+        self,
+        payload: Payload,
+        ids: np.ndarray | Sequence[int],
+        labels: np.ndarray | Sequence[int],
+        *,
+        classes: Sequence[str],
+        soft_labels: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+        meta: dict[str, Any] | None = None,
+    ) -> None:
+        if not isinstance(payload, tuple(KINDS.values())):
+            raise UserError(
+                "the payload must be RawImages, PaletteImages or EncodedImages", found=type(payload).__name__
+            )
+        n = len(payload)
+        self.payload = payload
+        self.classes = check_classes(classes)
+        self.ids = check_ids(ids, n)
+        self.labels = check_labels(labels, n, len(self.classes))
+        self.soft_labels = check_soft_labels(soft_labels, n, len(self.classes))
+        self.weights = check_weights(weights, n)
+        self.meta = check_meta(meta)
+        self._decoders: dict[str, Decoder] = {}
+        self.digest = ""  # of the file it was opened from
+
+    @classmethod
+    def subset(
+        cls, dataset: ImageDataset, ids: np.ndarray | Sequence[int], *, weights: np.ndarray | None = None
+    ) -> CompressedDataset:
+        """The images of a training set that a selection keeps, as they are, in the order of their ids.
+
+        Args:
+            dataset: where they come from.
+            ids: (n,) positions in it, unique, in any order; n >= 1.
+            weights: (n,) in the order of ``ids``.
+
+        Raises:
+            UserError: no ids, an id twice or out of range, or bad weights.
+        """
+        ids = np.asarray(ids)
+        if ids.ndim != 1 or not ids.size:
+            raise UserError("a subset needs at least one id", found=f"shape {ids.shape}")
+        ids = check_ids(ids, len(ids))
+        if ids.min() < 0 or ids.max() >= len(dataset.labels):
+            bad = int(ids.min()) if ids.min() < 0 else int(ids.max())
+            raise UserError(f"ids must lie in 0..{len(dataset.labels) - 1}", found=bad)
+        weights = check_weights(weights, len(ids))
+        order = np.argsort(ids)
+        ids = ids[order]
+        whole = len(ids) == len(dataset.labels)  # then a memory-mapped set stays on the disk
+        return cls(
+            RawImages(dataset.images if whole else dataset.images[ids]),
+            ids,
+            dataset.labels[ids],
+            classes=dataset.classes,
+            weights=None if weights is None else weights[order],
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"CompressedDataset({self.payload!r}, {len(self.classes)} classes)"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_decoders": {}}  # decoders stay on their device
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.payload.shape
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """24 for raw images, q for palettes, measured for encoded images; palettes and labels are not counted."""
+        return float(self.payload.bits_per_pixel)
+
+    def nominal_kept(self, shape: DataShape) -> Fraction:
+        """The fraction of a training set's raw bits that is kept: q/24 times the images kept (DCQ, section 4.1).
+
+        Images of another size than the training set's count by their pixels.
+        """
+        height, width = self.shape
+        pixels = Fraction(len(self) * height * width, shape.images * shape.height * shape.width)
+        return pixels * self.payload.bits_per_pixel / BITS_PER_PIXEL
+
+    def to_device(self, device: str | torch.device) -> Decoder:
+        """A callable that decodes batches on a device, made once and kept.
+
+        The packed images go to the device here. Called with a (b,) int64 tensor of
+        positions in 0..n-1 on that device, it gives (b, 3, H, W) uint8 there,
+        channels_last, without waiting for the host. Encoded images are decoded here,
+        once, where their raw pixels take at most 2 GiB; otherwise batch by batch.
+        """
+        place = _device(device)
+        name = str(place)
+        if name not in self._decoders:
+            self._decoders[name] = make_decoder(self.payload, place)
+        return self._decoders[name]
+
+    def decode(self, index: Any, device: str | torch.device = "cpu") -> torch.Tensor:
+        """Images by position.
+
+        Args:
+            index: (b,) whole numbers in 0..n-1: a list, a numpy array or a tensor; one number is a batch of one.
+            device: where they are wanted.
+
+        Returns:
+            (b, 3, H, W) uint8 RGB, channels_last, on ``device``.
+
+        Raises:
+            IndexError: a position is out of range (not checked for an index that lies on a GPU).
+        """
+        place = _device(device)
+        if isinstance(index, torch.Tensor) and index.device.type != "cpu":
+            positions = index.to(place, torch.int64).reshape(-1)
+        else:
+            array = np.asarray(index).reshape(-1)
+            if array.size and (array.dtype.kind not in "ui" or array.min() < 0 or array.max() >= len(self)):
+                raise IndexError(f"positions must be whole numbers in 0..{len(self) - 1}")
+            positions = torch.from_numpy(array.astype(np.int64)).to(place)
+        name = str(place)
+        if self.payload.kind == "encoded" and name not in self._decoders:
+            return make_decoder(self.payload, place, keep=False)(positions)  # one batch is no reason to decode all
+        return self.to_device(place)(positions)
+
+    def to_dataset(self, name: str) -> ImageDataset:
+        """Decoded, for the next step of a pipeline or another tool; soft labels and weights stay behind.
+
+        Args:
+            name: of the new dataset.
+        """
+        from ccbench.data import ImageDataset
+
+        images = self.payload.images if isinstance(self.payload, RawImages) else self._pixels()
+        return ImageDataset.from_arrays(images, self.labels.copy(), self.classes, name=name)
+
+    def _pixels(self) -> np.ndarray:
+        images = np.empty((len(self), *self.shape, 3), np.uint8)
+        for start in range(0, len(self), _CHUNK):
+            stop = min(start + _CHUNK, len(self))
+            images[start:stop] = self.decode(np.arange(start, stop)).permute(0, 2, 3, 1).numpy()
+        return images
+
+    def within(self, ids: np.ndarray | Sequence[int]) -> CompressedDataset:
+        """The same images with ids in a larger set, for the step of a pipeline that worked on what another kept.
+
+        Args:
+            ids: (m,) the ids of the previous step; this one's ids are positions among them. -1 stays -1.
+
+        Raises:
+            UserError: an id of this step is not a position among ``ids``.
+        """
+        before = np.asarray(ids)
+        if before.ndim != 1 or before.dtype.kind not in "ui":
+            raise UserError("ids of the previous step must be (m,) whole numbers", found=before.dtype)
+        if self.ids.max() >= len(before):
+            raise UserError(f"the previous step kept {len(before)} images", found=f"id {self.ids.max()}")
+        mapped = np.full(len(self), -1, np.int64)
+        real = self.ids >= 0
+        mapped[real] = before[self.ids[real]]
+        return CompressedDataset(
+            self.payload,
+            mapped,
+            self.labels,
+            classes=self.classes,
+            soft_labels=self.soft_labels,
+            weights=self.weights,
+            meta=self.meta,
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> int:
+        """Write the file, whole or not at all; equal content makes equal bytes.
+
+        Args:
+            path: by custom with the extension ``.ccb``; replaced if it exists.
+
+        Returns:
+            Bytes on disk, everything counted.
+
+        Raises:
+            UserError: the folder cannot be written or the disk is full.
+        """
+        about, arrays = self.payload.arrays()
+        ids, id_arrays = store_ids(self.ids)
+        arrays = {**arrays, **id_arrays, "labels": self.labels.astype(smallest(len(self.classes) - 1))}
+        if self.soft_labels is not None:
+            arrays["soft_labels"] = self.soft_labels
+        if self.weights is not None:
+            arrays["weights"] = self.weights
+        facts = {"kind": self.payload.kind, "payload": about, "ids": ids, "classes": self.classes, "meta": self.meta}
+        return container.write(path, facts, arrays)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> CompressedDataset:
+        """Read a file that :meth:`save` wrote; its images stay on the disk until they are decoded.
+
+        Raises:
+            UserError: the file is missing, a folder, empty, foreign, cut short, damaged or of a newer version.
+        """
+        facts, arrays, digest = container.read(path)
+        try:
+            opened = cls(
+                KINDS[facts["kind"]].from_arrays(facts["payload"], arrays),
+                restore_ids(facts["ids"], arrays),
+                arrays["labels"],
+                classes=facts["classes"],
+                soft_labels=arrays.get("soft_labels"),
+                weights=arrays.get("weights"),
+                meta=facts["meta"],
+            )
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, UserError) as error:
+            raise UserError(f"{path} is whole but its contents make no sense", found=error) from None
+        opened.digest = digest
+        return opened
+
+
+def _device(device: str | torch.device) -> torch.device:
+    try:
+        place = torch.device(device)
+        return place if place.type == "cpu" else torch.empty(0, device=place).device
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"device {device} cannot be used", found=str(error).splitlines()[0], mend="use cpu") from None

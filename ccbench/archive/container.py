@@ -1,0 +1,219 @@
+"""The .ccb file: a safetensors file that carries its own digest and has exactly one form for one content.
+
+    8 bytes   length of the header, little endian
+    header    JSON: {"__metadata__":{"format":"ccbench","sha256":"<64 hex>","schema":"1","facts":"<JSON>"},"ids":{...}}
+    data      the arrays, one after another
+
+The digest covers every byte of the file with its own 64 digits read as zeros.
+The first two fields of the metadata and the digest's rule are the same for every
+schema, so that a newer file and a damaged one can be told apart. The header is
+written here because the safetensors library orders metadata differently on each
+run and wants whole arrays in memory; any safetensors reader opens the result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import mmap
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ccbench.errors import UserError
+
+SCHEMA = 1
+HEADER_LIMIT = 16 << 20  # bytes; far above any real header, far below what a flipped length would ask for
+_START = b'{"__metadata__":{"format":"ccbench","sha256":"'
+_DIGEST = slice(8 + len(_START), 8 + len(_START) + 64)
+_ZEROS = b"0" * 64
+_BLOCK = 1 << 20
+_DTYPES = {"U8": "|u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "F16": "<f2", "F32": "<f4"}
+_NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
+
+
+def write(path: str | os.PathLike[str], facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> int:
+    """Write a whole file or nothing.
+
+    Args:
+        path: replaced if it exists, and only once the new file is complete.
+        facts: JSON-able, small.
+        arrays: by name; uint8..uint64, float16 or float32.
+
+    Returns:
+        Bytes of the file.
+
+    Raises:
+        UserError: the folder cannot be written, the disk is full, or the facts are too long.
+    """
+    # widest first, so that every array is aligned where it lies; then by name
+    ordered = sorted(arrays.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
+    header: dict[str, Any] = {
+        "__metadata__": {
+            "format": "ccbench",
+            "sha256": _ZEROS.decode(),
+            "schema": str(SCHEMA),
+            "facts": json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False),
+        }
+    }
+    end = 0
+    for name, array in ordered:
+        start, end = end, end + array.nbytes
+        header[name] = {"dtype": _NAMES[array.dtype], "shape": list(array.shape), "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    if len(text) > HEADER_LIMIT:
+        raise UserError(
+            "the metadata of a compressed dataset must stay small",
+            found=f"{len(text)} bytes of it",
+            mend=f"keep class names and meta below {HEADER_LIMIT >> 20} MiB",
+        )
+    with _new_file(Path(path)) as file:
+        digest = hashlib.sha256()
+        for block in (len(text).to_bytes(8, "little"), text, *_blocks(ordered)):
+            digest.update(block)
+            file.write(block)
+        file.seek(_DIGEST.start)
+        file.write(digest.hexdigest().encode())
+    return 8 + len(text) + end
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray], str]:
+    """Check a file whole, then map it into memory.
+
+    Returns:
+        The facts, the arrays (read-only views of the mapped file, not yet in memory) and the file's digest.
+
+    Raises:
+        UserError: the file is missing, a folder, empty, foreign, cut short, damaged, or of a newer schema.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, not a compressed dataset", mend="name a .ccb file")
+    try:
+        with path.open("rb") as file:
+            header, begin, digest = _check(path, file)
+            view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}", mend="name a .ccb file; ccbench compress writes one") from None
+    except OSError as error:
+        raise UserError(f"cannot read {path}", found=error.strerror or error) from error
+    try:
+        facts = json.loads(header.pop("__metadata__")["facts"])
+        return facts, {name: _array(view, begin, entry) for name, entry in header.items()}, digest
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} is whole but its contents make no sense", found=error) from None
+
+
+def read_digest(path: str | os.PathLike[str]) -> str:
+    """The digest that a file claims, without checking it."""
+    with Path(path).open("rb") as file:
+        return file.read(_DIGEST.stop)[_DIGEST].decode("ascii", "replace")
+
+
+def _check(path: Path, file: BinaryIO) -> tuple[dict[str, Any], int, str]:
+    """The header, where the data begins and the digest; every fault becomes a UserError that says which."""
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(_DIGEST.stop)
+    if not start:
+        raise UserError(f"{path} is empty", mend="write it again")
+    begins_right = start[8:].startswith(_START) or (len(start) >= 8 and _START.startswith(start[8:]))
+    if not begins_right:
+        raise UserError(
+            f"{path} is not a ccbench file, or its first bytes are damaged",
+            found=f"it begins with {start[:16]!r}",
+            mend="name a .ccb file",
+        )
+    length = int.from_bytes(start[:8], "little")
+    if length > HEADER_LIMIT:
+        raise _damaged(path, f"a header of {length} bytes")
+    if size < max(8 + length, _DIGEST.stop):
+        raise _cut(path, size, max(8 + length, _DIGEST.stop))
+    file.seek(8)
+    text = file.read(length)
+    try:
+        header = json.loads(text)
+        end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
+        expected = 8 + length + int(end)
+        schema = header["__metadata__"]["schema"]
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+        raise _damaged(path, f"an unreadable header: {error}") from None
+    if size < expected:
+        raise _cut(path, size, expected)
+    if size > expected:
+        raise _damaged(path, f"{size - expected} bytes too many")
+    digest = hashlib.sha256(start[: _DIGEST.start] + _ZEROS)
+    file.seek(_DIGEST.stop)
+    while block := file.read(_BLOCK):
+        digest.update(block)
+    if start[_DIGEST] != digest.hexdigest().encode():
+        raise _damaged(path, "its digest does not match its contents")
+    if schema != str(SCHEMA):
+        raise UserError(
+            f"{path} was written by a newer version of ccbench",
+            found=f"file schema {schema}; this version reads {SCHEMA}",
+            mend="pip install --upgrade ccbench",
+        )
+    return header, 8 + length, digest.hexdigest()
+
+
+def _cut(path: Path, size: int, expected: int) -> UserError:
+    return UserError(
+        f"{path} is cut short", found=f"{size} of at least {expected} bytes", mend="copy or write it again"
+    )
+
+
+def _damaged(path: Path, found: str) -> UserError:
+    return UserError(f"{path} is damaged", found=found, mend="copy or write it again")
+
+
+def _array(view: mmap.mmap, begin: int, entry: Mapping[str, Any]) -> np.ndarray:
+    dtype, shape, (start, end) = np.dtype(_DTYPES[entry["dtype"]]), entry["shape"], entry["data_offsets"]
+    count = math.prod(shape)
+    if start < 0 or end - start != count * dtype.itemsize or any(n < 0 for n in shape):
+        raise ValueError(f"an array of shape {shape} in bytes {start} to {end}")
+    return np.frombuffer(view, dtype, count, begin + start).reshape(shape)
+
+
+def _blocks(arrays: list[tuple[str, np.ndarray]]) -> Iterator[memoryview]:
+    for _, array in arrays:
+        if array.size:
+            flat = (
+                np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).reshape(-1).view(np.uint8)
+            )
+            for start in range(0, flat.size, _BLOCK):
+                yield flat[start : start + _BLOCK].data
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears under its name only when it is complete and on the disk."""
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise UserError(
+            f"cannot write {path}", found=error.strerror or error, mend="free some space or name another place"
+        ) from error
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise

@@ -1,0 +1,194 @@
+"""Decoding batches on the device that wants them.
+
+A decoder holds its payload on one device: packed indices and lookup tables, or
+raw images. Calling it with positions on that device gives the images there; on a
+GPU nothing is copied to or from the host on the way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+from ccbench.archive.packing import group
+from ccbench.archive.payloads import EncodedImages, PaletteImages, Payload, RawImages
+
+Decoder = Callable[[torch.Tensor], torch.Tensor]
+"""(b,) int64 positions in 0..n-1 on the decoder's device -> (b, 3, H, W) uint8 there, channels_last."""
+
+KEEP_DECODED = 2 << 30  # bytes of raw pixels up to which encoded images are decoded once rather than per batch
+_TABLE_BYTES = 1 << 20  # a lookup table may take this much, so that it stays in a core's cache ...
+_TABLE_SHARE = 0.5  # ... or this share of the packed bytes, where images have palettes of their own
+_THREADS_FROM = 128 * 128  # pixels from which decoding an image takes long enough to be worth a thread
+
+
+def make_decoder(payload: Payload, device: torch.device, *, keep: bool = True) -> Decoder:
+    """A decoder of any payload.
+
+    Args:
+        payload: what to decode.
+        device: where the images are wanted.
+        keep: decode encoded images once, now, where their pixels fit into :data:`KEEP_DECODED`.
+    """
+    if isinstance(payload, PaletteImages):
+        return PaletteDecoder(payload, device)
+    if isinstance(payload, RawImages):
+        return RawDecoder(payload.images, device)
+    if keep and len(payload) * payload.shape[0] * payload.shape[1] * 3 <= KEEP_DECODED:
+        return RawDecoder(decode_blobs(payload, range(len(payload))), device)
+    return EncodedDecoder(payload, device)
+
+
+class Rows:
+    """(n, m) uint8 rows that live on one device: on the CPU where they are, otherwise copied there once."""
+
+    def __init__(self, array: np.ndarray, device: torch.device) -> None:
+        self._host = array if device.type == "cpu" else None
+        self._there = torch.empty(0) if device.type == "cpu" else upload(array, device)
+
+    def __call__(self, index: torch.Tensor) -> torch.Tensor:
+        """(b, m) uint8, newly made."""
+        if self._host is not None:  # numpy reads memory-mapped and read-only arrays without a copy
+            return torch.from_numpy(np.take(self._host, index.numpy(), axis=0))
+        return self._there.index_select(0, index)
+
+
+class RawDecoder:
+    """Gathers rows of raw pixels."""
+
+    def __init__(self, images: np.ndarray, device: torch.device) -> None:
+        self.shape = images.shape[1:]
+        self._rows = Rows(images.reshape(len(images), -1), device)
+
+    def __call__(self, index: torch.Tensor) -> torch.Tensor:
+        """Positions (b,) -> (b, 3, H, W) uint8."""
+        return self._rows(index).view(-1, *self.shape).permute(0, 3, 1, 2)
+
+
+class PaletteDecoder:
+    """A shift, a mask and a gather.
+
+    The gather takes several pixels at once: a table holds, for each palette and
+    each word of g indices, the 3g bytes of their colours. For 2 bits a word is a
+    byte of four pixels, so no shift is left to do. g is the largest that keeps
+    the table small; g = 1 is the palette itself.
+    """
+
+    def __init__(self, payload: PaletteImages, device: torch.device) -> None:
+        height, width = self.shape = payload.shape
+        self._bits, self._pixels = payload.bits, height * width
+        run, self._run_bytes = group(payload.bits)
+        self._aligned = self._pixels % run == 0  # does each image begin with a whole byte and a whole run?
+        self._width = pixels_per_lookup(payload, run) if self._aligned else 1
+        table = lookup_table(payload.palettes, self._width)
+        # torch gathers whole rows fastest as a few wide elements
+        wide = next(t for t in (torch.int64, torch.int32, torch.int16, torch.uint8) if table.shape[1] % t.itemsize == 0)
+        self._table = torch.from_numpy(table).view(wide).to(device)
+        entries = 1 << payload.bits * self._width
+        self._type = torch.int32 if len(payload.palettes) * entries < 1 << 31 else torch.int64
+        owner = np.arange(len(payload)) if payload.clusters is None else payload.clusters
+        self._base = torch.from_numpy(owner * entries).to(device, self._type)
+        self._mask = entries - 1
+        if self._aligned:
+            self._rows = Rows(payload.packed.reshape(len(payload), -1), device)
+            step = payload.bits * self._width
+            self._shifts = torch.arange(0, run * payload.bits, step, device=device, dtype=torch.int64)
+        else:
+            self._stream = Rows(payload.packed.reshape(-1, 1), device)
+            self._last = payload.packed.size - 1
+            self._within = torch.arange(self._pixels, device=device, dtype=torch.int64)
+
+    def __call__(self, index: torch.Tensor) -> torch.Tensor:
+        """Positions (b,) -> (b, 3, H, W) uint8."""
+        words = self._words(index) if self._aligned else self._unaligned(index)
+        words = words.view(len(index), -1) + self._base.index_select(0, index)[:, None]
+        colours = self._table.index_select(0, words.view(-1)).view(torch.uint8)
+        return colours.view(-1, *self.shape, 3).permute(0, 3, 1, 2)
+
+    def _words(self, index: torch.Tensor) -> torch.Tensor:
+        """Table words of images that begin with a whole byte."""
+        rows = self._rows(index)
+        if len(self._shifts) == 1:
+            return rows.to(self._type)
+        if self._run_bytes == 1:
+            words = rows[..., None].to(self._type)
+        else:  # up to 7 bytes make one integer
+            size = 4 if self._run_bytes == 3 else 8
+            padded = rows.new_zeros(len(rows), rows.shape[1] // self._run_bytes, size)
+            padded[..., : self._run_bytes] = rows.view(len(rows), -1, self._run_bytes)
+            words = padded.view(torch.int32 if size == 4 else torch.int64)
+        return ((words >> self._shifts.to(words.dtype)) & self._mask).to(self._type)
+
+    def _unaligned(self, index: torch.Tensor) -> torch.Tensor:
+        """Indices of images that begin anywhere in the stream: two bytes hold any pixel."""
+        bit = (index[:, None] * self._pixels + self._within) * self._bits
+        byte = (bit >> 3).view(-1)
+        low = self._stream(byte).view(-1).to(torch.int32)
+        high = self._stream((byte + 1).clamp_(max=self._last)).view(-1).to(torch.int32)
+        return (((high << 8) | low) >> (bit & 7).view(-1).to(torch.int32) & self._mask).to(self._type)
+
+
+class EncodedDecoder:
+    """Decodes each image when it is asked for, on the host; several at a time where they are large."""
+
+    def __init__(self, payload: EncodedImages, device: torch.device) -> None:
+        self._payload, self._device = payload, device
+
+    def __call__(self, index: torch.Tensor) -> torch.Tensor:
+        """Positions (b,) -> (b, 3, H, W) uint8."""
+        pixels = torch.from_numpy(decode_blobs(self._payload, index.cpu().tolist()))
+        return pixels.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
+
+
+def decode_blobs(payload: EncodedImages, index: list[int] | range) -> np.ndarray:
+    """(b, H, W, 3) uint8."""
+    out = np.empty((len(index), *payload.shape, 3), np.uint8)
+
+    def one(place: int) -> None:
+        out[place] = payload.decode(index[place])
+
+    if payload.shape[0] * payload.shape[1] < _THREADS_FROM or len(index) < 2:
+        for place in range(len(index)):
+            one(place)
+    else:
+        with ThreadPoolExecutor(min(len(index), os.cpu_count() or 1)) as pool:
+            list(pool.map(one, range(len(index))))
+    return out
+
+
+def pixels_per_lookup(payload: PaletteImages, run: int) -> int:
+    """How many pixels one lookup yields: a power of two that divides ``run``, its table small enough."""
+    allowed = max(_TABLE_BYTES, _TABLE_SHARE * payload.packed.size)
+    best, width = 1, 2
+    while run % width == 0 and len(payload.palettes) * (1 << payload.bits * width) * 3 * width <= allowed:
+        best, width = width, width * 2
+    return best
+
+
+def lookup_table(palettes: np.ndarray, width: int) -> np.ndarray:
+    """Colours of every word of ``width`` indices.
+
+    Args:
+        palettes: (k, 2**q, 3) uint8.
+        width: indices per word, the first in the lowest bits.
+
+    Returns:
+        (k * 2**(q * width), 3 * width) uint8.
+    """
+    colours, bits = palettes.shape[1], int(palettes.shape[1]).bit_length() - 1
+    words = np.arange(colours**width)
+    index = words[:, None] >> (bits * np.arange(width)) & (colours - 1)
+    return np.ascontiguousarray(palettes[:, index]).reshape(-1, 3 * width)
+
+
+def upload(array: np.ndarray, device: torch.device) -> torch.Tensor:
+    """A copy on another device, a piece at a time so that the host never holds a second whole one."""
+    there = torch.empty(array.shape, dtype=torch.uint8, device=device)
+    step = max(1, (64 << 20) // max(1, array[:1].nbytes))
+    for start in range(0, len(array), step):
+        there[start : start + step].copy_(torch.from_numpy(np.array(array[start : start + step])))
+    return there

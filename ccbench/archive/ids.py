@@ -1,0 +1,35 @@
+"""Ids of kept images in as few bytes as a plain array allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ccbench.archive.payloads import smallest
+
+
+def store_ids(ids: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Facts and arrays for (n,) int64 ids: nothing for 0..n-1 or all -1, steps where they rise, else the values + 1."""
+    steps = np.diff(ids)
+    if (ids == -1).all():
+        return {"form": "synthetic", "count": len(ids)}, {}
+    if ids[0] >= 0 and (steps == 1).all():
+        return {"form": "range", "count": len(ids), "first": int(ids[0])}, {}
+    if ids[0] >= 0 and (steps > 0).all():
+        return {"form": "rising", "first": int(ids[0])}, {"ids": steps.astype(smallest(int(steps.max())))}
+    return {"form": "values"}, {"ids": (ids + 1).astype(smallest(int(ids.max()) + 1))}
+
+
+def restore_ids(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """The inverse of :func:`store_ids`."""
+    form = facts["form"]
+    if form == "synthetic":
+        return np.full(int(facts["count"]), -1, np.int64)
+    if form == "range":
+        return np.arange(int(facts["count"]), dtype=np.int64) + int(facts["first"])
+    if form == "rising":
+        return np.cumsum(np.concatenate([[int(facts["first"])], arrays["ids"]]).astype(np.int64))
+    if form == "values":
+        return arrays["ids"].astype(np.int64) - 1
+    raise ValueError(f"ids of form {form!r}")
