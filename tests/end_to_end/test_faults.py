@@ -1,0 +1,158 @@
+"""What bad input, a full disk and kill -9 get: one clear message, nothing lost."""
+
+import json
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+RUN = ("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "--methods", "dcp", "--ratio", "0.92"), "did you mean 'dcq'"),
+        (("run", "--methods", "dcq[clutsers=3]", "--ratio", "0.92"), "did you mean 'clusters'"),
+        (("run", "--methods", "dcq[clusters=0]", "--ratio", "0.92"), "must lie in"),
+        (("run", "--methods", "random", "--dataset", "cifar11", "--ratio", "0.92"), "did you mean 'cifar1"),
+        (("run", "--methods", "random", "--arch", "resnet81", "--ratio", "0.92"), "did you mean"),
+        (("run", "--methods", "random", "--protocol", "quik", "--ratio", "0.92"), "did you mean 'quick'"),
+        (("run", "--methods", "random", "--ratio", "1"), "above 0 and below 1"),
+        (("run", "--methods", "random", "--ratio", "0"), "above 0 and below 1"),
+        (("run", "--methods", "random", "--ratio", "92"), "--ratio 0.08"),
+        (("run", "--methods", "random", "--ratio", "much"), "must be a number"),
+        (("run", "--methods", "random", "--ratio", "nan"), "must be a number"),
+        (("run", "--methods", "random"), "--ratio 0.92"),
+        (("run", "--methods", "random", "--ratio", "0.9999"), "less than one for each of 10 classes"),
+        (("run", "--methods", "mediancut", "--ratio", "0.99", "--no-snap"), "less than the smallest palette"),
+        (("run", "--methods", "random+", "--ratio", "0.9"), "method expression"),
+        (("run", "--methods", "random+ccs", "--ratio", "0.9"), "at most one step"),
+        (("run", "--methods", "random", "--ipc", "500"), "at most --ipc"),
+        (("run", "--methods", "random", "--ratio", "0.9", "--executor", "locl"), "did you mean 'local'"),
+        (("compress", "--method", "random", "--ratio", "0.9", "x.zip"), "ends in .ccb"),
+        (("evaluate", "missing.ccb"), "missing.ccb"),
+        (("run", "--methods", "random", "--ratio", "0.9", "--dataset", "folder:nowhere"), "nowhere"),
+        (("run", "--methods", "random", "--ratio", "0.9", "--dataset", "cifar10", "--data-root", "empty"), "--download"),
+        (("runn",), "run"),
+    ],
+)
+def test_user_faults_exit_2_with_a_mend(ccbench, arguments, said):
+    assert said in ccbench(*arguments, code=2).stderr
+
+
+def images(folder, counts):
+    rng = np.random.default_rng(0)
+    for split, classes in counts.items():
+        for name, n in classes.items():
+            (folder / split / name).mkdir(parents=True, exist_ok=True)
+            for i in range(n):
+                Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(folder / split / name / f"{i}.png")
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"train": {"a": 9}, "test": {"a": 3}}, "class"),
+        ({"train": {"a": 9, "b": 0}, "test": {"a": 3}}, "b"),
+        ({"train": {"a": 1}}, ""),
+        ({"train": {"a": 9, "b": 9}}, "test"),
+    ],
+)
+def test_datasets_that_cannot_be_compared_on(ccbench, tmp_path, counts, said):
+    images(tmp_path / "set", counts)
+    done = ccbench(*RUN, "--fraction", "0.5", "--dataset", f"folder:{tmp_path / 'set'}", code=2)
+    assert said in done.stderr
+
+
+def test_a_users_folder_from_end_to_end(ccbench, tmp_path, records):
+    images(tmp_path / "set", {"train": {"a": 12, "b": 12}, "val": {"a": 4, "b": 4}})
+    ccbench(*RUN, "--fraction", "0.5", "--dataset", f"folder:{tmp_path / 'set'}")
+    (record,) = records(tmp_path / "ccbench-out")
+    assert (record["status"], record["images"]) == ("ok", 12)
+
+
+def test_out_that_cannot_be_written(ccbench, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "file" in ccbench(*RUN, "--ratio", "0.9", "--out", "file", code=2).stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a Unix with /dev/full")
+def test_a_full_disk_is_said_and_leaves_no_half_file(ccbench, tmp_path, environment):
+    import subprocess
+    import sys
+
+    # a limit on file size is what a full disk looks like to one process and its children
+    code = (
+        "import resource, signal, sys, runpy\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+        "sys.argv = ['ccbench', 'compress', '--method', 'random', '--ratio', '0.5', 'set.ccb']\n"
+        "runpy.run_module('ccbench', run_name='__main__')\n"
+    )
+    ccbench(*RUN, "--ratio", "0.9", "-q")  # the dataset is in the cache from here on
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    assert "cannot write" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith((".set", "set"))]
+
+
+def test_a_store_of_a_newer_version(ccbench, tmp_path):
+    ccbench(*RUN, "--ratio", "0.9", "-q")
+    (tmp_path / "ccbench-out" / "ccbench.json").write_text(json.dumps({"schema": 99}))
+    assert "newer" in ccbench(*RUN, "--ratio", "0.9", code=2).stderr
+
+
+def test_two_runs_on_one_folder(ccbench, start, tmp_path):
+    first = start("run", "--protocol", "quick", "--seeds", "3", "--methods", "random", "--ratio", "0.9")
+    wait_for(lambda: (tmp_path / "ccbench-out" / ".owner").exists())
+    assert f"process {first.pid}" in ccbench(*RUN, "--ratio", "0.9", code=2).stderr
+
+
+def test_ctrl_c_keeps_finished_cells_and_exits_130(ccbench, start, tmp_path, records):
+    many = ("run", "--protocol", "tiny", "--seeds", "200", "--methods", "random", "--ratio", "0.9")
+    process = start(*many)
+    wait_for(lambda: len(records(tmp_path / "ccbench-out")) >= 2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    kept = records(tmp_path / "ccbench-out")
+    assert kept
+    assert all(r["status"] == "ok" for r in kept)
+
+
+def test_kill_9_loses_only_what_was_running(ccbench, start, tmp_path, records):
+    process = start("run", "--protocol", "tiny", "--seeds", "4", "--methods", "random,mediancut", "--ratio", "0.92")
+    out = tmp_path / "ccbench-out"
+    wait_for(lambda: len(records(out)) >= 2)
+    process.send_signal(signal.SIGKILL)  # not its children: they must notice
+    process.wait()
+    kept = {r["cell"]: r["finished"] for r in records(out)}
+    done = ccbench("run", "--protocol", "tiny", "--seeds", "4", "--methods", "random,mediancut", "--ratio", "0.92")
+    assert f"{len(kept)} cached" in done.stderr
+    now = {r["cell"]: r["finished"] for r in records(out)}
+    assert len(now) == 8
+    assert kept.items() <= now.items()
+    ccbench("run", "--protocol", "tiny", "--seeds", "4", "--methods", "random,mediancut", "--ratio", "0.92", "--out", "whole", "-q")
+    csv = [(d / "leaderboard.csv").read_text() for d in (out, tmp_path / "whole")]
+    assert csv[0] == csv[1]
+
+
+def test_a_damaged_artifact_is_named(ccbench, tmp_path):
+    ccbench("compress", "--method", "mediancut", "--bits", "1", "set.ccb")
+    data = bytearray((tmp_path / "set.ccb").read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "set.ccb").write_bytes(data)
+    assert "set.ccb" in ccbench("evaluate", "set.ccb", "--protocol", "tiny", code=2).stderr
+
+
+def wait_for(condition, seconds=90):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.1)

@@ -1,0 +1,120 @@
+"""ccbench run: from the command line to the leaderboard, and again."""
+
+import csv
+import json
+
+import pytest
+
+RUN = ("run", "--protocol", "tiny", "--ratio", "0.92", "--seeds", "2")
+
+
+def table(out):
+    with (out / "leaderboard.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_dcq_and_ccs_meet_in_one_table_and_the_second_run_does_nothing(ccbench, tmp_path, records):
+    first = ccbench(*RUN, "--methods", "dcq[refine_steps=2],ccs,random,full")
+    out = tmp_path / "ccbench-out"
+    rows = {r["method"]: r for r in table(out)}
+    assert set(rows) == {"dcq[refine_steps=2]", "ccs", "random", "full"}
+    for name, row in rows.items():
+        assert row["status"] == "ok"
+        assert row["n_seeds"] == "2"
+        assert 0 <= float(row["accuracy_mean"]) <= 1
+        assert int(row["bytes"].split(".")[0]) > 0
+        if name != "full":
+            assert float(row["ratio"]) == pytest.approx(22 / 24)
+            assert float(row["measured_ratio"]) == pytest.approx(22 / 24, abs=0.02)
+    assert float(rows["full"]["ratio"]) == 0
+    assert float(rows["ccs"]["nominal_ratio"]) == pytest.approx(1 - 108 / 1297)
+    assert (out / "leaderboard.png").read_bytes().startswith(b"\x89PNG")
+    assert "0.91667" in first.stderr, "the snapped ratio is said"
+    before = {p: p.stat().st_mtime_ns for p in out.glob("results/**/*.json")}
+    leaderboard = (out / "leaderboard.csv").read_bytes()
+    again = ccbench(*RUN, "--methods", "dcq[refine_steps=2],ccs,random,full")
+    assert "8 cached" in again.stderr
+    assert before == {p: p.stat().st_mtime_ns for p in out.glob("results/**/*.json")}
+    assert leaderboard == (out / "leaderboard.csv").read_bytes()
+    assert {r["artifact_sha256"] for r in records(out)}.isdisjoint({None})
+
+
+def test_the_same_command_elsewhere_gives_the_same_numbers(ccbench, tmp_path, records):
+    for out in ("a", "b"):
+        ccbench(*RUN, "--methods", "random", "--out", out)
+    key = lambda r: (r["cell"], r["accuracy"], r["artifact_sha256"])  # noqa: E731
+    assert sorted(map(key, records(tmp_path / "a"))) == sorted(map(key, records(tmp_path / "b")))
+
+
+def test_two_jobs_end_in_the_same_table_as_one(ccbench, tmp_path, records):
+    for jobs in (1, 2):
+        ccbench(*RUN, "--methods", "random,mediancut", "--jobs", jobs, "--out", f"jobs{jobs}")
+    one, two = (sorted((r["cell"], r["artifact_sha256"]) for r in records(tmp_path / f"jobs{j}")) for j in (1, 2))
+    assert one == two
+
+
+def test_a_pipeline_brings_its_own_budget(ccbench, tmp_path, records):
+    ccbench("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random[fraction=0.5]+mediancut[bits=2]")
+    (record,) = records(tmp_path / "ccbench-out")
+    assert record["status"] == "ok"
+    assert record["nominal_ratio"] == pytest.approx(1 - 649 / 1297 / 12)
+    assert record["images"] == 649
+
+
+def test_match_bytes_holds_the_file_to_the_budget(ccbench, tmp_path, records):
+    ccbench("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random,mediancut", "--ratio", "0.9", "--match", "bytes")
+    for record in records(tmp_path / "ccbench-out"):
+        assert record["status"] == "ok"
+        assert record["bytes"] <= 0.1 * 1297 * 3072 + 1
+
+
+def test_no_snap_keeps_the_number_and_skips_palettes(ccbench, tmp_path, records):
+    ccbench("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random,mediancut", "--ratio", "0.9", "--no-snap")
+    found = {r["method"]: r for r in records(tmp_path / "ccbench-out")}
+    assert found["mediancut"]["status"] == "skipped"
+    assert "q of 24 bits" in found["mediancut"]["reason"]
+    assert found["random"]["ratio"] == 0.9
+
+
+def test_plan_says_what_run_would_do(ccbench, tmp_path):
+    before = ccbench("plan", "--protocol", "tiny", "--seeds", "2", "--methods", "random,ccs", "--ratio", "0.92", "--json")
+    cells = json.loads(before.stdout)["cells"]
+    assert len(cells) == 4
+    assert {c["state"] for c in cells} == {"to run"}
+    assert not (tmp_path / "ccbench-out").exists(), "a plan writes nothing"
+    ccbench("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random", "--ratio", "0.92", "-q")
+    after = json.loads(ccbench("plan", "--protocol", "tiny", "--seeds", "2", "--methods", "random,ccs", "--ratio", "0.92", "--json").stdout)
+    assert [c["state"] for c in after["cells"]].count("cached") == 1
+    assert after["unknown"] == 0
+    assert after["seconds"] > 0
+
+
+def test_compress_evaluate_export(ccbench, tmp_path, records):
+    said = ccbench("compress", "--method", "mediancut", "--ratio", "0.875", "set.ccb").stdout
+    size = (tmp_path / "set.ccb").stat().st_size
+    assert f"{size:,} bytes" in said
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["set.ccb"]
+    ccbench("compress", "--method", "mediancut", "--ratio", "0.875", "set.ccb", code=2)
+    ccbench("evaluate", "set.ccb", "--protocol", "tiny")
+    (record,) = records(tmp_path / "ccbench-out")
+    assert (record["bytes"], record["ratio"], record["method"]) == (size, 0.875, "mediancut")
+    ccbench("export", "set.ccb", "png")
+    assert len(list((tmp_path / "png").glob("*/*.png"))) == 1297
+    ccbench("export", "set.ccb", "png", code=2)
+
+
+def test_python_api_gives_a_row_per_cell(tiny_path, tmp_path, monkeypatch):
+    import subprocess
+    import sys
+
+    code = (
+        "import ccbench\n"
+        "if __name__ == '__main__':\n"
+        "    df = ccbench.run(methods=['random'], ratio=0.92, seeds=2, protocol='tiny')\n"
+        "    print(len(df), set(df.status), df.accuracy.between(0, 1).all(), df.ratio[0])\n"
+    )
+    (tmp_path / "script.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tiny_path))
+    monkeypatch.setenv("CCBENCH_PLUGINS", "tiny_protocol")
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    assert done.stdout.split() == ["2", "{'ok'}", "True", "0.92"], done.stderr
