@@ -31,7 +31,8 @@ class Record:
         ratio: what was asked for (after snapping), the fraction of raw bytes removed, in [0, 1).
         nominal_ratio: by the papers' formula; ``measured_ratio`` from ``bytes``, the size of the file. May be below 0.
         images: in the compressed dataset.
-        seed: index 0, 1, ...; ``seed_value`` in [0, 2**32).
+        seed: index 0, 1, ...; ``seed_value`` in [0, 2**32); ``base_seed`` what it is derived from.
+        planned_seeds: how many seeds the run wanted for this row.
         accuracy: of the last epoch, a fraction in [0, 1]; ``best_accuracy`` of the best epoch where the protocol looks.
         compress_seconds, train_seconds, stage_seconds: wall clock; the last by stage name.
         peak_memory: bytes.
@@ -60,6 +61,8 @@ class Record:
     images: int | None = None
     seed: int
     seed_value: int | None = None
+    base_seed: int | None = None
+    planned_seeds: int | None = None
     accuracy: float | None = None
     best_accuracy: float | None = None
     compress_seconds: float | None = None
@@ -72,14 +75,6 @@ class Record:
     started: str = ""
     finished: str = ""
     match: str = "nominal"
-
-
-class Records(list[dict[str, Any]]):
-    """Records as read, and in ``warnings`` one line for each file that could not be."""
-
-    def __init__(self, records: Iterable[dict[str, Any]] = (), warnings: Iterable[str] = ()) -> None:
-        super().__init__(records)
-        self.warnings = list(warnings)
 
 
 def path_of(record: Record | Mapping[str, Any], out: str | Path) -> Path:
@@ -114,15 +109,18 @@ def write(record: Record | Mapping[str, Any], out: str | Path) -> Path:
     return path
 
 
-def read_all(*outs: str | Path) -> Records:
-    """Every record under one or more output folders, in the order of their paths.
+def read_all(*outs: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Every record under one or more output folders.
 
-    A file that is truncated, foreign or breaks the schema is left out and named in ``.warnings``.
+    Returns:
+        The records in the order of their paths, every field of :class:`Record` present; and one line for
+        each file left out because it is truncated, foreign or breaks the schema.
 
     Raises:
         UserError: a record was written by a newer version.
     """
-    found = Records()
+    found: list[dict[str, Any]] = []
+    problems: list[str] = []
     paths = {path.resolve(): path for out in outs for path in (Path(out) / FOLDER).rglob("*.json")}
     for _, path in sorted(paths.items()):
         if path.name.startswith("."):
@@ -130,7 +128,7 @@ def read_all(*outs: str | Path) -> Records:
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
-            found.warnings.append(f"{path}: not readable as JSON ({error})")
+            problems.append(f"{path}: not readable as JSON ({error})")
             continue
         if isinstance(facts, dict) and isinstance(facts.get("schema"), int) and facts["schema"] > SCHEMA:
             raise UserError(
@@ -140,25 +138,20 @@ def read_all(*outs: str | Path) -> Records:
             )
         fault = _fault(facts)
         if fault:
-            found.warnings.append(f"{path}: not a result record ({fault})")
+            problems.append(f"{path}: not a result record ({fault})")
             continue
-        found.append({**_DEFAULTS, **facts})
-    return found
+        found.append({**_DEFAULTS, "stage_seconds": {}, "environment": {}, **facts})
+    return found, problems
 
 
-def latest(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """By cell, the record that counts: the last ok attempt, otherwise the last attempt."""
+def latest(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One record for each cell, the one that counts: the last ok attempt, otherwise the last attempt."""
     best: dict[str, dict[str, Any]] = {}
     for record in records:
         other = best.get(record["cell"])
         if other is None or _weight(record) >= _weight(other):
             best[record["cell"]] = dict(record)
-    return best
-
-
-def next_attempt(records: Iterable[Mapping[str, Any]], cell: str) -> int:
-    """The number of a cell's next attempt, from 1."""
-    return 1 + max((r["attempt"] for r in records if r["cell"] == cell), default=0)
+    return list(best.values())
 
 
 def _weight(record: Mapping[str, Any]) -> tuple[bool, int, str]:
@@ -195,9 +188,10 @@ def _fault(facts: Any) -> str:
     for name in _TEXT:
         if not isinstance(facts.get(name, ""), str):
             return f"{name} is {facts[name]!r}, not text"
-    for name in ("schema", "attempt", "seed"):
-        if not isinstance(facts[name], int) or isinstance(facts[name], bool):
-            return f"{name} is {facts[name]!r}, not a whole number"
+    for name in ("schema", "attempt", "seed", "planned_seeds"):
+        value = facts.get(name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            return f"{name} is {value!r}, not a whole number"
     for name in _NUMBERS:
         value = facts.get(name)
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

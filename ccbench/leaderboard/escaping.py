@@ -40,7 +40,9 @@ def html_text(text: object) -> str:
 def latex(text: object) -> str:
     """Text for a cell of a LaTeX table."""
     line = "".join(_LATEX.get(c, c) for c in clean(text))
-    return "{}" + line if line.startswith(("[", "*")) else line  # the row before ends in \\\\, which takes [...] and *
+    return (
+        "{}" + line if line.startswith(("[", "*")) else line
+    )  # a row ends in two backslashes, which would take [...] or *
 
 
 ESCAPES: dict[str, Callable[[object], str]] = {"md": markdown, "html": html_text, "latex": latex}

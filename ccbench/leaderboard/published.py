@@ -22,8 +22,8 @@ def published(dataset: str | None = None, architecture: str | None = None) -> pd
 
     The columns are those of :func:`ccbench.leaderboard.table`; ``protocol`` is ``"published"``,
     ``status`` is ``"published"`` and ``source`` reads ``"published: DCQ, Table 1"``. Differences
-    are taken within one source. A ratio within 0.01 of the palette grid is the grid's, so that
-    the papers' 92 % stands beside our 2 bits per pixel.
+    are taken within one source. A ratio that names its bits per pixel and is within 0.01 of theirs is
+    theirs, so that the papers' 92 % stands beside our 2 bits per pixel.
 
     Raises:
         UserError: a file of the registry has other columns or a number that cannot be read.
@@ -58,7 +58,7 @@ def _row(line: dict[str, str]) -> dict[str, Any]:
         "dataset": line["dataset"],
         "architecture": line["architecture"],
         "protocol": PROTOCOL,
-        "ratio": on_grid(ratio),
+        "ratio": on_grid(ratio, int(line["bits"])) if line["bits"] else ratio,
         "nominal_ratio": ratio,
         "accuracy_mean": accuracy,
         "accuracy_std": _fraction(line["accuracy_std"]),
@@ -69,16 +69,14 @@ def _row(line: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def on_grid(ratio: float) -> float:
-    """The nearest ratio of the palette grid where it is within 0.01, otherwise the ratio itself.
+def on_grid(ratio: float, bits: int) -> float:
+    """The ratio 1 - bits/24 where the given one is that to within 0.01, otherwise the given one.
 
-    >>> round(on_grid(0.92), 5)
-    0.91667
+    >>> round(on_grid(0.92, 2), 5), on_grid(0.992, 2)
+    (0.91667, 0.992)
     """
-    if not 0 < ratio < 1:
-        return ratio
-    near = Budget.from_ratio(ratio).snap().ratio
-    return near if abs(near - ratio) < _NEAR else ratio
+    exact = Budget.from_bits(bits).ratio
+    return exact if abs(exact - ratio) < _NEAR else ratio
 
 
 def _fraction(text: str | None) -> float | None:

@@ -40,7 +40,7 @@ def table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """
     notes: list[str] = []
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    for record in latest(records).values():
+    for record in latest(records):
         key = (*(record[name] for name in SECTION), record["method"], round(record["ratio"], 9), record["match"])
         groups[key].append(record)
     frame = as_frame([_row(_one_version(group, notes)) for group in groups.values()])
@@ -111,7 +111,7 @@ def _finished(record: Mapping[str, Any]) -> tuple[str, int]:
 def _row(group: list[dict[str, Any]]) -> dict[str, Any]:
     ok = [r for r in group if r["status"] == "ok" and r["accuracy"] is not None and 0 <= r["accuracy"] <= 1]
     accuracies = [float(r["accuracy"]) for r in ok]
-    planned = max(len(group), max(r["seed"] for r in group) + 1)
+    planned = max(len(group), *(max(r["seed"] + 1, r.get("planned_seeds") or 0) for r in group))
     size = _mean(ok, "bytes")
     return {
         **{name: group[0][name] for name in (*SECTION, "method", "match")},

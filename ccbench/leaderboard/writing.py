@@ -25,12 +25,12 @@ def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False) -> pd.
     Raises:
         UserError: there is no record, or one of a newer version.
     """
-    records = read_all(*outs)
+    records, problems = read_all(*outs)
     if not records:
         raise UserError("there are no result records", mend="ccbench run writes them, or name their folder with --out",
-                        found="; ".join([*map(str, outs), *records.warnings[:3]]))  # fmt: skip
+                        found="; ".join([*map(str, outs), *problems[:3]]))  # fmt: skip
     frame = table(records)
-    remarks = [*frame.attrs["notes"], *(f"left out: {w}" for w in records.warnings)]
+    remarks = [*frame.attrs["notes"], *(f"left out: {w}" for w in problems)]
     if published:
         theirs = published_rows()
         pairs = frame[["dataset", "architecture"]].drop_duplicates()

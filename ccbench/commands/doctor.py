@@ -1,0 +1,130 @@
+"""``ccbench doctor``: what this machine brings, and what is missing."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+
+from ccbench.commands._show import plain, table
+from ccbench.errors import UserError
+from ccbench.plugins import Plugins, plugins
+
+_PACKAGES = ("ccbench", "torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "grad-cam", "accelerate",
+             "safetensors", "pillow", "matplotlib", "pebble", "pluggy")  # fmt: skip
+Row = tuple[str, str]
+
+
+@click.command()
+@click.option("--data-root", type=click.Path(path_type=Path), envvar="CCBENCH_DATA",
+              help="Folder of datasets; or CCBENCH_DATA.")  # fmt: skip
+def doctor(data_root: Path | None) -> None:
+    """Show versions, devices, number format, data, cache and broken plugins of this machine.
+
+    Exit code 0 where a run can start, 1 where a line begins with "!".
+    """
+    found = plugins()
+    parts: list[tuple[str, Callable[[], Iterator[Row]]]] = [
+        ("versions", versions),
+        ("devices", devices),
+        ("data", lambda: datasets(found, data_root)),
+        ("cache", cache),
+        ("plugins", lambda: broken(found)),
+    ]
+    trouble = False
+    for title, part in parts:
+        click.echo(title)
+        rows = [(name, plain(value)) for name, value in part()]
+        trouble |= any(value.startswith("!") for _, value in rows)
+        click.echo(table(rows))
+    if trouble:
+        sys.exit(1)
+
+
+def versions() -> Iterator[Row]:
+    """Python and the packages that a run stands on."""
+    yield "python", f"{platform.python_version()} on {platform.platform()}"
+    for name in _PACKAGES:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            yield name, f"! not installed: pip install {name}"
+
+
+def devices() -> Iterator[Row]:
+    """Processors, threads, GPUs, and the number format that is faster on each."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield "cpu", f"{cores} cores usable, {platform.processor() or platform.machine()}"
+    try:
+        torch = importlib.import_module("torch")
+        fastest = importlib.import_module("ccbench.training.precision").fastest
+    except ImportError as error:
+        yield "torch", f"! cannot be imported: {error}"
+        return
+    yield (
+        "threads",
+        f"{torch.get_num_threads()} per operation; OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'not set')}",
+    )
+    names = ["cpu"]
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            facts = torch.cuda.get_device_properties(index)
+            names.append(f"cuda:{index}")
+            yield names[-1], f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB"
+    else:
+        yield "gpu", "none that torch can use"
+    for name in names:
+        yield f"faster on {name}", f"{fastest(name)} (measured just now)"
+
+
+def datasets(found: Plugins, root: Path | None) -> Iterator[Row]:
+    """Which datasets can be opened without a download."""
+    from ccbench.data import DataSource
+
+    yield "root", str(root) if root else "not set: --data-root or CCBENCH_DATA"
+    if root is not None and not root.is_dir():
+        yield "", f"! there is no folder {root}"
+    source = DataSource(root, download=False, argument="", image_size=None, skip_bad=False)
+    for name, spec in found.all("dataset").items():
+        if name.endswith(":"):
+            continue  # a family, such as a user's own folders
+        try:
+            spec.build().fingerprint(source)
+        except UserError as error:
+            yield name, f"not here: {error.what}"
+        except Exception as error:
+            yield name, f"! its plugin failed: {type(error).__name__}: {error}"
+        else:
+            yield name, "found"
+
+
+def cache() -> Iterator[Row]:
+    """The store's folder, its bytes, and whether it can be written."""
+    from ccbench.commands.cache import entries, readable
+    from ccbench.store import default_store
+
+    root = default_store().root
+    items = list(entries(root))
+    yield "folder", str(root)
+    yield "entries", f"{len(items)}, {readable(sum(i.size for i in items))}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            yield "writable", f"yes, {readable(shutil.disk_usage(root).free)} free"
+    except OSError as error:
+        yield "writable", f"! no ({error.strerror or error}): set CCBENCH_CACHE to a folder you may write"
+
+
+def broken(found: Plugins) -> Iterator[Row]:
+    """Plugins with an error."""
+    yield "found", f"{len(found.found)}, {len(found.broken())} broken"
+    for plugin in found.broken():
+        yield f"{plugin.name} ({plugin.distribution})", f"! {'; '.join(plugin.errors)}"
