@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from ccbench.budget import Budget, DataShape
@@ -24,11 +23,6 @@ from ccbench.specs import (
 if TYPE_CHECKING:
     from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, RawImages, export, load
     from ccbench.run import run
-
-try:
-    __version__ = version("ccbench")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
 
 # numpy, torch and pandas take seconds to import: these names wait until they are asked for
 _LAZY = {
@@ -66,6 +60,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("ccbench")
+        except PackageNotFoundError:  # a source tree that was never installed
+            return "0+unknown"
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'ccbench' has no attribute {name!r}")

@@ -1,0 +1,33 @@
+"""The published tables come from the records beside them, and the README shows these tables."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ccbench.leaderboard import write
+
+ROOT = Path(__file__).parents[2]
+BOARDS = sorted(p.parent for p in (ROOT / "leaderboards").glob("*/leaderboard.csv"))
+
+
+def test_there_are_boards():
+    assert {"photodigits", "cifar10"} <= {p.name for p in BOARDS}
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda p: p.name)
+def test_tables_are_rebuilt_from_their_records(board, tmp_path):
+    shutil.copytree(board / "results", tmp_path / "results")
+    write(tmp_path)
+    for name in ("leaderboard.csv", "leaderboard.md"):
+        assert (tmp_path / name).read_text() == (board / name).read_text()
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda p: p.name)
+def test_the_readme_shows_this_table(board):
+    readme = (ROOT / "README.md").read_text()
+    shown = re.search(rf"<!-- table: {board.name} -->\n(.*?)<!-- end -->", readme, re.DOTALL)
+    assert shown, f"README.md has no <!-- table: {board.name} -->"
+    rows = [line for line in (board / "leaderboard.md").read_text().splitlines() if line.startswith("|")]
+    assert [line for line in shown.group(1).splitlines() if line.startswith("|")] == rows
