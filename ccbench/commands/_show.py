@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -35,13 +37,13 @@ def kind_of(text: str) -> str:
     raise UserError(f"there is no kind {text!r}{did_you_mean(text, plurals)}", mend=f"one of {', '.join(plurals)}")
 
 
-def table(rows: list[tuple[str, ...]], indent: str = "  ") -> str:
+def table(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:
     """Aligned columns; the last one is cut at the terminal's edge on a terminal and whole elsewhere."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     lines = [
         indent + "  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]]).rstrip() for row in rows
     ]
-    if not click.get_text_stream("stdout").isatty():
+    if not sys.stdout.isatty():
         return "\n".join(lines)
     edge = shutil.get_terminal_size().columns
     return "\n".join(line if len(line) <= edge else line[: edge - 1] + "…" for line in lines)

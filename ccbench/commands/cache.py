@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ def clear(kind: str | None, older_than: float | None, yes: bool) -> None:
         return
     what = f"{len(chosen)} of {len(items)} entries, {readable(sum(i.size for i in chosen))}, from {root}"
     if not yes:
-        if not click.get_text_stream("stdin").isatty():
+        if not sys.stdin.isatty():
             raise UserError(f"this would delete {what}", mend="add --yes")
         if not click.confirm(f"Delete {what}?"):
             click.echo("nothing deleted")

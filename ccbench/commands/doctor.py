@@ -97,7 +97,7 @@ def datasets(found: Plugins, root: Path | None) -> Iterator[Row]:
         if name.endswith(":"):
             continue  # a family, such as a user's own folders
         try:
-            spec.build().fingerprint(source)
+            spec.build().splits(source)  # a fingerprint does not look at the files
         except UserError as error:
             yield name, f"not here: {error.what}"
         except Exception as error:

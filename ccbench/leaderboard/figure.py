@@ -17,6 +17,7 @@ from ccbench.leaderboard.tables import MEASURED
 # Okabe and Ito's palette, told apart with every common kind of colour blindness; black is the full dataset
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#666666")
 MARKERS = "osD^vPX*<>h"
+_INSIDE = 7  # lines that a legend inside the panel can name without hiding them
 _PANELS = 24  # more would be an image of many megapixels that no one reads
 
 
@@ -47,12 +48,14 @@ def png(frame: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _panel(axis, title: str, rows: pd.DataFrame) -> None:  # type: ignore[no-untyped-def]
+def _panel(axis, title: str, rows: pd.DataFrame) -> None:
     axis.set_title(_literal(title), fontsize=10)
     axis.set_xlabel("bytes kept (% of raw 24-bit, measured; log scale)")
     axis.set_ylabel("test accuracy (%)")
     axis.grid(visible=True, which="major", alpha=0.3)
     rows = rows[rows["accuracy_mean"].notna()]
+    if (rows["source"] == MEASURED).any():  # a published line only where ours is beside it, or none can be read
+        rows = rows[rows["method"].isin(set(rows.loc[rows["source"] == MEASURED, "method"]) | {"full"})]
     points = rows[rows["method"] != "full"]
     names = list(dict.fromkeys(points["method"]))
     for (method, source), line in points.groupby(["method", "source"], sort=False):
@@ -77,10 +80,12 @@ def _panel(axis, title: str, rows: pd.DataFrame) -> None:  # type: ignore[no-unt
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.xaxis.set_minor_formatter(NullFormatter())
     if len(rows):
-        axis.legend(fontsize=8)
+        many = len(axis.get_legend_handles_labels()[0]) > _INSIDE
+        place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)} if many else {"loc": "best"}
+        axis.legend(fontsize=8, **place)
 
 
-def _literal(text: str) -> str:
+def _literal(text: object) -> str:
     """Dollar signs would be read as mathematics, a leading underscore would hide a line from the legend."""
     line = clean(text, 80).replace("\\", "\\\\").replace("$", r"\$")
     return f" {line}" if line.startswith("_") else line

@@ -47,7 +47,7 @@ def render(frame: pd.DataFrame, fmt: str) -> str:
 def sections(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """A title and the rows of each (dataset, protocol, architecture).
 
-    Two protocols never share a section; published rows of the same dataset and network join it.
+    Two protocols never share a section; published rows of the same dataset, network and ratios join it.
     """
     ours = frame[frame["source"] == MEASURED]
     theirs = frame[frame["source"] != MEASURED]
@@ -56,6 +56,7 @@ def sections(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         dataset, protocol, version, architecture = key
         same = (theirs["dataset"] == dataset) & (theirs["architecture"] == architecture)
         shown |= same
+        same &= theirs["ratio"].isin(rows["ratio"]) | (theirs["method"] == "full")
         both = pd.concat([rows, theirs[same]]) if same.any() else rows
         title = f"{dataset}, {architecture}, protocol {protocol}{f' (version {version})' if version else ''}"
         yield title, both.sort_values(["ratio", "match"], kind="stable")
@@ -85,13 +86,13 @@ def cells(rows: pd.DataFrame) -> Iterator[list[str]]:
         yield texts + [row["source"]] * _has_published(rows) + [row["match"]] * _has_matches(rows)
 
 
-def number(value: object, form: str, times: float = 1) -> str:
+def number(value: float | None, form: str, times: float = 1) -> str:
     """A number as text, or an empty text where it is missing."""
-    if pd.isna(value):
+    if value is None or pd.isna(value):
         return ""
     if form.endswith("d"):
-        return format(int(value), form)  # type: ignore[call-overload]
-    text = format(float(value) * times, form)  # type: ignore[arg-type]
+        return format(int(value), form)
+    text = format(float(value) * times, form)
     return text if text.strip("-0.") else text.replace("-", "+" if form.startswith("+") else "")
 
 

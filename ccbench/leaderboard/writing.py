@@ -20,7 +20,7 @@ def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False) -> pd.
 
     Args:
         outs: folders that hold ``results/``.
-        published: whether to append the registry's rows of the same datasets and architectures.
+        published: whether to append the registry's rows of the same datasets, architectures and ratios.
 
     Raises:
         UserError: there is no record, or one of a newer version.
@@ -47,8 +47,12 @@ def _beside(
         if architecture not in networks:
             known = f"; there are for {', '.join(networks)}" if networks else ""
             remarks.append(f"no published numbers for {dataset} with {architecture}{known}")
-    chosen = theirs.merge(pairs, on=["dataset", "architecture"])[list(theirs.columns)]
-    return (pd.concat([frame, chosen.astype(frame.dtypes)], ignore_index=True) if len(chosen) else frame), remarks
+    # beside ours: only the ratios that were measured here, and the reference
+    ratios = frame[["dataset", "architecture", "ratio"]].drop_duplicates()
+    reference = theirs[theirs["method"] == "full"].merge(pairs, on=["dataset", "architecture"])
+    chosen = pd.concat([reference, theirs[theirs["method"] != "full"].merge(ratios, on=list(ratios.columns))])
+    chosen = chosen[list(theirs.columns)].astype(frame.dtypes)
+    return (pd.concat([frame, chosen], ignore_index=True) if len(chosen) else frame), remarks
 
 
 def write(out: str | Path, *, published: bool = False) -> pd.DataFrame:
