@@ -25,9 +25,9 @@ def ccbench_methods() -> list[MethodSpec]:
             name="kmeans", target="cc_plugins.colors.kmeans:KMeansPalettes", version="1", budgets="bits",
             summary="a palette per image by k-means on its colours (scikit-learn)", stores=_STORES,
             cost="several milliseconds per small image",
-            paper="Celebi, Improving the Performance of K-Means for Color Quantization, Image and Vision Computing 2011",
+            paper="Celebi, Improving the Performance of K-Means for Color Quantization, IVC 2011",
             params=(
-                Param(name="restarts", default=1, low=1, high=100, doc="k-means runs per image, of which the best is kept"),
+                Param(name="restarts", default=1, low=1, high=100, doc="k-means runs per image; the best is kept"),
                 Param(name="iterations", default=20, low=1, high=1000, doc="most iterations of a run"),
             ),
         ),

@@ -56,7 +56,9 @@ def allocate(sizes: np.ndarray, total: int) -> np.ndarray:
     return given
 
 
-def select(aum: np.ndarray, score: np.ndarray, count: int, *, beta: float, strata: int, rng: np.random.Generator) -> np.ndarray:
+def select(
+    aum: np.ndarray, score: np.ndarray, count: int, *, beta: float, strata: int, rng: np.random.Generator
+) -> np.ndarray:
     """Sorted positions of ``count`` images.
 
     Args:

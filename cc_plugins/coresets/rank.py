@@ -23,7 +23,7 @@ def read_score(task: Any, score: str, proxy: str | None) -> np.ndarray:
     missing = int(np.count_nonzero(~np.isfinite(values)))
     if missing:
         raise UserError(f"the proxy's training gave no finite {score} for {missing} of {len(values)} images",
-                        mend="train the proxy for at least one whole epoch, with a learning rate at which it does not diverge")
+                        mend="train the proxy for at least one whole epoch, at a learning rate it survives")
     return values
 
 

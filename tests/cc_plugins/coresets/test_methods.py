@@ -95,7 +95,7 @@ def test_balanced_gives_every_class_its_share(tmp_path, name):
 
 def test_unbalanced_random_can_leave_the_shares(tmp_path):
     counts = {
-        tuple(np.bincount(dataset().labels[kept_ids("random", task(tmp_path, "1/4", seed=s), balanced=False)], minlength=3))
+        tuple(np.bincount(kept_ids("random", task(tmp_path, "1/4", seed=s), balanced=False) % 3, minlength=3))
         for s in range(10)
     }
     assert len(counts) > 1
@@ -124,7 +124,8 @@ def test_a_later_step_reads_the_scores_of_its_own_images(tmp_path, name):
 
 def test_ccs_drops_by_aum_and_stratifies_by_the_score(tmp_path):
     job = task(tmp_path, "1/10")
-    job.known["forgetting"] = np.where(np.argsort(np.argsort(job.known["aum"])) < 18, 9.0, np.arange(60) % 2).astype(np.float32)
+    job.known["forgetting"] = (np.arange(60) % 2).astype(np.float32)
+    job.known["forgetting"][np.argsort(job.known["aum"])[:18]] = 9  # the hardest would have a stratum of their own
     ids = kept_ids("ccs", job, score="forgetting", beta=0.3)
     assert not set(ids.tolist()) & set(np.argsort(job.known["aum"])[:18].tolist())
     assert np.bincount(job.known["forgetting"][ids].astype(int)).tolist() == [3, 3]

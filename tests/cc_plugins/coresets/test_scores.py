@@ -1,6 +1,7 @@
 """Accumulators against answers worked by hand and against a plain loop that keeps everything it saw."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -52,7 +53,9 @@ def test_forgetting_by_hand():
     np.testing.assert_array_equal(feed(Forgetting(2, 3), EPOCHS), [1, 1])
 
 
-@pytest.mark.parametrize(("seen", "events"), [("", None), ("0000", 0), ("1111", 0), ("0001", 0), ("10", 1), ("0101011", 2)])
+@pytest.mark.parametrize(
+    ("seen", "events"), [("", None), ("0000", 0), ("1111", 0), ("0001", 0), ("10", 1), ("0101011", 2)]
+)
 def test_forgetting_counts_falls_and_not_a_slow_start(seen, events):
     right, wrong = [0.9, 0.1], [0.1, 0.9]
     batches = [(e, [1], logits_of(right if r == "1" else wrong), [0]) for e, r in enumerate(seen)]
@@ -109,7 +112,7 @@ def slow_scores(n, batches):
         margins = [p[y] - max(v for k, v in enumerate(p) if k != y) for _, p, y in seen[i]]
         errors = [math.dist(p, [k == y for k in range(len(p))]) for e, p, y in seen[i] if e < 10]
         right = [p.index(max(p)) == y for _, p, y in seen[i]]
-        falls = sum(a and not b for a, b in zip(right, right[1:], strict=False))
+        falls = sum(a and not b for a, b in pairwise(right))
         out["aum"].append(sum(margins) / len(margins) if margins else math.nan)
         out["el2n"].append(sum(errors) / len(errors) if errors else math.nan)
         out["forgetting"].append(falls if right else math.nan)
