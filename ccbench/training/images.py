@@ -1,0 +1,125 @@
+"""Training and test images as the loop sees them: uint8, decoded in batches on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from ccbench.archive import CompressedDataset
+    from ccbench.data import ImageDataset
+
+Decode = Callable[[torch.Tensor], torch.Tensor]
+CHUNK = 1024
+
+
+@dataclass
+class DeviceData:
+    """Images and labels on a device.
+
+    Attributes:
+        decode: (b,) int64 ids -> (b, 3, H, W) uint8, channels_last, on ``device``.
+        labels: (n,) int64.
+        classes: number of classes.
+        soft_labels: (n, classes) float32 probabilities, or None.
+        weights: (n,) float32 > 0, or None.
+    """
+
+    decode: Decode
+    labels: torch.Tensor
+    classes: int
+    device: torch.device
+    soft_labels: torch.Tensor | None = None
+    weights: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @classmethod
+    def from_dataset(cls, dataset: ImageDataset, device: str | torch.device = "cpu") -> DeviceData:
+        """An uncompressed split; on a GPU it is copied there when at most half of the free memory holds it."""
+        device = torch.device(device)
+        return cls(
+            decode=_raw_decoder(dataset.images, device),
+            labels=_tensor(dataset.labels, device, torch.int64),
+            classes=len(dataset.classes),
+            device=device,
+        )
+
+    @classmethod
+    def from_compressed(cls, compressed: CompressedDataset, device: str | torch.device = "cpu") -> DeviceData:
+        """A compressed training set with its labels, soft labels and weights."""
+        device = torch.device(device)
+        soft, weights = compressed.soft_labels, compressed.weights
+        return cls(
+            decode=compressed.to_device(device),
+            labels=_tensor(compressed.labels, device, torch.int64),
+            classes=len(compressed.classes),
+            device=device,
+            soft_labels=None if soft is None else _tensor(soft, device, torch.float32),
+            weights=None if weights is None else _tensor(weights, device, torch.float32),
+        )
+
+    def batches(self, size: int = CHUNK) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Every image once, in order: (ids (b,) int64 on the device, images (b, 3, H, W) uint8)."""
+        for start in range(0, len(self), size):
+            ids = torch.arange(start, min(start + size, len(self)), device=self.device)
+            yield ids, self.decode(ids)
+
+    @cached_property
+    def normalise(self) -> Normalise:
+        """Normalisation by this data's own mean and standard deviation, computed once."""
+        total = torch.zeros(3, dtype=torch.float64)
+        squares = torch.zeros(3, dtype=torch.float64)
+        pixels = 0
+        for _, images in self.batches():
+            # float32 sums of one image are exact enough; float64 holds the sum of all
+            values = images.float()
+            total += values.sum((2, 3)).double().sum(0).cpu()
+            squares += values.square().sum((2, 3)).double().sum(0).cpu()
+            pixels += images.shape[0] * images.shape[2] * images.shape[3]
+        mean = total / pixels
+        std = (squares / pixels - mean.square()).clamp(min=0).sqrt().clamp(min=1.0)  # a flat channel must not blow up
+        return Normalise(mean.float(), std.float(), self.device)
+
+
+class Normalise:
+    """uint8 images to floats of mean 0 and standard deviation 1 per channel.
+
+    Args:
+        mean, std: (3,) float32 in 0 .. 255.
+        device: where images come from.
+    """
+
+    def __init__(self, mean: torch.Tensor, std: torch.Tensor, device: str | torch.device = "cpu") -> None:
+        self.mean, self.std = mean, std
+        self._scale = (1 / std).to(device)
+        self._shift = (-mean / std).to(device)
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """(b, 3, H, W) uint8 to float32, channels_last."""
+        pixels = images.permute(0, 2, 3, 1)
+        b, height, width, _ = pixels.shape
+        # whole rows at once: a CPU cannot vectorise over three channels
+        scale, shift = self._scale.repeat(width), self._shift.repeat(width)
+        rows = torch.addcmul(shift, pixels.reshape(b * height, width * 3).float(), scale)
+        return rows.view(b, height, width, 3).permute(0, 3, 1, 2)
+
+
+def _tensor(array: np.ndarray, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    return torch.as_tensor(np.array(array)).to(device=device, dtype=dtype)
+
+
+def _raw_decoder(images: np.ndarray, device: torch.device) -> Decode:
+    if device.type == "cuda" and images.nbytes <= torch.cuda.mem_get_info(device)[0] // 2:
+        held = torch.empty(images.shape, dtype=torch.uint8, device=device)
+        for start in range(0, len(images), CHUNK):
+            held[start : start + CHUNK] = torch.from_numpy(np.array(images[start : start + CHUNK]))
+        return lambda ids: held[ids].permute(0, 3, 1, 2)
+    # a memory-mapped array is read page by page: a set larger than memory works
+    return lambda ids: torch.from_numpy(images[ids.cpu().numpy()]).to(device).permute(0, 3, 1, 2)

@@ -1,0 +1,223 @@
+"""The one training loop: proxies, teachers and evaluation."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+
+from ccbench.training.augment import crop_and_flip
+from ccbench.training.images import DeviceData
+from ccbench.training.order import batches
+from ccbench.training.parallel import Parallel, launched
+from ccbench.training.precision import autocast, fastest, seeded
+from ccbench.training.protocols import Recipe
+from ccbench.training.schedule import learning_rate
+
+LOOK = 50  # iterations between reads of the loss; each read waits for the device
+
+
+class Observer(Protocol):
+    """Whoever wants to see the training outputs."""
+
+    def update(self, epoch: int, ids: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
+        """Take one batch: ids (b,) int64, logits (b, classes) float32, labels (b,) int64, on the device."""
+
+
+@dataclass
+class FitReport:
+    """What a training was.
+
+    Attributes:
+        iterations: updates made.
+        seconds: wall-clock seconds, from the first batch to the last update.
+        images_per_second: batch * iterations / seconds.
+        final_loss: mean training loss of the last at most 50 iterations.
+        precision: ``"float32"`` or ``"bfloat16"``.
+    """
+
+    iterations: int
+    seconds: float
+    images_per_second: float
+    final_loss: float
+    precision: str
+
+
+def fit(
+    network: torch.nn.Module,
+    data: DeviceData,
+    recipe: Recipe,
+    *,
+    iterations: int,
+    seed: int,
+    device: str | torch.device | None = None,
+    observers: Iterable[Observer] = (),
+    micro_batch: int | None = None,
+    compile: bool = False,  # noqa: A002 - torch's word
+    precision: str | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+    look: Callable[[int], None] | None = None,
+) -> FitReport:
+    """Train a network in place.
+
+    Args:
+        network: takes (b, 3, H, W) float32, normalised; gives logits (b, classes). Left on the device, in train mode.
+        data: what to train on; its own mean and standard deviation normalise it.
+        recipe: batch, optimiser, schedule, augmentation and labels.
+        iterations: updates to make, usually ``recipe.steps(images of the full training set)``.
+        seed: of the order, the augmentation and dropout. The same seed gives the same weights on the same machine.
+        device: where to train; default: where the data is.
+        observers: shown the training outputs of every batch.
+        micro_batch: images per forward pass; gradients accumulate to the recipe's batch, so the update is the
+            same but for batch normalisation, whose statistics are those of the micro-batch.
+        compile: put the network through ``torch.compile``.
+        precision: ``"float32"`` or ``"bfloat16"``; None measures which is faster.
+        progress: told (iterations done, iterations, "train") now and then.
+        look: called with the number of iterations done every ``recipe.evaluate_every``, if that is not 0.
+
+    Raises:
+        FloatingPointError: the loss became infinite or not a number.
+    """
+    place = torch.device(device or data.device)
+    together = Parallel(place) if launched() else None
+    place = together.device if together else place
+    precision = precision or fastest(str(place))
+    network.to(place, memory_format=torch.channels_last).train()
+    step = _Step(network, data, recipe, place, seed, precision, micro_batch, compile, together)
+    order = batches(len(data), recipe.batch, iterations, torch.Generator().manual_seed(seed))
+    report = _Loss()
+    started = time.perf_counter()
+    # cudnn's fastest algorithms change from run to run, and results with them
+    with seeded(seed, place), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        for iteration, pieces in enumerate(order):
+            step.rate(learning_rate(recipe, iteration, iterations))
+            report.add(step(pieces, observers))
+            done = iteration + 1
+            if done % LOOK == 0 or done == iterations:
+                report.read(done)
+                if progress:
+                    progress(done, iterations, "train")
+            if look and recipe.evaluate_every and done % recipe.evaluate_every == 0:
+                look(done)
+                network.train()
+    seconds = time.perf_counter() - started
+    return FitReport(iterations, seconds, recipe.batch * iterations / seconds, report.last, precision)
+
+
+class _Step:
+    """One update."""
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        data: DeviceData,
+        recipe: Recipe,
+        device: torch.device,
+        seed: int,
+        precision: str,
+        micro_batch: int | None,
+        compiled: bool,
+        together: Parallel | None,
+    ) -> None:
+        self.data, self.recipe, self.device, self.precision, self.together = data, recipe, device, precision, together
+        self.optimizer = torch.optim.SGD(
+            network.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov, fused=True,
+        )  # fmt: skip
+        model = together.wrap(network) if together else network
+        self.network: Any = torch.compile(model) if compiled else model
+        rank = together.rank if together else 0
+        self.generator = torch.Generator(device).manual_seed(seed + rank)
+        self.normalise = data.normalise
+        self.micro = micro_batch or recipe.batch
+        self.soft = data.soft_labels if recipe.labels == "soft" else None
+
+    def rate(self, lr: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+
+    def __call__(self, pieces: list[tuple[int, torch.Tensor]], observers: Iterable[Observer]) -> torch.Tensor:
+        """Train on one batch and give its loss, a scalar on the device."""
+        ids = torch.cat([p for _, p in pieces]) if len(pieces) > 1 else pieces[0][1]
+        ids = ids.to(self.device, non_blocking=True)
+        weights = self.data.weights
+        share = weights[ids].sum() if weights is not None else torch.tensor(float(len(ids)), device=self.device)
+        mine = self.together.share(ids) if self.together else ids
+        images = crop_and_flip(
+            self.data.decode(mine), self.generator,
+            padding=self.recipe.crop_padding, mode=self.recipe.padding_mode, flip=self.recipe.flip,
+        )  # fmt: skip
+        self.optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros((), device=self.device)
+        outputs = []
+        parts = range(0, len(mine), self.micro)
+        for start in parts:
+            part = slice(start, start + self.micro)
+            last = start == parts[-1]
+            with nullcontext() if last or not self.together else self.together.no_sync(self.network):
+                with autocast(self.device, self.precision):
+                    logits = self.network(self.normalise(images[part])).float()
+                loss = self._loss(logits, mine[part]) / share
+                # the processes' gradients are averaged; their losses are shares of one sum
+                (loss * self.together.world if self.together else loss).backward()
+            total += loss.detach()
+            if observers:
+                outputs.append(logits.detach())
+        self.optimizer.step()
+        if observers:
+            self._show(pieces, torch.cat(outputs), ids, observers)
+        return self.together.sum(total) if self.together else total
+
+    def _loss(self, logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """The weighted sum of the images' cross entropies."""
+        if self.soft is not None:
+            losses = F.cross_entropy(logits, self.soft[ids], reduction="none")
+        else:
+            smoothing = self.recipe.label_smoothing
+            losses = F.cross_entropy(logits, self.data.labels[ids], reduction="none", label_smoothing=smoothing)
+        if self.data.weights is not None:
+            losses = losses * self.data.weights[ids]
+        return losses.sum()
+
+    def _show(
+        self, pieces: list[tuple[int, torch.Tensor]], logits: torch.Tensor, ids: torch.Tensor, observers: Iterable[Observer]
+    ) -> None:
+        if self.together:  # shares come back rank by rank
+            logits = self.together.gather(logits)
+            ids = torch.cat([ids[rank :: self.together.world] for rank in range(self.together.world)])
+            epochs = torch.cat([torch.full((len(p),), e) for e, p in pieces])
+            epochs = torch.cat([epochs[rank :: self.together.world] for rank in range(self.together.world)])
+            chosen = [(e, (epochs == e).nonzero().squeeze(1).to(ids.device)) for e, _ in pieces]
+        else:
+            ends = torch.tensor([len(p) for _, p in pieces]).cumsum(0).tolist()
+            chosen = [(e, slice(end - len(p), end)) for (e, p), end in zip(pieces, ends, strict=True)]
+        for epoch, part in chosen:
+            for observer in observers:
+                observer.update(epoch, ids[part], logits[part], self.data.labels[ids[part]])
+
+
+class _Loss:
+    """The running loss, read from the device once in a while."""
+
+    def __init__(self) -> None:
+        self.sum: torch.Tensor | None = None
+        self.count = 0
+        self.last = math.nan
+
+    def add(self, loss: torch.Tensor) -> None:
+        self.sum = loss if self.sum is None else self.sum + loss
+        self.count += 1
+
+    def read(self, done: int) -> None:
+        assert self.sum is not None
+        self.last = float(self.sum) / self.count
+        if not math.isfinite(self.last):
+            first = done - self.count + 1
+            raise FloatingPointError(f"the training loss became {self.last} between iterations {first} and {done}")
+        self.sum, self.count = None, 0

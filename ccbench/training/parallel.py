@@ -1,0 +1,61 @@
+"""One network on several devices, through accelerate. A single process never comes here.
+
+Start the command with ``accelerate launch`` (or ``torchrun``): each process trains on its
+share of every batch, gradients are averaged, and the effective batch stays the recipe's.
+Batch normalisation uses the statistics of each process's share.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+
+
+def launched() -> bool:
+    """Whether this process is one of several that train one network together."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+
+
+class Parallel:
+    """The processes that share one training.
+
+    Args:
+        device: ``"cpu"`` or ``"cuda..."``; on CUDA each process takes the GPU of its local rank.
+    """
+
+    def __init__(self, device: str | torch.device) -> None:
+        from accelerate import Accelerator
+
+        self.accelerator = Accelerator(cpu=torch.device(device).type == "cpu", mixed_precision="no")
+        self.device: torch.device = self.accelerator.device
+        self.rank: int = self.accelerator.process_index
+        self.world: int = self.accelerator.num_processes
+
+    def wrap(self, network: torch.nn.Module) -> torch.nn.Module:
+        """The network whose gradients are averaged over all processes."""
+        return self.accelerator.prepare_model(network)
+
+    def share(self, ids: torch.Tensor) -> torch.Tensor:
+        """This process's part of something (b, ...)."""
+        return ids[self.rank :: self.world]
+
+    def no_sync(self, network: torch.nn.Module) -> AbstractContextManager:
+        """Accumulate without talking to the others."""
+        return self.accelerator.no_sync(network)
+
+    def gather(self, values: torch.Tensor) -> torch.Tensor:
+        """Parts of all processes, one after the other; lengths may differ."""
+        padded = self.accelerator.pad_across_processes(values, dim=0)
+        length = torch.tensor([len(values)], device=values.device)
+        lengths: Any = self.accelerator.gather(length)
+        whole: Any = self.accelerator.gather(padded)
+        parts = whole.split(padded.shape[0])
+        return torch.cat([part[: int(n)] for part, n in zip(parts, lengths, strict=True)])
+
+    def sum(self, value: torch.Tensor) -> torch.Tensor:
+        """The sum over all processes."""
+        total: Any = self.accelerator.reduce(value, reduction="sum")
+        return total
