@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def check(name: str, streams: Any) -> None:
         UserError: no train or test split, one class, an empty class, too few images, labels out of range,
             or two splits that do not fit together.
     """
-    if not isinstance(streams, dict):
+    if not isinstance(streams, Mapping):
         raise UserError(
             f"dataset {name}: splits(source) must return a dict of ccbench.data.ImageStream",
             found=describe(streams),
@@ -108,7 +108,10 @@ def _check_split(name: str, split: str, stream: ImageStream) -> None:
             raise UserError(
                 f"{where}: height and width must be whole numbers above 0", found=f"{stream.height!r}, {stream.width!r}"
             )
-    labels = np.asarray(stream.labels)
+    try:
+        labels = np.asarray(stream.labels)
+    except ValueError:  # lists of several lengths
+        raise UserError(f"{where}: labels must be (N,) whole numbers", found=describe(stream.labels)) from None
     if labels.ndim != 1 or (labels.size and labels.dtype.kind not in "iu"):
         raise UserError(f"{where}: labels must be (N,) whole numbers", found=describe(labels))
     if labels.size and not (labels.min() >= 0 and labels.max() < len(classes)):
@@ -144,8 +147,9 @@ def _write(folder: Path, name: str, split: str, stream: ImageStream, progress: P
     pixels = hashlib.sha256()
     count = 0
     want = (int(stream.height), int(stream.width), 3)
-    # plain writes, not a writable memory map: a full disk is then an error and not a bus error
-    with (folder / f"{split}-images.npy").open("wb") as file:
+    # plain writes, not a writable memory map: a full disk is then an error and not a bus error; unbuffered,
+    # so that closing the file after that error has nothing left to write
+    with (folder / f"{split}-images.npy").open("wb", buffering=0) as file:
         file.seek(_HEADER)
         for batch in _batches(where, stream):
             if not isinstance(batch, np.ndarray) or batch.dtype != np.uint8 or batch.shape[1:] != want:
@@ -155,10 +159,11 @@ def _write(folder: Path, name: str, split: str, stream: ImageStream, progress: P
                 raise UserError(
                     f"{where}: more images than labels", found=f"{len(labels)} labels, at least {count} images"
                 )
-            plain = np.ascontiguousarray(batch)
+            plain = np.ascontiguousarray(batch).reshape(-1).data
             pixels.update(plain)
             with _disk():
-                file.write(plain)
+                while plain:
+                    plain = plain[file.write(plain) :]
             if progress:
                 progress(count, len(labels), f"reading {name} ({split})")
         skipped = _skipped(where, stream, len(labels))
@@ -171,7 +176,7 @@ def _write(folder: Path, name: str, split: str, stream: ImageStream, progress: P
             _check_counts(name, kept, tuple(stream.classes), split)
         with _disk():
             _header(file, (count, *want))
-    names = [str(f) for f in stream.files]
+    names = [str(f) for f in stream.files or ()]
     left_out = set(skipped)
     with _disk():
         np.save(folder / f"{split}-labels.npy", kept, allow_pickle=False)

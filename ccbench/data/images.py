@@ -57,7 +57,7 @@ class ImageDataset:
     ) -> ImageDataset:
         """A dataset from arrays in memory, its digest computed from the content."""
         labels, classes = np.asarray(labels, dtype=np.int64), tuple(classes)
-        pixels = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
+        pixels = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
         digest = content_digest(images.shape, classes, labels_digest(labels), pixels)
         return cls(name, split, images, labels, classes, digest, tuple(files))
 
