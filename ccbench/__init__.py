@@ -22,7 +22,7 @@ from ccbench.specs import (
 
 if TYPE_CHECKING:
     from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, RawImages, export, load
-    from ccbench.run import run
+    from ccbench.api import run
 
 # numpy, torch and pandas take seconds to import: these names wait until they are asked for
 _LAZY = {
@@ -32,7 +32,7 @@ _LAZY = {
     "RawImages": "ccbench.archive",
     "export": "ccbench.archive",
     "load": "ccbench.archive",
-    "run": "ccbench.run",
+    "run": "ccbench.api",
 }
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from ccbench.errors import UserError
 from ccbench.executors import Finished
 from ccbench.plugins import plugins
 from ccbench.store import default_store
+from ccbench.training import load_protocol
 from ccbench.work import evaluate_item
 
 
@@ -56,8 +57,8 @@ def evaluate_file(
         source, argument=dataset.partition(":")[2], image_size=source.image_size or compressed.meta.get("image_size")
     )
     found = plugins()
-    recipe = found.get("protocol", protocol)
-    network = architecture or recipe.build()["architecture"]
+    recipe = load_protocol(protocol, found)
+    network = architecture or recipe.architecture
     found.get("architecture", network)
     store = default_store()
     splits = open_dataset(dataset, plugins=found, source=source, cache=store.root)
@@ -83,7 +84,7 @@ def evaluate_file(
     )
     value = evaluate_item(
         dataset=dataset,
-        source={**asdict(source), "root": str(source.root) if source.root else None},
+        source=source.plain(),
         cache=str(store.root),
         artifact=str(file),
         protocol=protocol,

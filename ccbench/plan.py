@@ -13,6 +13,7 @@ from ccbench.cells import Cell
 from ccbench.errors import UserError
 from ccbench.expressions import Expression, parse
 from ccbench.plugins import Plugins
+from ccbench.training import load_protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ def make_plan(request: Request, plugins: Plugins, shape_of: Callable[[str], Data
     expressions = list({e.label: e for e in (parse(m, plugins) for m in request.methods)}.values())
     plan.expressions = {e.label: e for e in expressions}
     protocols = [(name, plugins.get("protocol", name)) for name in dict.fromkeys(request.protocols)]
-    networks = {name: request.architectures or (spec.build()["architecture"],) for name, spec in protocols}
+    networks = {name: request.architectures or (load_protocol(name, plugins).architecture,) for name, _ in protocols}
     for architecture in {a for names in networks.values() for a in names}:
         plugins.get("architecture", architecture)
     for dataset in dict.fromkeys(request.datasets):

@@ -67,7 +67,7 @@ def compress_item(
         )
         shape, budget, path = splits.train.shape, Budget(Fraction(kept)), Path(artifact)
         warnings: list[str] = []
-        watch = (cache, source.get("root"), source.get("argument") or _argument(dataset))
+        watch = (cache, source.get("root"), source.get("argument") or None)
         options = {"seed": seed, "watch": watch, "warnings": warnings}
         started = time.perf_counter()
         if match == "bytes" and not expression.reference:
@@ -170,12 +170,7 @@ def environment(device: str, precision: str) -> dict[str, str]:
 
 
 def _open(dataset: str, source: dict[str, Any], cache: str) -> Splits:
-    source = dict(source, root=Path(source["root"]) if source.get("root") else None)
-    return open_dataset(dataset, plugins=plugins(), source=DataSource(**source), cache=Path(cache))
-
-
-def _argument(dataset: str) -> str | None:
-    return dataset.partition(":")[2] or None
+    return open_dataset(dataset, plugins=plugins(), source=DataSource.from_plain(source), cache=Path(cache))
 
 
 def _device(asked: str | None) -> str:

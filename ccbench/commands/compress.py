@@ -25,12 +25,10 @@ from ccbench.commands import _options
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def compress(file: Path, **given: Any) -> None:
     """Compress a dataset's training split into FILE (.ccb)."""
-    from dataclasses import replace
-
     from ccbench.errors import UserError
     from ccbench.plan import Request
     from ccbench.plugins import plugins
-    from ccbench.run import Options, plan_run
+    from ccbench.execute import plan_run
     from ccbench.store import default_store
     from ccbench.work import compress_item
 
@@ -49,7 +47,7 @@ def compress(file: Path, **given: Any) -> None:
         snap=not given["no_snap"],
         match=given["match"],
     )
-    plan = plan_run(request, Options(source=source), plugins())
+    plan = plan_run(request, source, plugins())
     if len(plan.cells) != 1:
         raise UserError(
             "compress takes one budget", found=f"{len(plan.cells)} of them", mend="ccbench run takes a list"
@@ -57,11 +55,10 @@ def compress(file: Path, **given: Any) -> None:
     for note in plan.notes:
         click.echo(note, err=True)
     cell = plan.cells[0]
-    source = replace(source, root=str(source.root) if source.root else None)
     file.parent.mkdir(parents=True, exist_ok=True)
     facts = compress_item(
         dataset=dataset,
-        source=vars(source),
+        source=source.plain(),
         cache=str(default_store().root),
         method=cell.method,
         kept=str(cell.kept),

@@ -19,10 +19,10 @@ def plan(**given: Any) -> None:
     from ccbench import results
     from ccbench.display import clock
     from ccbench.plugins import plugins
-    from ccbench.run import Options, plan_run
+    from ccbench.execute import plan_run
 
     request = _options.request(given)
-    made = plan_run(request, Options(out=given["out"], source=_options.source(given)), plugins())
+    made = plan_run(request, _options.source(given), plugins())
     records, problems = results.read_all(given["out"])
     known = {r["cell"]: r for r in results.latest(records)}
     state = {

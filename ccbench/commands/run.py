@@ -36,7 +36,7 @@ def run(**given: Any) -> None:
 
     Only what is missing in --out is done: the same command again continues a run that was cut off.
     """
-    from ccbench.run import Options, execute
+    from ccbench.execute import Options, execute
 
     options = Options(
         out=given["out"],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,19 @@ class DataSource:
                 found=self.image_size,
                 mend="for example --image-size 64",
             )
+
+    def for_dataset(self, name: str) -> DataSource:
+        """The same source with the argument that a dataset's name carries after its colon."""
+        return replace(self, argument=name.partition(":")[2])
+
+    def plain(self) -> dict[str, Any]:
+        """JSON-able fields, for another process; :meth:`from_plain` reads them back."""
+        return {**asdict(self), "root": str(self.root) if self.root else None}
+
+    @classmethod
+    def from_plain(cls, fields: Mapping[str, Any]) -> DataSource:
+        """The source that :meth:`plain` wrote down."""
+        return cls(**{**fields, "root": Path(fields["root"]) if fields.get("root") else None})
 
 
 @dataclass

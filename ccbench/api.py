@@ -1,0 +1,94 @@
+"""``ccbench run`` for Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ccbench import results
+from ccbench.data import DataSource
+from ccbench.execute import Options, execute
+from ccbench.expressions import split
+from ccbench.plan import Request
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNITS = ("ratio", "bits", "fraction", "ipc", "bytes")
+
+
+def run(
+    methods: str | Iterable[str],
+    ratio: Any = None,
+    *,
+    bits: Any = None,
+    fraction: Any = None,
+    ipc: Any = None,
+    bytes: Any = None,  # noqa: A002 - the unit's name
+    dataset: str | Iterable[str] = "photodigits",
+    arch: str | Iterable[str] = (),
+    protocol: str | Iterable[str] = "quick",
+    seeds: int = 3,
+    base_seed: int = 0,
+    snap: bool = True,
+    match: str = "nominal",
+    out: str | os.PathLike[str] = "ccbench-out",
+    data_root: str | os.PathLike[str] | None = None,
+    download: bool = False,
+    image_size: int | None = None,
+    skip_bad: bool = False,
+    display: str = "quiet",
+    **options: Any,
+) -> pd.DataFrame:
+    """Compress, train, and give one row per cell: ``ccbench run`` for Python.
+
+    Args:
+        methods: method expressions, a list or a comma-separated string.
+        ratio, bits, fraction, ipc, bytes: one budget or a list of them; ratio is the
+            fraction of raw bytes that is *removed*, in (0, 1).
+        dataset, arch, protocol: one name or a list.
+        seeds: trainings per row.
+        base_seed: what every seed is derived from.
+        snap: whether budgets move to the palette grid when a method needs it.
+        match: ``"nominal"`` or ``"bytes"``.
+        out: the output folder; what is there already is not done again.
+        data_root, download, image_size, skip_bad: where images come from.
+        display: ``"quiet"``, ``"plain"``, ``"live"`` or ``"auto"``.
+        options: fields of :class:`ccbench.execute.Options`, such as ``jobs`` or ``timeout``.
+
+    Returns:
+        One row per cell of this run, columns as in a result record; accuracies are fractions in [0, 1].
+
+    Raises:
+        UserError: an input that its user can mend.
+    """
+    import pandas as pd
+
+    given = {"ratio": ratio, "bits": bits, "fraction": fraction, "ipc": ipc, "bytes": bytes}
+    request = Request(
+        methods=tuple(split(methods) if isinstance(methods, str) else methods),
+        budgets=tuple((unit, str(v)) for unit in UNITS for v in _list(given[unit])),
+        datasets=tuple(_list(dataset)),
+        architectures=tuple(_list(arch)),
+        protocols=tuple(_list(protocol)),
+        seeds=seeds,
+        base_seed=base_seed,
+        snap=snap,
+        match=match,
+    )
+    root = data_root or os.environ.get("CCBENCH_DATA")
+    source = DataSource(Path(root) if root else None, download, "", image_size, skip_bad)
+    summary = execute(request, Options(out=Path(out), source=source, display=display, **options))
+    wanted = {c.id for c in summary.plan.cells}
+    rows = [r for r in results.latest(results.read_all(Path(out))[0]) if r["cell"] in wanted]
+    return pd.DataFrame(rows)
+
+
+def _list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return split(value)
+    return list(value) if isinstance(value, Iterable) else [value]

@@ -1,0 +1,110 @@
+"""Work items of a plan: which artifacts are missing, and what has to be trained on each."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ccbench.bookkeeping import seed_value
+from ccbench.cells import Cell, slug
+from ccbench.data import DataSource
+from ccbench.executors import WorkItem
+from ccbench.expressions import Expression
+from ccbench.plan import Plan
+from ccbench.plugins import Plugins
+from ccbench.schedule import Artifact
+from ccbench.store import Store
+from ccbench.training import load_protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Items:
+    """Makes the work items of one run.
+
+    Attributes:
+        out: the output folder.
+        cache: the store's folder.
+        source: where datasets come from.
+        digests: of each dataset's training split, by dataset name.
+        device, compile, timeout: as in :class:`ccbench.execute.Options`.
+    """
+
+    out: Path
+    cache: Path
+    source: DataSource
+    plugins: Plugins
+    digests: dict[str, str]
+    device: str | None
+    compile: bool
+    timeout: float | None
+
+    def artifacts(self, plan: Plan, done: Container[str]) -> list[Artifact]:
+        """What has to be made and trained on, in the order of the plan; cells in ``done`` are left out."""
+        artifacts: dict[str, Artifact] = {}
+        for cell in plan.cells:
+            if cell.skip or cell.id in done:
+                continue
+            expression = plan.expressions[cell.method]
+            key = self._key(cell, expression)
+            if key not in artifacts:
+                path = self.out / "artifacts" / f"{slug(cell.method)}-{key}.ccb"
+                there = path.exists() and path.with_suffix(".json").exists()
+                group = (cell.dataset, cell.protocol, expression.needs) if expression.needs else None
+                artifacts[key] = Artifact(path, group, None if there else self._compress(cell, path, key))
+            artifacts[key].cells.append(cell)
+        return list(artifacts.values())
+
+    def _key(self, cell: Cell, expression: Expression) -> str:
+        """The hash of everything that can change an artifact."""
+        recipe = load_protocol(cell.protocol, self.plugins).proxy.axes() if expression.needs else None
+        return Store.key(
+            dataset=self.digests[cell.dataset],
+            method=cell.method,
+            version=cell.method_version,
+            kept=str(cell.kept),
+            match=cell.match,
+            seed=cell.seed if expression.random else None,
+            base_seed=cell.base_seed,
+            recipe=recipe,
+            stages={n: self.plugins.get("stage", n).version for n in expression.needs},
+        )[:12]
+
+    def _compress(self, cell: Cell, path: Path, key: str) -> WorkItem:
+        payload = {
+            **self._shared(cell, key),
+            "method": cell.method,
+            "kept": str(cell.kept),
+            "match": cell.match,
+            "seed": cell.seed,
+            "base_seed": cell.base_seed,
+            "artifact": str(path),
+        }
+        return WorkItem(key, "ccbench.work:compress_item", payload, self.timeout)
+
+    def evaluate(self, cell: Cell, artifact: Artifact, micro_batch: int | None) -> WorkItem:
+        """The training of one cell."""
+        payload = {
+            **self._shared(cell, cell.id),
+            "artifact": str(artifact.path),
+            "architecture": cell.architecture,
+            "seed": seed_value(cell),
+            "compile": self.compile,
+            "micro_batch": micro_batch,
+        }
+        return WorkItem(cell.id, "ccbench.work:evaluate_item", payload, self.timeout)
+
+    def smaller_batch(self, cell: Cell) -> int:
+        """The micro-batch to try after running out of memory; the effective batch stays."""
+        return max(1, load_protocol(cell.protocol, self.plugins).train.batch // 4)
+
+    def _shared(self, cell: Cell, log: str) -> dict[str, Any]:
+        return {
+            "dataset": cell.dataset,
+            "source": self.source.for_dataset(cell.dataset).plain(),
+            "cache": str(self.cache),
+            "protocol": cell.protocol,
+            "device": self.device,
+            "log": str(self.out / "logs" / log),
+        }
