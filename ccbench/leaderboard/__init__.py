@@ -6,13 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ccbench.leaderboard.published import published
+    from ccbench.leaderboard.papers import published
     from ccbench.leaderboard.rendering import render
     from ccbench.leaderboard.tables import table
     from ccbench.leaderboard.writing import write
 
 __all__ = ["published", "render", "table", "write"]
-_HOMES = {"published": "published", "render": "rendering", "table": "tables", "write": "writing"}
+_HOMES = {"published": "papers", "render": "rendering", "table": "tables", "write": "writing"}
 
 
 def __getattr__(name: str) -> Any:

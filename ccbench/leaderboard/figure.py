@@ -18,7 +18,7 @@ from ccbench.leaderboard.tables import MEASURED
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#666666")
 MARKERS = "osD^vPX*<>h"
 _INSIDE = 7  # lines that a legend inside the panel can name without hiding them
-_PANELS = 24  # more would be an image of many megapixels that no one reads
+_PANELS = 12  # more would be an image of many megapixels that no one reads
 
 
 def draw(frame: pd.DataFrame) -> Figure:
@@ -76,6 +76,8 @@ def _panel(axis, title: str, rows: pd.DataFrame) -> None:
                      label="full" if ours else _literal(f"full ({row['source']})"))  # fmt: skip
     if len(points):
         axis.set_xscale("log")
+        low, high = axis.get_xlim()
+        axis.set_xlim(low / 1.25, high * 1.25)  # one ratio alone would be shown as a hair's breadth
         axis.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 3, 4, 6, 8)))
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.xaxis.set_minor_formatter(NullFormatter())

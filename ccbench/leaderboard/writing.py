@@ -8,7 +8,7 @@ import pandas as pd
 
 from ccbench.errors import UserError
 from ccbench.leaderboard.figure import png
-from ccbench.leaderboard.published import published as published_rows
+from ccbench.leaderboard.papers import published as published_rows
 from ccbench.leaderboard.rendering import render
 from ccbench.leaderboard.tables import table
 from ccbench.results import read_all

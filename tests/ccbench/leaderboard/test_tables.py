@@ -1,0 +1,169 @@
+import math
+import statistics
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ccbench.leaderboard import table
+
+DOCUMENTED = [
+    *["method", "dataset", "architecture", "protocol", "ratio", "nominal_ratio", "measured_ratio", "bytes"],
+    *["accuracy_mean", "accuracy_std", "n_seeds", "status"],
+    *["protocol_version", "planned_seeds", "diff_random", "diff_full", "source"],
+]
+
+
+def row(frame, method, **where):
+    found = frame[frame["method"] == method]
+    for name, value in where.items():
+        found = found[found[name] == value]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def test_a_table_worked_by_hand(make):
+    records = [
+        *make("full", 0.0, [0.9, 0.8, 1.0]),
+        *make("random", 0.75, [0.4, 0.5, 0.6]),
+        *make("dcq", 0.75, [0.6, 0.8, 0.7]),
+        *make("dcq", 0.5, [0.7]),
+    ]
+    frame = table(records)
+    assert list(frame.columns[: len(DOCUMENTED)]) == DOCUMENTED
+    dcq = row(frame, "dcq", ratio=0.75)
+    assert dcq["accuracy_mean"] == pytest.approx(0.7)
+    assert dcq["accuracy_std"] == pytest.approx(0.1)  # sqrt((0.01 + 0.01 + 0) / 2)
+    assert dcq["diff_random"] == pytest.approx(0.2)
+    assert dcq["diff_full"] == pytest.approx(-0.2)
+    assert dcq["bytes"] == 1001
+    assert dcq["measured_ratio"] == pytest.approx(0.74)
+    assert (dcq["n_seeds"], dcq["planned_seeds"], dcq["status"], dcq["source"]) == (3, 3, "ok", "measured")
+    alone = row(frame, "dcq", ratio=0.5)
+    assert math.isnan(alone["accuracy_std"])  # one seed has no spread; 0 would claim there is none
+    assert math.isnan(alone["diff_random"])  # random was not measured at that ratio
+    assert alone["diff_full"] == pytest.approx(-0.2)
+    assert list(frame["method"]) == ["full", "dcq", "dcq", "random"]  # ratio ascending, then accuracy descending
+
+
+def test_missing_seeds_are_counted_and_named(make):
+    records = [
+        *make("dcq", 0.75, [0.6, "timeout", 0.8]),
+        *make("ccs", 0.75, [0.5, "oom", "timeout"]),
+        *make("el2n", 0.75, [0.5], planned_seeds=3),
+        *make("aum", 0.75, ["failed", "failed"]),
+        *make("octree", 0.75, ["skipped", "skipped"]),
+        *make("slow", 0.75, ["timeout"]),
+    ]
+    frame = table(records)
+    status = dict(zip(frame["method"], frame["status"], strict=True))
+    assert status == {
+        "dcq": "partial (2 of 3: 1 timeout)",
+        "ccs": "partial (1 of 3: 1 oom, 1 timeout)",
+        "el2n": "partial (1 of 3: 2 missing)",
+        "aum": "failed: the failed reason",
+        "octree": "skipped: the skipped reason",
+        "slow": "failed: the timeout reason",
+    }
+    assert row(frame, "dcq")["accuracy_mean"] == pytest.approx(0.7)
+    nothing = row(frame, "aum")
+    assert nothing["n_seeds"] == 0
+    assert nothing[["accuracy_mean", "accuracy_std", "measured_ratio", "nominal_ratio", "diff_random"]].isna().all()
+    assert pd.isna(nothing["bytes"])
+    assert list(frame["method"])[-3:] == ["aum", "octree", "slow"]  # rows without accuracy come last
+
+
+def test_nan_accuracy_is_no_seed(make):
+    bad = make("dcq", 0.75, [0.6, 0.8])
+    bad[1]["accuracy"] = float("nan")
+    one = row(table(bad), "dcq")
+    assert (one["n_seeds"], one["accuracy_mean"]) == (1, 0.6)
+    assert one["status"].startswith("partial (1 of 2")
+
+
+def test_an_ok_attempt_counts_although_a_later_one_failed(make):
+    first = make("dcq", 0.75, [0.6])[0]
+    again = {**first, "attempt": 2, "status": "failed", "accuracy": None, "reason": "x"}
+    one = row(table([again, first]), "dcq")
+    assert (one["n_seeds"], one["status"]) == (1, "ok")
+
+
+def test_protocols_datasets_and_networks_never_share_a_row_or_a_reference(make):
+    records = [
+        *make("random", 0.75, [0.4]),
+        *make("dcq", 0.75, [0.6]),
+        *make("dcq", 0.75, [0.7], protocol="dcq-cifar"),
+        *make("dcq", 0.75, [0.8], protocol_version="2"),
+        *make("dcq", 0.75, [0.9], architecture="resnet18"),
+        *make("dcq", 0.75, [0.5], dataset="cifar10"),
+        *make("dcq", 0.75, [0.55], match="bytes"),
+    ]
+    frame = table(records)
+    assert len(frame) == 7
+    assert frame["diff_random"].notna().sum() == 2  # random itself, and dcq beside it
+    assert row(frame, "dcq", accuracy_mean=0.6)["diff_random"] == pytest.approx(0.2)
+
+
+def test_versions_are_not_averaged_together(make):
+    old = make("dcq", 0.75, [0.1, 0.2], method_version="1", finished="2026-01-01T00:00:00+00:00")
+    new = make("dcq", 0.75, [0.6, 0.8], method_version="2", finished="2026-02-01T00:00:00+00:00")
+    for records in (old + new, new + old):
+        frame = table(records)
+        one = row(frame, "dcq")
+        assert one["accuracy_mean"] == pytest.approx(0.7)
+        assert (one["n_seeds"], one["planned_seeds"]) == (2, 2)
+        assert "2 record(s) set aside" in frame.attrs["notes"][0]
+    other = make("dcq", 0.75, [0.3], dataset_digest="d2", method_version="2", finished="2026-03-01T00:00:00+00:00")
+    assert row(table(old + new + other), "dcq")["accuracy_mean"] == pytest.approx(0.3)
+
+
+def test_the_same_seed_twice_counts_once_and_another_base_seed_counts(make):
+    records = make("dcq", 0.75, [0.6, 0.8])
+    twice = [{**r, "cell": r["cell"] + "again"} for r in records]
+    assert row(table(records + twice), "dcq")["n_seeds"] == 2
+    other = [{**r, "cell": r["cell"] + "b", "seed_value": r["seed_value"] + 50} for r in records]
+    assert row(table(records + other), "dcq")["n_seeds"] == 4
+
+
+def test_no_records_give_an_empty_table_with_every_column():
+    frame = table([])
+    assert len(frame) == 0
+    assert list(frame.columns[: len(DOCUMENTED)]) == DOCUMENTED
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["dcq", "ccs", "random", "full"]),
+            st.sampled_from([0.5, 0.75]),
+            st.lists(
+                st.one_of(st.floats(0, 1), st.sampled_from(["failed", "oom", "timeout", "skipped"])),
+                min_size=1,
+                max_size=4,
+            ),
+        ),
+        unique_by=lambda t: t[:2],
+        max_size=6,
+    ),
+    st.randoms(),
+)
+def test_against_a_second_implementation(make, rows, random):
+    records = [r for one in rows for r in make(*one)]
+    frame = table(random.sample(records, len(records)))
+    assert len(frame) == len(rows)
+    means = {}
+    for method, ratio, outcomes in rows:
+        values = [o for o in outcomes if not isinstance(o, str)]
+        means[method, ratio] = sum(values) / len(values) if values else math.nan
+        one = row(frame, method, ratio=ratio)
+        assert one["n_seeds"] == len(values)
+        assert one["planned_seeds"] == len(outcomes)
+        assert (one["status"] == "ok") == (len(values) == len(outcomes))
+        assert one["accuracy_mean"] == pytest.approx(means[method, ratio], nan_ok=True)
+        spread = statistics.stdev(values) if len(values) > 1 else math.nan
+        assert one["accuracy_std"] == pytest.approx(spread, nan_ok=True, abs=1e-12)
+    for method, ratio, _ in rows:
+        expected = means[method, ratio] - means.get(("random", ratio), math.nan)
+        assert row(frame, method, ratio=ratio)["diff_random"] == pytest.approx(expected, nan_ok=True, abs=1e-12)
