@@ -92,6 +92,21 @@ def check_meta(meta: Any) -> dict[str, Any]:
         raise UserError("meta must be a dict that JSON can hold", found=error) from None
 
 
+def expect(name: str, array: np.ndarray, axes: int, form: str, *, integer: bool = False) -> None:
+    """An array of so many axes, none of them empty, uint8 or (if ``integer``) any whole numbers."""
+    if not isinstance(array, np.ndarray):
+        raise UserError(f"{name} must be a numpy array {form}", found=type(array).__name__)
+    if array.ndim != axes or min(array.shape, default=0) < 1:
+        raise UserError(f"{name} must be {form} with at least one image", found=f"shape {array.shape}")
+    if array.dtype != np.uint8 and not (integer and array.dtype.kind in "ui"):
+        raise UserError(f"{name} must be {'whole numbers' if integer else 'uint8'}", found=f"dtype {array.dtype}")
+
+
+def smallest(highest: int) -> np.dtype:
+    """The smallest unsigned dtype that holds 0..highest."""
+    return np.min_scalar_type(max(int(highest), 0))
+
+
 def _whole(name: str, values: Any, n: int) -> np.ndarray:
     values = np.asarray(values)
     if values.shape != (n,):

@@ -18,10 +18,11 @@ from ccbench.archive.checks import (
     check_meta,
     check_soft_labels,
     check_weights,
+    smallest,
 )
 from ccbench.archive.decode import Decoder, make_decoder
 from ccbench.archive.ids import restore_ids, store_ids
-from ccbench.archive.payloads import KINDS, Payload, RawImages, smallest
+from ccbench.archive.payloads import KINDS, Payload, RawImages
 from ccbench.budget import BITS_PER_PIXEL, DataShape
 from ccbench.errors import UserError
 

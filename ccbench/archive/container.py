@@ -21,6 +21,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -76,7 +77,7 @@ def write(path: str | os.PathLike[str], facts: Mapping[str, Any], arrays: Mappin
         )
     with _new_file(Path(path)) as file:
         digest = hashlib.sha256()
-        for block in (len(text).to_bytes(8, "little"), text, *_blocks(ordered)):
+        for block in chain((len(text).to_bytes(8, "little"), text), _blocks(ordered)):
             digest.update(block)
             file.write(block)
         file.seek(_DIGEST.start)
@@ -181,7 +182,7 @@ def _array(view: mmap.mmap, begin: int, entry: Mapping[str, Any]) -> np.ndarray:
     return np.frombuffer(view, dtype, count, begin + start).reshape(shape)
 
 
-def _blocks(arrays: list[tuple[str, np.ndarray]]) -> Iterator[memoryview]:
+def _blocks(arrays: list[tuple[str, np.ndarray]]) -> Iterator[bytes | memoryview]:
     for _, array in arrays:
         if array.size:
             flat = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ccbench.archive.payloads import smallest
+from ccbench.archive.checks import smallest
 
 
 def store_ids(ids: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -8,6 +8,7 @@ whole bytes every :func:`group` values, which is what makes both directions fast
 from __future__ import annotations
 
 from math import gcd
+from typing import Any
 
 import numpy as np
 
@@ -44,8 +45,8 @@ def pack(values: np.ndarray, bits: int) -> np.ndarray:
         whole = np.zeros(-(-part.size // run) * run, np.uint8)
         whole[: part.size] = part & np.uint8((1 << bits) - 1)
         columns = whole.reshape(-1, run)
-        word = np.uint8 if width == 1 else np.uint64
-        words = np.zeros(len(columns), word)
+        word: Any = np.uint8 if width == 1 else np.uint64
+        words: Any = np.zeros(len(columns), word)
         for j in range(run):
             words |= columns[:, j].astype(word) << word(bits * j)
         packed = words.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :width] if width > 1 else words
@@ -79,7 +80,8 @@ def unpack(packed: np.ndarray, bits: int, count: int, start: int = 0) -> np.ndar
         padded = np.zeros(runs * width, np.uint8)
         padded[: piece.size] = piece
         columns = np.empty((runs, run), np.uint8)
-        word = np.uint8 if width == 1 else np.uint64
+        word: Any = np.uint8 if width == 1 else np.uint64
+        words: Any
         if width == 1:
             words = padded
         else:
