@@ -18,6 +18,7 @@ class CIFAR:
     """
 
     name: str
+    folder: str
     official: str  # MD5 of the official archive
 
     def fingerprint(self, source: DataSource) -> str:
@@ -34,36 +35,38 @@ class CIFAR:
             raise UserError(
                 f"{self.name} needs a folder to be read from",
                 found="neither --data-root nor CCBENCH_DATA",
-                mend=self._command("DIR", source),
+                mend=self._command("DIR"),
             )
+        root = source.root.expanduser().absolute()
+        if not source.download and not (root / self.folder).is_dir():
+            raise self._missing(root, f"no folder {root / self.folder}")
         from torchvision import datasets  # imports torch: only when the set is really read
 
         cls = getattr(datasets, type(self).__name__)
-        root = source.root.expanduser().absolute()
         if source.download:
             self._download(cls, root)
-        self._check(cls, root, source)
+        self._check(cls, root)
         streams = {}
         for split in ("train", "test"):
             data = cls(root, train=split == "train")
             streams[split] = ImageStream.from_arrays(data.data, data.targets, data.classes)
         return streams
 
-    def _command(self, root: Path | str, source: DataSource) -> str:
-        layout = (
-            f"or put the official files into {root}/{self.folder}/" if not source.download else "or try again later"
+    def _command(self, root: Path | str) -> str:
+        return (
+            f"ccbench run --dataset {self.name} --data-root {root} --download ..., "
+            f"or put the official files into {root}/{self.folder}/"
         )
-        return f"ccbench run --dataset {self.name} --data-root {root} --download ...  ({layout})"
 
-    folder: str
+    def _missing(self, root: Path, found: str) -> UserError:
+        return UserError(f"{self.name} is not there", found=found, mend=self._command(root))
 
-    def _check(self, cls: Any, root: Path, source: DataSource) -> None:
+    def _check(self, cls: Any, root: Path) -> None:
         folder = root / cls.base_folder
         wanted = [*cls.train_list, *cls.test_list, (cls.meta["filename"], cls.meta["md5"])]
         missing = [name for name, _ in wanted if not (folder / name).is_file()]
         if missing:
-            found = f"no folder {folder}" if not folder.is_dir() else f"{folder} lacks {', '.join(missing)}"
-            raise UserError(f"{self.name} is not there", found=found, mend=self._command(root, source))
+            raise self._missing(root, f"{folder} lacks {', '.join(missing)}")
         for name, md5 in wanted:
             with (folder / name).open("rb") as file:
                 actual = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
@@ -71,7 +74,7 @@ class CIFAR:
                 raise UserError(
                     f"{self.name}: {folder / name} is damaged",
                     found=f"MD5 {actual}, official {md5}",
-                    mend=f"delete it, then {self._command(root, source)}",
+                    mend=f"delete it, then {self._command(root)}",
                 )
 
     def _download(self, cls: Any, root: Path) -> None:

@@ -55,12 +55,12 @@ class Folder:
         if bad and not source.skip_bad:
             # the rest may be truncated behind a sound header: read it all, so that the user hears once of every file
             rest = [n for s in (layout.train, layout.test) for n in s.files if n not in bad]
-            for name, _, reason in _decode(layout, rest, None, 16):
+            for name, _, reason in _decode(layout, rest, 1, 256):
                 if reason:
                     bad[name] = reason
             raise _unreadable(source.argument, bad)
         if not sizes:
-            raise _unreadable(source.argument, bad)
+            raise _unreadable(source.argument, bad, "give a folder with images that can be read")
         if source.image_size is None and len(sizes) > 1:
             raise UserError(
                 f"folder:{source.argument} has images of {len(sizes)} sizes (width x height)",
@@ -148,11 +148,12 @@ def _decode(
             yield from done
 
 
-def _unreadable(path: str, bad: dict[str, str]) -> UserError:
-    lines = [f"{name}: {reason}" for name, reason in sorted(bad.items())]
+def _unreadable(path: str, bad: dict[str, str], mend: str = "") -> UserError:
+    # names that are no UTF-8 could not be printed as they are
+    lines = [f"{name}: {reason}".encode(errors="backslashreplace").decode() for name, reason in sorted(bad.items())]
     more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     return UserError(
         f"folder:{path} has {len(lines)} unreadable image{'s' * (len(lines) != 1)}",
         found="\n         ".join(lines[:SHOWN] + more),
-        mend="replace or delete them, or give --skip-bad to go on without them",
+        mend=mend or "replace or delete them, or give --skip-bad to go on without them",
     )

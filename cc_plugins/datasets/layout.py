@@ -81,7 +81,8 @@ def _find(root: Path, path: str) -> Layout:
             found=f"folders in train/: {', '.join(classes) or 'none'}",
             mend=LAYOUT,
         )
-    strangers = [name for name in _folders(test) if name not in set(classes)]
+    known = set(classes)
+    strangers = [name for name in _folders(test) if name not in known]
     if strangers:
         raise UserError(
             f"folder:{path}: {test.name}/ has classes that train/ lacks",
@@ -89,7 +90,8 @@ def _find(root: Path, path: str) -> Layout:
             mend="give both splits the same class folders",
         )
     layout = Layout(root, classes, _split(root, root / "train", classes), _split(root, test, classes))
-    empty = [c for i, c in enumerate(classes) if i not in set(layout.train.labels)]
+    filled = set(layout.train.labels)
+    empty = [c for i, c in enumerate(classes) if i not in filled]
     if empty:
         raise UserError(
             f"folder:{path}: classes without an image in train/",
@@ -123,9 +125,10 @@ def _images(folder: Path, root: Path) -> Iterator[str]:
             continue
         seen.add((stat.st_dev, stat.st_ino))
         below[:] = sorted(name for name in below if not name.startswith("."))
+        prefix = Path(here).relative_to(root).as_posix()
         for name in names:
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS:  # noqa: PTH122 - a million names
-                yield (Path(here) / name).relative_to(root).as_posix()
+                yield f"{prefix}/{name}"
 
 
 def _raise(error: OSError) -> None:

@@ -38,7 +38,7 @@ class PhotoDigits:
         streams = {}
         for split, mask in (("train", ~test), ("test", test)):
             ids = np.flatnonzero(mask)
-            patches = np.stack([cut(photos, i, split) for i in ids])
+            patches = np.stack([cut(photos, int(i), split) for i in ids])
             images = blend(patches, upscale(strokes[ids]))
             streams[split] = ImageStream.from_arrays(images, labels[ids], classes)
         return streams
@@ -71,7 +71,7 @@ def held_out(labels: np.ndarray) -> np.ndarray:
     test = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         ids = np.flatnonzero(labels == label)
-        test[sorted(ids, key=lambda i: draw("split", i))[:TEST_PER_CLASS]] = True
+        test[sorted(ids, key=lambda i: draw("split", int(i)))[:TEST_PER_CLASS]] = True
     return test
 
 

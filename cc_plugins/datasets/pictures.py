@@ -6,8 +6,8 @@
 * Transparency is laid over white.
 * 16-bit grey keeps its high byte, as Pillow does with 16-bit colour. Floating-point images are refused: nothing
   says what their white is.
-* Resizing to S: the largest centred square is scaled to S x S, bicubic and antialiased; this is the shorter side
-  scaled to S and the centre cropped. An image that is S x S already is left as it is.
+* Resizing to S: the shorter side is scaled to S, bicubic and antialiased, and the middle S x S is kept; both in one
+  step, so that a long strip costs no more than a square. An image that is S x S already is left as it is.
 """
 
 from __future__ import annotations
