@@ -12,7 +12,7 @@ OWN = (
         target="cc_plugins.architectures.quicknet:QuickNet",
         version="1",
         summary="Small residual network for CPUs: half the resolution from the first layer on.",
-        params=(Param(name="width", default=16, low=4, high=512, doc="channels of the first stage"),),
+        params=(Param(name="width", default=32, low=4, high=512, doc="channels of the first stage"),),
     ),
     ArchitectureSpec(
         name="convnet-d3",
@@ -55,6 +55,8 @@ def ccbench_resolve(kind: str, name: str) -> ArchitectureSpec | None:
         )
     suggestion = near(name, [spec.name for spec in OWN])
     if suggestion:
-        raise UserError(f"no architecture is called {name!r}, did you mean {suggestion!r}?",
-                        mend="ccbench list architectures shows our own; any timm network goes by its timm name")  # fmt: skip
+        raise UserError(
+            f"no architecture is called {name!r}, did you mean {suggestion!r}?",
+            mend="ccbench list architectures shows our own; any timm network goes by its timm name",
+        )
     return None

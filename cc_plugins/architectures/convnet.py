@@ -25,8 +25,10 @@ class ConvNet(nn.Module):
         super().__init__()
         side = image_size >> depth
         if side < 1:
-            raise UserError(f"a ConvNet of {depth} blocks cannot take images of {image_size}x{image_size} pixels",
-                            mend=f"images of at least {2**depth} pixels, or another --arch")  # fmt: skip
+            raise UserError(
+                f"a ConvNet of {depth} blocks cannot take images of {image_size}x{image_size} pixels",
+                mend=f"images of at least {2**depth} pixels, or another --arch",
+            )
         self.stages = nn.ModuleList(_block(3 if i == 0 else width, width) for i in range(depth))
         self.classifier = nn.Linear(width * side * side, classes)
 

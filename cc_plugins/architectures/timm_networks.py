@@ -39,7 +39,9 @@ def build(*, classes: int, image_size: int, model: str) -> nn.Module:
     except Exception as error:
         raise _unfit(model, image_size, error) from error
     if logits.shape != (1, classes):
-        raise UserError(f"architecture {model} does not give one logit per class", found=f"output of shape {tuple(logits.shape)}")
+        raise UserError(
+            f"architecture {model} does not give one logit per class", found=f"output of shape {tuple(logits.shape)}"
+        )
     return network.train()
 
 
@@ -70,6 +72,8 @@ def _small_stem(network: nn.Module) -> None:
 
 
 def _unfit(model: str, image_size: int, error: Exception) -> UserError:
-    return UserError(f"architecture {model} cannot take images of {image_size}x{image_size} pixels",
-                     found=f"{type(error).__name__}: {error}",
-                     mend="another --arch, such as resnet18, or another --image-size")  # fmt: skip
+    return UserError(
+        f"architecture {model} cannot take images of {image_size}x{image_size} pixels",
+        found=f"{type(error).__name__}: {error}",
+        mend="another --arch, such as resnet18, or another --image-size",
+    )

@@ -18,13 +18,13 @@ def ccbench_protocols() -> list[ProtocolSpec]:
             name="quick",
             target="cc_plugins.protocols:quick",
             version="1",
-            summary="quicknet, any set up to 64 pixels: seconds on photodigits, about a minute on CIFAR-10 on two cores.",
+            summary="quicknet, any set up to 64 pixels; about a minute for CIFAR-10 on two CPU cores.",
         ),
         ProtocolSpec(
             name="dcq-cifar",
             target="cc_plugins.protocols:dcq_cifar",
             version="1",
-            summary="DCQ's CIFAR recipe: ResNet-18, 40,000 iterations of batch 256, SGD, cosine; the same for every method.",
+            summary="DCQ's CIFAR recipe: ResNet-18, 40,000 iterations of batch 256, SGD, cosine.",
             paper="Dataset Color Quantization, appendix A.1",
         ),
     ]

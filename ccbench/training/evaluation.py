@@ -84,17 +84,22 @@ def evaluate(
         FloatingPointError: the training diverged.
     """
     if compressed.shape != test.images.shape[1:3] or tuple(compressed.classes) != tuple(test.classes):
-        raise UserError("the compressed set and the test split are not of the same dataset",
-                        found=f"{compressed.shape} pixels and {len(compressed.classes)} classes against "
-                              f"{tuple(test.images.shape[1:3])} pixels and {len(test.classes)} classes")  # fmt: skip
+        raise UserError(
+            "the compressed set and the test split are not of the same dataset",
+            found=f"{compressed.shape} pixels and {len(compressed.classes)} classes against "
+            f"{tuple(test.images.shape[1:3])} pixels and {len(test.classes)} classes",
+        )
     recipe = protocol.train.using(architecture)
     place = torch.device(device)
     if place.type == "cuda":
         torch.cuda.reset_peak_memory_stats(place)
     network = build_network(
-        recipe.architecture, classes=len(test.classes), image_size=max(full.height, full.width),
-        seed=seeds.derive(seed, name="weights"), plugins=plugins,
-    )  # fmt: skip
+        recipe.architecture,
+        classes=len(test.classes),
+        image_size=max(full.height, full.width),
+        seed=seeds.derive(seed, name="weights"),
+        plugins=plugins,
+    )
     data = DeviceData.from_compressed(compressed, place)
     looks: list[float] = []
     held: list[DeviceData] = []
@@ -105,9 +110,17 @@ def evaluate(
         looks.append(accuracy(network, held[0], data.normalise))
 
     report = fit(
-        network, data, recipe, iterations=recipe.steps(full.images), seed=seeds.derive(seed, name="training"),
-        device=place, micro_batch=micro_batch, compile=compile, progress=progress, look=look,
-    )  # fmt: skip
+        network,
+        data,
+        recipe,
+        iterations=recipe.steps(full.images),
+        seed=seeds.derive(seed, name="training"),
+        device=place,
+        micro_batch=micro_batch,
+        compile=compile,
+        progress=progress,
+        look=look,
+    )
     final = accuracy(network, DeviceData.from_dataset(test, place), data.normalise, precision=report.precision)
     return Outcome(
         accuracy=final,

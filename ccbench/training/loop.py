@@ -127,9 +127,13 @@ class _Step:
     ) -> None:
         self.data, self.recipe, self.device, self.precision, self.together = data, recipe, device, precision, together
         self.optimizer = torch.optim.SGD(
-            network.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay,
-            nesterov=recipe.nesterov, fused=True,
-        )  # fmt: skip
+            network.parameters(),
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov,
+            fused=True,
+        )
         model = together.wrap(network) if together else network
         self.network: Any = torch.compile(model) if compiled else model
         rank = together.rank if together else 0
@@ -150,9 +154,12 @@ class _Step:
         share = weights[ids].sum() if weights is not None else torch.tensor(float(len(ids)), device=self.device)
         mine = self.together.share(ids) if self.together else ids
         images = crop_and_flip(
-            self.data.decode(mine), self.generator,
-            padding=self.recipe.crop_padding, mode=self.recipe.padding_mode, flip=self.recipe.flip,
-        )  # fmt: skip
+            self.data.decode(mine),
+            self.generator,
+            padding=self.recipe.crop_padding,
+            mode=self.recipe.padding_mode,
+            flip=self.recipe.flip,
+        )
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.device)
         outputs = []
@@ -186,7 +193,11 @@ class _Step:
         return losses.sum()
 
     def _show(
-        self, pieces: list[tuple[int, torch.Tensor]], logits: torch.Tensor, ids: torch.Tensor, observers: Iterable[Observer]
+        self,
+        pieces: list[tuple[int, torch.Tensor]],
+        logits: torch.Tensor,
+        ids: torch.Tensor,
+        observers: Iterable[Observer],
     ) -> None:
         if self.together:  # shares come back rank by rank
             logits = self.together.gather(logits)

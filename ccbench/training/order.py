@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import torch
 
 
-def batches(n: int, batch: int, iterations: int, generator: torch.Generator) -> Iterator[list[tuple[int, torch.Tensor]]]:
+def batches(
+    n: int, batch: int, iterations: int, generator: torch.Generator
+) -> Iterator[list[tuple[int, torch.Tensor]]]:
     """Full batches over reshuffled epochs that run into each other.
 
     A set smaller than a batch is passed more than once within it, so that every

@@ -19,10 +19,19 @@ CHOICES = {
 }
 # name: (lowest, highest), both allowed; None is open
 BOUNDS: dict[str, tuple[float | None, float | None]] = {
-    "batch": (1, None), "lr": (0, None), "momentum": (0, 1), "weight_decay": (0, None), "lr_min": (0, None),
-    "warmup": (0, 0.9), "iterations": (1, None), "epochs": (0, None), "min_iterations": (0, None),
-    "crop_padding": (0, None), "label_smoothing": (0, 0.99), "evaluate_every": (0, None),
-}  # fmt: skip
+    "batch": (1, None),
+    "lr": (0, None),
+    "momentum": (0, 1),
+    "weight_decay": (0, None),
+    "lr_min": (0, None),
+    "warmup": (0, 0.9),
+    "iterations": (1, None),
+    "epochs": (0, None),
+    "min_iterations": (0, None),
+    "crop_padding": (0, None),
+    "label_smoothing": (0, 0.99),
+    "evaluate_every": (0, None),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +46,8 @@ class Recipe:
         schedule: ``"cosine"`` from ``lr`` to ``lr_min``, one step per iteration, or ``"constant"``.
         warmup: share of the iterations, in [0, 0.9], in which the rate climbs from near 0 to ``lr``.
         iterations: updates; or instead
-        epochs, min_iterations: passes over the FULL training set, whatever a method kept of it, and at least so many updates.
+        epochs, min_iterations: passes over the FULL training set, whatever a method kept of it, and at least
+            so many updates.
         crop_padding: pixels added at each side before a crop back to the image's size; 0 is no crop.
         padding_mode: ``"zeros"`` (black) or ``"reflect"``.
         flip: whether half of the images are mirrored.
@@ -101,7 +111,8 @@ def load_protocol(name: str, plugins: Plugins) -> Protocol:
     """A protocol by name.
 
     Raises:
-        UserError: the name is unknown, or its table has an unknown or missing key, a wrong type or a value out of range.
+        UserError: the name is unknown, or its table has an unknown or missing key, a wrong type
+            or a value out of range.
     """
     spec = plugins.get("protocol", name)
     table = spec.load()()
@@ -133,15 +144,19 @@ def read_recipe(table: Any, owner: str) -> Recipe:
     known = {f.name: f for f in fields(Recipe)}
     for key in table:
         if key not in known:
-            raise UserError(f"{owner}: there is no key {key!r}{did_you_mean(str(key), known)}",
-                            mend=f"the keys are {', '.join(known)}")  # fmt: skip
+            raise UserError(
+                f"{owner}: there is no key {key!r}{did_you_mean(str(key), known)}",
+                mend=f"the keys are {', '.join(known)}",
+            )
     missing = [n for n, f in known.items() if f.default is MISSING and n not in table]
     if missing:
         raise UserError(f"{owner}: {', '.join(missing)} missing")
     recipe = Recipe(**{key: _read(key, value, str(known[key].type), owner) for key, value in table.items()})
     if (recipe.iterations is None) == (recipe.epochs is None):
-        raise UserError(f"{owner}: give either iterations or epochs (with min_iterations)",
-                        found="neither" if recipe.epochs is None else "both")  # fmt: skip
+        raise UserError(
+            f"{owner}: give either iterations or epochs (with min_iterations)",
+            found="neither" if recipe.epochs is None else "both",
+        )
     if recipe.iterations is not None and recipe.min_iterations:
         raise UserError(f"{owner}: min_iterations goes with epochs, not with iterations")
     if recipe.nesterov and not recipe.momentum:

@@ -1,0 +1,61 @@
+"""Shared work that is done once per training set and read by every method that asks. Specs only."""
+
+from __future__ import annotations
+
+from ccbench.hookspecs import hookimpl
+from ccbench.specs import Param, StageSpec
+
+_PROXY = Param(name="proxy", default=None, type=str, doc="architecture of the proxy network; auto: the protocol's own")
+
+
+@hookimpl
+def ccbench_stages() -> list[StageSpec]:
+    """The proxy run and what is read off its network."""
+    return [
+        StageSpec(
+            name="proxy",
+            target="ccbench.stages.proxy:run",
+            version="1",
+            params=(_PROXY,),
+            summary="one network trained on the whole training split; every training-dynamics score comes out of it",
+        ),
+        StageSpec(
+            name="score",
+            target="ccbench.stages.score:run",
+            version="1",
+            summary="one training-dynamics score of every training image",
+            params=(Param(name="score", default="aum", doc="a name of `ccbench list scores`"), _PROXY),
+        ),
+        StageSpec(
+            name="features",
+            target="ccbench.stages.features:run",
+            version="1",
+            summary="feature maps of the proxy network, pooled and flattened",
+            params=(
+                Param(
+                    name="layer",
+                    default="shallow",
+                    choices=("shallow", "mid1", "mid2", "final", "penultimate"),
+                    doc="first residual block, second and third stage, last stage, or the classifier's input",
+                ),
+                Param(name="pool", default=4, low=1, high=64, doc="cells along each side of the pooled map"),
+                _PROXY,
+            ),
+        ),
+        StageSpec(
+            name="attention",
+            target="ccbench.stages.attention:run",
+            version="1",
+            summary="where the proxy network looks for the true class, per pixel",
+            params=(
+                Param(
+                    name="cam",
+                    default="gradcam++",
+                    choices=("gradcam++", "gradcam", "layercam", "rise"),
+                    doc="the saliency method",
+                ),
+                _PROXY,
+                Param(name="masks", default=256, low=8, high=100_000, doc="random masks of rise; the others ignore it"),
+            ),
+        ),
+    ]

@@ -1,0 +1,58 @@
+"""Feature maps of the proxy network, pooled and flattened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ccbench.stages.layers import as_map, last_linear, layer_of
+from ccbench.stages.proxy import load_network, normalisation
+from ccbench.training.images import DeviceData
+
+BATCH = 512
+
+
+@torch.no_grad()
+def run(context: Any, layer: str = "shallow", pool: int = 4, proxy: str | None = None) -> dict[str, np.ndarray]:
+    """Write ``features.npy``: (n, D) float32 of ``context.dataset``, one batch in memory at a time.
+
+    Args:
+        context: see ``ccbench.task.StageContext``.
+        layer: ``"shallow"``, ``"mid1"``, ``"mid2"`` or ``"final"``, see :func:`ccbench.stages.layers.layer_of`:
+            D = channels * pool * pool, channels first. ``"penultimate"`` is the classifier's input, not pooled.
+        pool: cells along each side; average pooling to exactly pool x pool, also where the map is smaller.
+        proxy: architecture; None is the recipe's.
+
+    Raises:
+        UserError: the network has no such layer.
+    """
+    network, normalise = load_network(context, proxy), normalisation(context, proxy)
+    data = DeviceData.from_dataset(context.dataset, context.device)
+    seen: list[torch.Tensor] = []
+    if layer == "penultimate":
+        hook = last_linear(network).register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0]))
+    else:
+        hook = layer_of(network, layer).register_forward_hook(lambda _m, _i, output: seen.append(output))
+    features = None
+    try:
+        for ids, images in data.batches(BATCH):
+            seen.clear()
+            network(normalise(images))
+            found = seen[-1].float()
+            if layer != "penultimate":
+                found = F.adaptive_avg_pool2d(as_map(found, network), pool)
+            rows = found.flatten(1).cpu().numpy()
+            if features is None:
+                features = np.lib.format.open_memmap(
+                    context.folder / "features.npy", mode="w+", dtype=np.float32, shape=(len(data), rows.shape[1])
+                )
+            features[int(ids[0]) : int(ids[-1]) + 1] = rows
+            context.progress(int(ids[-1]) + 1, len(data), "features")
+    finally:
+        hook.remove()
+    if features is not None:
+        features.flush()
+    return {}

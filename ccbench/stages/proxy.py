@@ -1,0 +1,132 @@
+"""The proxy run: one network on the whole training split, for every score, feature and attention map."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+
+from ccbench.stages.dynamics import Log, Scores
+from ccbench.training.images import DeviceData, Normalise
+from ccbench.training.loop import fit
+from ccbench.training.networks import build_network
+
+WEIGHTS = "weights.safetensors"
+FACTS = "facts.json"
+PLAIN_BATCH = 512
+
+
+def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
+    """Train the proxy on the full training split by the run's proxy recipe.
+
+    The network's weights go to ``weights.safetensors`` of the entry's folder, score
+    versions and failures to ``facts.json``, training outputs to ``log-*.npy``.
+
+    Args:
+        context: see ``ccbench.task.StageContext``.
+        proxy: architecture; None is the recipe's.
+
+    Returns:
+        ``accuracy`` () float32, on the plain training images; ``mean`` and ``std`` (3,) float32 of the pixels;
+        ``score-<name>`` (N,) float32 for each registered score that did not fail.
+    """
+    from safetensors.torch import save_file
+
+    recipe = context.recipe.using(proxy)
+    data = DeviceData.from_dataset(context.root, context.device)
+    network = _network(context, recipe.architecture)
+    iterations = recipe.steps(len(data))
+    specs = context.plugins.all("score")
+    scores = Scores(specs, len(data), data.classes)
+    whole = iterations * recipe.batch // len(data)
+    log = Log(context.folder, rows=min(whole * len(data), iterations * recipe.batch), n=len(data), classes=data.classes)
+    report = fit(
+        network,
+        data,
+        recipe,
+        iterations=iterations,
+        seed=context.seed("training"),
+        device=context.device,
+        observers=[_WholeEpochs(whole, scores), _WholeEpochs(whole, log)],
+        progress=lambda done, total, _: context.progress(done, total, "proxy"),
+    )
+    right = 0
+    network.eval()
+    for ids, images in data.batches(PLAIN_BATCH):
+        with torch.no_grad():
+            logits = network(data.normalise(images)).float()
+        labels = data.labels[ids]
+        right += int((logits.argmax(1) == labels).sum())
+        scores.finish(ids, logits, labels)
+        log.finish(ids, logits, labels)
+    log.close()
+    results = scores.results()
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    save_file(state, str(context.folder / WEIGHTS))
+    facts = {
+        "architecture": recipe.architecture,
+        "iterations": iterations,
+        "epochs": whole,
+        "precision": report.precision,
+        "images_per_second": report.images_per_second,
+        "train_seconds": report.seconds,
+        "scores": {name: {"version": scores.versions[name], "error": scores.failed.get(name)} for name in specs},
+        "log": log.kept,
+    }
+    (context.folder / FACTS).write_text(json.dumps(facts, indent=1))
+    return {
+        "accuracy": np.float32(right / len(data)),
+        "mean": data.normalise.mean.numpy(),
+        "std": data.normalise.std.numpy(),
+        **{f"score-{name}": values for name, values in results.items()},
+    }  # type: ignore[dict-item]
+
+
+def facts_of(entry: Any) -> dict[str, Any]:
+    """What the proxy run noted: architecture, epochs, scores with versions and errors, whether a log was kept."""
+    return json.loads((entry.path / FACTS).read_text())
+
+
+def load_network(context: Any, proxy: str | None = None) -> torch.nn.Module:
+    """The trained proxy network in eval mode, on the context's device; it takes normalised images.
+
+    The proxy run is made first where it was not made yet.
+    """
+    from safetensors.torch import load_file
+
+    entry = context.stage("proxy", proxy=proxy)
+    network = _network(context, context.recipe.using(proxy).architecture)
+    network.load_state_dict(load_file(str(entry.path / WEIGHTS)))
+    return network.to(context.device, memory_format=torch.channels_last).eval()
+
+
+def normalisation(context: Any, proxy: str | None = None) -> Normalise:
+    """How the proxy network wants its images: (b, 3, H, W) uint8 to float32."""
+    entry = context.stage("proxy", proxy=proxy)
+    return Normalise(
+        torch.from_numpy(np.array(entry["mean"])), torch.from_numpy(np.array(entry["std"])), context.device
+    )
+
+
+def _network(context: Any, architecture: str) -> torch.nn.Module:
+    shape = context.root.shape
+    return build_network(
+        architecture,
+        classes=shape.classes,
+        image_size=max(shape.height, shape.width),
+        seed=context.seed("weights"),
+        plugins=context.plugins,
+    )
+
+
+class _WholeEpochs:
+    """Keeps the last, partial epoch from an observer, so that every image is seen equally often."""
+
+    def __init__(self, epochs: int, inner: Any) -> None:
+        self.epochs, self.inner = epochs, inner
+
+    def update(self, epoch: int, ids: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
+        if epoch < self.epochs:
+            self.inner.update(epoch, ids, logits, labels)

@@ -1,0 +1,43 @@
+"""One training-dynamics score, from the proxy run or from its log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ccbench.errors import UserError
+from ccbench.stages.dynamics import Scores, replay
+from ccbench.stages.proxy import facts_of
+
+
+def run(context: Any, score: str = "aum", proxy: str | None = None) -> dict[str, np.ndarray]:
+    """A score of every image of the whole training split.
+
+    A score that the run already had is read; one that was registered or changed
+    since is replayed from the run's log, and no network is trained again.
+
+    Returns:
+        ``score`` (N,) float32.
+
+    Raises:
+        UserError: the score is unknown or fails, or the run kept no log to replay.
+    """
+    spec = context.plugins.get("score", score)
+    entry = context.stage("proxy", proxy=proxy)
+    facts = facts_of(entry)
+    known = facts["scores"].get(score)
+    if known and known["version"] == spec.version and not known["error"]:
+        return {"score": np.array(entry[f"score-{score}"])}
+    if not facts["log"]:
+        raise UserError(
+            f"the proxy run did not make score {score!r}, and its log was too large to keep",
+            found=known["error"] if known else None,
+            mend=f"delete {entry.path} and run again: the proxy is then trained with this score",
+        )
+    scores = Scores({score: spec}, len(context.root.labels), len(context.root.classes))
+    replay(entry, context.root.labels, scores)
+    results = scores.results()
+    if score in scores.failed:
+        raise UserError(f"score {score!r} failed on the proxy run", found=scores.failed[score])
+    return {"score": results[score]}
