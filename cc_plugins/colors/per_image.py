@@ -17,8 +17,8 @@ CHUNK = 500  # images between two reports of progress
 class PerImage(ABC):
     """Give every image its own palette of 2^q colours, at q bits per pixel.
 
-    An image with no more than 2^q colours keeps them exactly, whatever the quantiser. Unused entries
-    of a palette repeat its last used colour.
+    An image with no more than 2^q colours keeps them exactly, whatever the quantiser. Entries
+    that the quantiser leaves open repeat its last colour.
     """
 
     threads: ClassVar[bool] = False  # whether the quantiser lets other threads run meanwhile
@@ -71,7 +71,8 @@ class PerImage(ABC):
 
     def _image(self, image: np.ndarray, colours: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         codes = pack(image)
-        distinct = np.unique(codes)
+        ordered = np.sort(codes, axis=None)
+        distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])]  # a third of np.unique's time
         if len(distinct) <= colours:
             index, palette = np.searchsorted(distinct, codes), unpack(distinct)
         else:

@@ -15,11 +15,11 @@ class _Pillow(PerImage):
     method: ClassVar[Image.Quantize]
 
     def quantise(self, image: np.ndarray, colours: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Pillow's own assignment and palette, cut to the entries that pixels use."""
+        """Pillow's own assignment and palette, cut behind the last entry that a pixel uses."""
         result = Image.fromarray(image).quantize(colours, method=self.method, dither=Image.Dither.NONE)
-        used, index = np.unique(np.asarray(result), return_inverse=True)
+        index = np.asarray(result)
         palette = np.array(result.getpalette("RGB"), np.uint8).reshape(-1, 3)
-        return index.reshape(image.shape[:2]), palette[used]
+        return index, palette[: int(index.max()) + 1]
 
 
 class MedianCut(_Pillow):
