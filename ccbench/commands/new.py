@@ -1,0 +1,101 @@
+"""``ccbench new``: the package of a new method, ready to install."""
+
+from __future__ import annotations
+
+import importlib.util
+import keyword
+import re
+import shutil
+import sys
+import uuid
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+import click
+
+from ccbench.errors import UserError
+from ccbench.plugins import plugins
+
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+# template: where it goes
+FILES = {
+    "pyproject.toml.tmpl": "pyproject.toml",
+    "README.md.tmpl": "README.md",
+    "method.py.tmpl": "{module}.py",
+    "test_method.py.tmpl": "tests/test_{module}.py",
+}
+
+
+@click.command()
+@click.argument("name")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+def new(name: str, folder: Path | None) -> None:
+    """Write the package of a method called NAME to FOLDER, by default ./NAME.
+
+    It installs, passes its own tests and the conformance kit, and runs in a benchmark as it is.
+    """
+    folder = write_package(name, folder or Path(name))
+    click.echo(
+        f"wrote {folder}/\n"
+        f"  cd {folder} && pip install -e '.[test]' && pytest\n"
+        f"  ccbench run --methods {name},random --ratio 0.92"
+    )
+
+
+def write_package(name: str, folder: Path) -> Path:
+    """Write all files of a package, or none.
+
+    Args:
+        name: of the method and the distribution: lower-case words joined by ``-``.
+        folder: must not exist, or be empty.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: the name cannot be used, the folder holds something, or it cannot be written.
+    """
+    check_name(name)
+    if folder.is_file() or (folder.exists() and any(folder.iterdir())):
+        raise UserError(
+            f"{folder} exists already",
+            found="a file" if folder.is_file() else "files in it",
+            mend="name another folder",
+        )
+    module = name.replace("-", "_")
+    values = {"name": name, "module": module, "cls": "".join(part.capitalize() for part in name.split("-"))}
+    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.part")
+    templates = files("ccbench.commands").joinpath("_template")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for template, target in FILES.items():
+            path = part / target.format(**values)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(Template(templates.joinpath(template).read_text("utf-8")).substitute(values), "utf-8")
+        part.replace(folder)  # an empty folder may stand there
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise UserError(f"cannot write {folder}", found=error.strerror or error, mend="name another folder") from error
+    return folder
+
+
+def check_name(name: str) -> None:
+    """A name must do as a method, as a distribution and, with ``_`` for ``-``, as a module.
+
+    Raises:
+        UserError: it does not, or it is taken.
+    """
+    if not NAME.fullmatch(name) or len(name) > 60:
+        raise UserError(
+            "a method's name is lower-case words of letters and digits, joined by '-', starting with a letter",
+            found=repr(name),
+            mend="for example: ccbench new my-method",
+        )
+    module = name.replace("-", "_")
+    found = plugins()
+    owner = found.owner("method", name)
+    if owner is not None:
+        raise UserError(f"there is a method {name!r} already", found=owner.distribution, mend="choose another name")
+    if keyword.iskeyword(module) or module in {"tests", *sys.stdlib_module_names} or importlib.util.find_spec(module):
+        raise UserError(f"there is a Python module {module!r} already", mend="choose another name")

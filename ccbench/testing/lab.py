@@ -1,0 +1,204 @@
+"""What the checks of a method look at: its results on the kit's images, each made when first asked for."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ccbench.archive import CompressedDataset
+from ccbench.budget import Budget, DataShape
+from ccbench.compress import Skipped, compress
+from ccbench.data import DataSource, Splits, open_dataset
+from ccbench.executors import Finished, WorkItem
+from ccbench.expressions import Expression, parse
+from ccbench.plugins import Plugins
+from ccbench.store import Store
+from ccbench.task import Workbench
+from ccbench.testing import offers
+from ccbench.testing.report import NotRun
+
+
+@dataclass(frozen=True)
+class Made:
+    """One compression.
+
+    Attributes:
+        result: as the method returned it, ids mapped to the training set.
+        file: the bytes of its file.
+        warnings: what it had disturbed.
+    """
+
+    result: CompressedDataset
+    file: bytes
+    warnings: tuple[str, ...]
+
+
+class Lab:
+    """The kit's images, a store and a folder of their own, and one method expression.
+
+    Args:
+        name: a method or an expression.
+        extra: modules, or their names, registered beside the installed plugins.
+        timeout: seconds after which the method's run in a process of its own is killed.
+
+    Raises:
+        UserError: the expression cannot be read or names an unknown method.
+    """
+
+    def __init__(self, name: str, *, extra: tuple[Any, ...] = (), timeout: float = 300.0) -> None:
+        self.modules = [m if isinstance(m, str) else m.__name__ for m in extra]
+        self.plugins = Plugins(extra=(*extra, offers.__name__))
+        self.expression = parse(name, self.plugins)
+        self.levels = levels(self.expression, offers.SHAPE)
+        self.timeout = timeout
+        self._made: dict[Any, Made | Exception] = {}
+
+    @cached_property
+    def folder(self) -> Path:
+        """A temporary folder, removed when this process ends."""
+        folder = Path(tempfile.mkdtemp(prefix="ccbench-kit-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The kit's images, opened as any dataset is; the test split lies in :attr:`folder` too."""
+        return open_dataset(offers.DATASET, plugins=self.plugins, source=DataSource(), cache=self.folder)
+
+    def bench(self) -> Workbench:
+        """A workbench over this lab's store."""
+        from ccbench.training import load_protocol
+
+        return Workbench(
+            self.splits.train, Store(self.folder), self.plugins, load_protocol(offers.PROTOCOL, self.plugins).proxy
+        )
+
+    @property
+    def first(self) -> int:
+        """The first of :attr:`levels` that the method does not decline, as its own process found.
+
+        Raises:
+            NotRun: it ended badly there.
+        """
+        if self.apart.status != "ok":
+            raise NotRun("the method did not finish in a process of its own")
+        return self.apart.value
+
+    def make(
+        self, level: int | None = None, *, seed: int = 0, again: int = 0, expression: Expression | None = None
+    ) -> Made:
+        """A compression at one of :attr:`levels`, or at :attr:`first`; ``again`` asks for one more, all else equal.
+
+        Raises:
+            Exception: whatever the method raises.
+        """
+        expression = expression or self.expression
+        level = self.first if level is None else level
+        key = expression.label, expression.random, level, seed, again
+        if key not in self._made:
+            try:
+                self._made[key] = self._make(expression, self.levels[level][1], seed)
+            except Exception as error:
+                self._made[key] = error
+        made = self._made[key]
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    def _make(self, expression: Expression, budget: Budget, seed: int) -> Made:
+        warnings: list[str] = []
+        result = compress(expression, budget, self.bench(), seed=seed, watch=(self.folder,), warnings=warnings)
+        path = self.folder / "made.ccb"
+        result.save(path)
+        return Made(result, path.read_bytes(), tuple(warnings))
+
+    def all_levels(self) -> list[tuple[str, Budget, Made]]:
+        """Every level that the method does not decline."""
+        found = []
+        for level in range(self.first, len(self.levels)):
+            with suppress(Skipped):
+                found.append((*self.levels[level], self.make(level)))
+        return found
+
+    @cached_property
+    def apart(self) -> Finished:
+        """What became of the method in a spawned process with an empty store.
+
+        Its value is the number of the first level that was not declined; ``folder/apart.ccb`` is its file.
+        """
+        from ccbench.executors.local import LocalExecutor
+
+        payload = {
+            "method": self.expression.label,
+            "modules": self.modules,
+            "folder": str(self.folder),
+        }
+        executor = LocalExecutor(jobs=1)
+        try:
+            executor.submit(WorkItem("kit", "ccbench.testing.lab:make_apart", payload, self.timeout))
+            while not (ended := executor.wait(1.0)):
+                pass
+        except BaseException:
+            executor.close(cancel=True)
+            raise
+        executor.close(cancel=ended[0].status == "timeout")
+        return ended[0]
+
+
+def levels(expression: Expression, shape: DataShape) -> list[tuple[str, Budget]]:
+    """Budgets to try an expression at, each with a title; the first is used where one is enough.
+
+    What the expression fixes itself stays fixed; the step that leaves its budget open is
+    moved over fractions, over palette sizes, or over both, as its spec says.
+    """
+    if expression.reference:
+        return [("everything", Budget.from_fraction(1))]
+    whole = Budget.from_fraction(1)
+    opened = None
+    for step in expression.steps:
+        fixed = step.fixed(shape)
+        if fixed is None:
+            opened = step.spec
+        else:
+            whole = whole * fixed
+    if opened is None:
+        return [(f"its own, {whole.fraction:.4g} kept", whole)]
+    found = []
+    if opened.budgets in {"fraction", "any"}:
+        for part in (Fraction(1, 4), Fraction(1, 2), Fraction(1, 12), Fraction(shape.classes, shape.images)):
+            budget = whole * Budget(part)
+            if budget.images(shape) >= shape.classes:
+                found.append((f"{part} kept", budget))
+    if opened.budgets in {"bits", "any"}:
+        sizes = sorted(opened.bits)
+        wanted = [q for q in (2, 1, 4, 8) if q in sizes] or sizes[:3]
+        found += [(f"{q} bit{'s' * (q > 1)}", whole * Budget.from_bits(q)) for q in wanted]
+    return found or [("everything it leaves", whole)]
+
+
+def make_apart(*, method: str, modules: list[str], folder: str) -> int:
+    """Compress the kit's images in another process; writes ``folder/apart.ccb``.
+
+    Returns:
+        The number of the first level that the method does not decline.
+
+    Raises:
+        Skipped: it declines all of them.
+    """
+    lab = Lab(method, extra=tuple(modules))
+    reasons = {}
+    for level, (title, budget) in enumerate(lab.levels):
+        try:
+            compress(lab.expression, budget, lab.bench()).save(Path(folder) / "apart.ccb")
+        except Skipped as skip:
+            reasons[title] = str(skip)
+        else:
+            return level
+    raise Skipped("; ".join(f"{title}: {reason}" for title, reason in reasons.items()))

@@ -1,0 +1,300 @@
+"""The checks of a method, in the order they run."""
+
+from __future__ import annotations
+
+import importlib.util
+import keyword
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from ccbench.archive import CompressedDataset, RawImages
+from ccbench.compress import Skipped
+from ccbench.errors import UserError
+from ccbench.expressions import Expression, parse
+from ccbench.guard import undisturbed
+from ccbench.specs import Spec
+from ccbench.task import Task
+from ccbench.testing.lab import Lab
+from ccbench.testing.offers import HALF
+from ccbench.testing.report import Failed, NotRun
+
+Check = Callable[[Lab], str]
+METHOD_CHECKS: dict[str, Check] = {}
+
+
+def _check(name: str) -> Callable[[Check], Check]:
+    def register(function: Check) -> Check:
+        METHOD_CHECKS[name] = function
+        return function
+
+    return register
+
+
+def need(condition: object, text: str) -> None:
+    """Fail with a text unless something holds."""
+    if not condition:
+        raise Failed(text)
+
+
+@_check("version declared")
+def version(lab: Lab) -> str:
+    """Every step's spec says a version."""
+    found = {step.name: step.spec.version for step in lab.expression.steps}
+    for name, text in found.items():
+        need(isinstance(text, str) and text.strip(), f"{name} declares no version")
+    return ", ".join(f"{name} {text}" for name, text in found.items())
+
+
+@_check("spec and parameters documented")
+def spec(lab: Lab) -> str:
+    """The spec is sound, says what the method is, and documents parameters whose defaults it accepts."""
+    for step in lab.expression.steps:
+        declared = step.spec
+        declared.check()
+        text = str(declared.summary)
+        need(text.strip() and "\n" not in text, f"{step.name}: the summary must be one line, found {text!r}")
+        check_params(declared)
+        for stage in declared.needs:
+            lab.plugins.get("stage", stage)
+        for module in declared.imports:
+            need(importlib.util.find_spec(module), f"{step.name} needs the module {module}, which is not installed")
+        if declared.budgets == "bits":
+            good = declared.bits and all(isinstance(q, int) and 1 <= q <= 24 for q in declared.bits)
+            need(good, f"{step.name}: bits must be whole numbers from 1 to 24, found {declared.bits!r}")
+    return f"{sum(len(s.spec.params) for s in lab.expression.steps)} parameters"
+
+
+def check_params(declared: Spec) -> None:
+    """Each parameter has a usable name, a text, and a default within its own bounds.
+
+    Raises:
+        Failed: it has not.
+    """
+    names = [p.name for p in declared.params]
+    need(len(set(names)) == len(names), f"{declared.name} declares a parameter twice: {names}")
+    for param in declared.params:
+        where = f"{declared.name}: parameter {param.name!r}"
+        need(param.name.isidentifier() and not keyword.iskeyword(param.name), f"{where} is no Python name")
+        need(str(param.doc).strip(), f"{where} has no doc")
+        try:
+            value = param.read(param.default, declared.name)
+        except UserError as error:
+            raise Failed(f"{where} does not accept its own default: {error}") from None
+        need(value == param.default, f"{where} reads its default {param.default!r} as {value!r}")
+
+
+@_check("builds with its defaults")
+def builds(lab: Lab) -> str:
+    """The target can be imported and takes every declared parameter by keyword."""
+    for step in lab.expression.steps:
+        try:
+            method = step.spec.load()(**dict(step.params))
+        except Exception as error:
+            raise Failed(f"{step.spec.target} cannot be built by keyword: {_text(error)}") from error
+        need(callable(getattr(method, "compress", None)), f"{step.spec.target} has no compress(task) method")
+        skip = getattr(method, "skip", None)
+        need(skip is None or callable(skip), f"{step.spec.target}: skip must be a method")
+    return ", ".join(step.spec.target for step in lab.expression.steps)
+
+
+@_check("works in a spawned process")
+def process(lab: Lab) -> str:
+    """It ends, and well, in a fresh process with an empty store, within the time limit."""
+    ended = lab.apart
+    need(ended.status != "skipped", f"the method declines every budget of the kit: {ended.reason}")
+    need(ended.status == "ok", f"{ended.status}: {ended.reason}")
+    return "finished"
+
+
+@_check("returns a CompressedDataset")
+def returns(lab: Lab) -> str:
+    """At least one budget gives a compressed dataset with images in it."""
+    title, _, made = lab.all_levels()[0]
+    need(isinstance(made.result, CompressedDataset), f"found {type(made.result).__name__}")
+    return f"{len(made.result)} images, {len(made.file)} bytes at {title}"
+
+
+@_check("same seed, same bytes")
+def same_seed(lab: Lab) -> str:
+    """Two new method objects, and one in another process that had to make its stages anew, agree to the byte."""
+    first = lab.make().file
+    need(lab.make(again=1).file == first, "two runs with the same seed wrote different files")
+    other = (lab.folder / "apart.ccb").read_bytes()
+    need(other == first, "a spawned process wrote a different file from the same seed")
+    return "2 runs here, 1 in a spawned process"
+
+
+@_check("another seed")
+def other_seed(lab: Lab) -> str:
+    """Other bytes where the spec says random=True, the same bytes where it says random=False."""
+    first = lab.make().file
+    seen = Expression(tuple(replace(s, spec=replace(s.spec, random=True)) for s in lab.expression.steps))
+    differing = [seed for seed in (1, 2) if lab.make(seed=seed, expression=seen).file != first]
+    if lab.expression.random:
+        need(differing, "declared random=True, but seeds 0, 1 and 2 gave the same file; declare random=False")
+        return "random=True: other bytes"
+    need(not differing, f"declared random=False, but seed {differing} gave another file; declare random=True")
+    return "random=False: the same bytes"
+
+
+@_check("budget respected")
+def budget(lab: Lab) -> str:
+    """At every level the nominal size is within the budget, rounded to whole images."""
+    shape = lab.splits.train.shape
+    told = []
+    for title, allowed, made in lab.all_levels():
+        kept = made.result.nominal_kept(shape)
+        slack = Fraction(1, 2 * shape.images)
+        need(kept <= allowed.kept + slack, f"at {title} it keeps {float(kept):.4g} of the raw bytes")
+        told.append(f"{title}: {float(kept):.4g}")
+    return "; ".join(told)
+
+
+@_check("ids unique and in range")
+def ids(lab: Lab) -> str:
+    """Ids are positions in the training set, each at most once; -1 is for synthetic images."""
+    n = len(lab.splits.train)
+    synthetic = 0
+    for title, _, made in lab.all_levels():
+        found = np.asarray(made.result.ids)
+        real = found[found >= 0]
+        need(len(np.unique(real)) == len(real), f"at {title} an id comes twice")
+        need(not len(real) or real.max() < n, f"at {title} there is id {real.max(initial=0)}; the set has {n} images")
+        need(found.min() >= -1, f"at {title} there is id {found.min()}")
+        synthetic += len(found) - len(real)
+    return f"{synthetic} synthetic images" if synthetic else ""
+
+
+@_check("classes unchanged")
+def classes(lab: Lab) -> str:
+    """The class names are the training set's, in its order."""
+    for title, _, made in lab.all_levels():
+        found, given = tuple(made.result.classes), lab.splits.train.classes
+        need(found == given, f"at {title} the classes are {found}, given were {given}")
+    return ", ".join(lab.splits.train.classes)
+
+
+@_check("labels and pixels true")
+def labels(lab: Lab) -> str:
+    """Images that keep their id keep its label, and raw images keep its pixels."""
+    train = lab.splits.train
+    for title, _, made in lab.all_levels():
+        result = made.result
+        real = np.flatnonzero(result.ids >= 0)
+        wrong = int(np.count_nonzero(result.labels[real] != train.labels[result.ids[real]]))
+        need(not wrong, f"at {title} {wrong} labels differ from the training set's at the same ids")
+        if isinstance(result.payload, RawImages) and len(real):
+            same = np.array_equal(result.payload.images[real], train.images[result.ids[real]])
+            need(same, f"at {title} raw images differ from the training set's at the same ids")
+    return ""
+
+
+@_check("file round trip")
+def round_trip(lab: Lab) -> str:
+    """What is read back from the file decodes to the same images and labels."""
+    for title, _, made in lab.all_levels():
+        path = lab.folder / "read.ccb"
+        path.write_bytes(made.file)
+        back, result = CompressedDataset.open(path), made.result
+        need(np.array_equal(back.ids, result.ids), f"at {title} the ids came back different")
+        need(np.array_equal(back.labels, result.labels), f"at {title} the labels came back different")
+        index = np.arange(len(result))
+        images, before = back.decode(index), result.decode(index)
+        want = (len(result), 3, *result.shape)
+        need(tuple(images.shape) == want, f"at {title} decoding gives {tuple(images.shape)}, expected {want}")
+        need(bool((images == before).all()), f"at {title} the images came back different")
+    return f"{len(lab.levels)} files"
+
+
+@_check("no test data touched")
+def test_data(lab: Lab) -> str:
+    """The test split lay on disk all the while, and was not opened."""
+    files = sorted(p.name for p in lab.folder.rglob("test-*"))
+    need(files, "the kit has no test split on disk")
+    lab.all_levels()  # compress() watches the folder, and raises where one of them is opened
+    return f"watched {', '.join(files)}"
+
+
+@_check("nothing global changed")
+def undisturbing(lab: Lab) -> str:
+    """Global random states, the working folder and the training set itself are as before."""
+    changed = sorted({w for _, _, made in lab.all_levels() for w in made.warnings})
+    need(not changed, "; ".join(changed))
+    from ccbench.testing.images import image_set
+
+    before, now = image_set("train"), lab.splits.train
+    same = np.array_equal(now.images, before.images) and np.array_equal(now.labels, before.labels)
+    need(same, "the training set itself was changed")
+    return "random states, working folder, training set"
+
+
+@_check("one object, two calls")
+def twice(lab: Lab) -> str:
+    """A method object holds no state: its second compression equals the first."""
+    step = lab.expression.steps[0]
+    train, bench = lab.splits.train, lab.bench()
+    title, whole = lab.levels[lab.first]
+    budget = lab.expression.budgets(whole, train.shape)[0]
+    task = Task(bench, train, budget, np.arange(len(train)), {"method": step.label, "seed": 0})
+    method = step.spec.load()(**dict(step.params))
+    if callable(getattr(method, "skip", None)) and method.skip(task):
+        raise NotRun(f"{step.name} declines {title}")
+    with undisturbed():
+        first, second = method.compress(task), method.compress(task)
+    files = []
+    for number, result in enumerate((first, second)):
+        path = lab.folder / f"call{number}.ccb"
+        result.save(path)
+        files.append(path.read_bytes())
+    need(files[0] == files[1], f"{step.name}: the second call of compress(task) gave another result")
+    return ""
+
+
+@_check("second step of a pipeline")
+def pipeline(lab: Lab) -> str:
+    """After a selection it sees fewer images, and its ids still are those of the whole set."""
+    if lab.expression.reference or len(lab.expression.steps) > 1:
+        raise NotRun("for a single method that keeps less than everything")
+    label = lab.expression.label
+    expression = parse(f"{HALF}[fraction=0.5]+{label}", lab.plugins)
+    level = min(range(len(lab.levels)), key=lambda i: abs(lab.levels[i][1].kept - Fraction(1, 4)))
+    try:
+        made = lab.make(level, expression=expression) if lab.expression.steps[0].budget is None else None
+    except Skipped as skip:
+        raise NotRun(str(skip)) from None
+    if made is None:
+        raise NotRun("the expression fixes its own budget")
+    train, result = lab.splits.train, made.result
+    real = np.flatnonzero(result.ids >= 0)
+    right = np.array_equal(result.labels[real], train.labels[result.ids[real]])
+    need(right, f"in {expression.label} labels differ from the training set's at the same ids")
+    return f"{expression.label} keeps {len(result)} images"
+
+
+@_check("a network trains on it")
+def trains(lab: Lab) -> str:
+    """The evaluation loop takes the file; how well it does on the kit's images means nothing."""
+    from ccbench.testing import offers
+    from ccbench.training import evaluate, load_protocol
+
+    protocol = load_protocol(offers.PROTOCOL, lab.plugins)
+    _, _, made = lab.all_levels()[0]
+    outcome = evaluate(
+        made.result,
+        lab.splits.test,
+        protocol=protocol,
+        architecture=protocol.architecture,
+        full=lab.splits.train.shape,
+        seed=0,
+        device="cpu",
+        plugins=lab.plugins,
+    )
+    need(np.isfinite(outcome.final_loss), f"the loss ended at {outcome.final_loss}")
+    return f"{outcome.iterations} iterations, loss {outcome.final_loss:.3g}"
+
+
+def _text(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
