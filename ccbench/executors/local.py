@@ -30,6 +30,8 @@ class LocalExecutor:
         if jobs < 1:
             raise UserError("at least one job is needed", found=jobs, mend="--jobs 1")
         self.capacity = jobs
+        # threads that spin while they wait made one training 20 times slower on a busy machine
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         self._limit = memory_limit or int(_total_memory() * 0.9 / jobs)
         self._threads = max(1, (os.cpu_count() or 1) // jobs)
         self._pool = self._start(jobs)
