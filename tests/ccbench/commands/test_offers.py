@@ -1,0 +1,105 @@
+import json
+
+import pytest
+
+from ccbench.plugins import KINDS, Plugins
+
+MINE = """
+from ccbench import MethodSpec, Param, hookimpl
+
+@hookimpl
+def ccbench_methods():
+    return [MethodSpec(name="mine", target="mine:Mine", version="3", summary="Keeps \\x1b[31m mine.", paper="Me 2026",
+                       budgets="fraction", needs=("proxy",), stores="images", cost="nothing",
+                       params=(Param(name="strength", default=2, low=1, high=9, doc="How strong."),
+                               Param(name="mode", default="a", choices=("a", "b"), doc="Which way."),
+                               Param(name="flag", default=None, type=bool, doc="Whether."))),
+            MethodSpec(name="bad name", target="mine:Mine", version="1", summary="x")]
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_singular_and_plural_list_every_offer_of_a_kind(ccbench, kind):
+    one, many = ccbench("list", kind), ccbench("list", f"{kind}s")
+    assert one.code == 0
+    assert one.out == many.out
+    data = json.loads(ccbench("list", kind, "--json").out)
+    assert [item["name"] for item in data] == list(Plugins().all(kind))
+    assert all(item["kind"] == kind and item["summary"] and item["distribution"] == "ccbench" for item in data)
+    assert all(item["name"] in one.out for item in data)
+
+
+def test_list_without_a_kind_shows_the_built_ins(ccbench):
+    out = ccbench("list").out
+    for name in ("dcq", "ccs", "random", "photodigits", "cifar10", "quick", "dcq-cifar", "local", "proxy", "aum"):
+        assert f"  {name} " in out
+
+
+def test_unknown_kind(ccbench):
+    done = ccbench("list", "metods")
+    assert done.code == 2
+    assert "did you mean 'methods'?" in done.err
+
+
+def test_describe_shows_everything_that_a_spec_says(ccbench, module):
+    module("mine", MINE)
+    ccbench("-p", "mine", "plugins")  # names the module; its second offer is malformed, its first works
+    done = ccbench("describe", "mine")
+    assert done.code == 0
+    for text in ("method mine", "Me 2026", "version", "proxy", "fraction", "images", "nothing", "strength=2",
+                 "int in [1, 9]", "How strong.", "one of a, b", "Which way.", "bool"):  # fmt: skip
+        assert text in done.out
+    assert "\x1b" not in done.out
+    data = json.loads(ccbench("describe", "mine", "--json").out)
+    assert data[0]["params"][0] == {
+        "name": "strength", "type": "int", "default": 2, "choices": None, "low": 1, "high": 9, "doc": "How strong.",
+    }  # fmt: skip
+    assert data[0]["card"] is None
+
+
+def test_describe_shows_the_cards_open_questions(ccbench):
+    done = ccbench("describe", "ccs")
+    assert "Which beta holds between the published ratios" in done.out
+    assert "choice: " in done.out
+    card = json.loads(ccbench("describe", "ccs", "--json").out)[0]["card"]
+    assert card["paper"]["year"] == 2023
+
+
+def test_a_name_of_several_kinds_shows_all(ccbench):
+    kinds = [item["kind"] for item in json.loads(ccbench("describe", "aum", "--json").out)]
+    assert kinds == ["method", "score"]
+
+
+def test_describe_a_family_with_and_without_its_colon(ccbench):
+    assert ccbench("describe", "folder").out == ccbench("describe", "folder:").out
+    assert "folder:PATH" in ccbench("describe", "folder").out
+
+
+def test_describe_an_unknown_name(ccbench):
+    done = ccbench("describe", "dqc")
+    assert done.code == 2
+    assert "did you mean 'dcq'?" in done.err
+
+
+def test_plugins_shows_what_is_broken_and_why(ccbench, module):
+    module("mine", MINE)
+    module("raining", "def f():\n    raise RuntimeError('wet \\x1b[31m')\nf()")
+    done = ccbench("-p", "mine", "-p", "raining", "-p", "no_such_module", "plugins")
+    assert done.code == 0
+    lines = done.out.splitlines()
+    mine = next(i for i, line in enumerate(lines) if "  mine  " in line)
+    assert lines[mine].startswith("FAILED")
+    assert "method mine" in lines[mine + 1]  # what works of it is still offered
+    assert "bad name" in lines[mine + 2]
+    assert any(line.startswith("FAILED  raining") for line in lines)
+    assert "RuntimeError: wet" in done.out
+    assert "ModuleNotFoundError" in done.out
+    assert "line 2" not in done.out
+    assert "\x1b" not in done.out
+    verbose = ccbench("plugins", "--verbose").out
+    assert "line 2, in f" in verbose
+    assert "\x1b" not in verbose
+    data = {p["name"]: p for p in json.loads(ccbench("plugins", "--json").out)}
+    assert data["raining"]["ok"] is False
+    assert data["dcq"]["ok"] is True
+    assert json.loads(ccbench("list", "plugins", "--json").out) == list(data.values())
