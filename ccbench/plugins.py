@@ -82,13 +82,9 @@ class Plugins:
             module = module.load() if hasattr(module, "load") and not hasattr(module, "__file__") else module
             if self.manager.is_registered(module):
                 return
-            self.manager.register(module, name=f"{plugin.distribution}/{plugin.name}")
-            self._check_hooks(module, plugin)
-        except Exception as error:
+            self._register(module, plugin)
+        except (Exception, SystemExit) as error:
             self._fail(plugin, error)
-            return
-        except SystemExit as error:
-            self._fail(plugin, RuntimeError(f"the module called exit({error.code})"))
             return
         for kind, (hook, cls) in KINDS.items():
             implementation = next(
@@ -100,18 +96,20 @@ class Plugins:
                 offered = implementation.function()
                 for spec in offered:
                     self._offer(plugin, kind, cls, spec)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._fail(plugin, error, f"{hook} ")
 
-    def _check_hooks(self, module: Any, plugin: Plugin) -> None:
-        """A mistyped hook name would be silently ignored by pluggy until check_pending."""
+    def _register(self, module: Any, plugin: Plugin) -> None:
+        """Register all of a module's hooks or none of them."""
         try:
-            self.manager.check_pending()
+            self.manager.register(module, name=f"{plugin.distribution}/{plugin.name}")
+            self.manager.check_pending()  # pluggy itself would ignore a mistyped name
         except pluggy.PluginValidationError as error:
+            if self.manager.is_registered(module):
+                self.manager.unregister(module)
             known = [n for n in vars(hookspecs) if n.startswith("ccbench_")]
-            name = next((n for n in vars(module) if n.startswith("ccbench_") and n not in known), "")
-            self.manager.unregister(module)
-            raise UserError(f"{error}{specs.did_you_mean(name, known)}") from None
+            name = next((n for n in vars(module) if n.startswith("ccbench_") and n not in known), None)
+            raise UserError(f"{error}{specs.did_you_mean(name, known) if name else ''}") from None
 
     def _offer(self, plugin: Plugin, kind: str, cls: type[specs.Spec], spec: Any) -> None:
         if not isinstance(spec, cls):
@@ -133,7 +131,9 @@ class Plugins:
         plugin.offers.append(f"{kind} {spec.name}")
 
     def _fail(self, plugin: Plugin, error: BaseException, where: str = "") -> None:
-        plugin.errors.append(f"{where}{type(error).__name__}: {error}")
+        text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        text = f"called exit({error.code})" if isinstance(error, SystemExit) else text
+        plugin.errors.append(where + text)
         plugin.log += "".join(traceback.format_exception(error))
 
     def broken(self) -> list[Plugin]:
@@ -169,12 +169,18 @@ class Plugins:
             found = self.manager.hook.ccbench_resolve(kind=kind, name=name)
         except UserError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UserError(
                 f"a plugin failed while it looked for {kind} {name!r}",
                 found=f"{type(error).__name__}: {error}",
                 mend="ccbench plugins shows every plugin and its errors",
             ) from error
+        if found is not None and not isinstance(found, KINDS[kind][1]):
+            raise UserError(
+                f"a plugin's ccbench_resolve gave something else than a {KINDS[kind][1].__name__} for {name!r}",
+                found=f"{found!r:.80}",
+                mend="ccbench plugins shows every plugin",
+            )
         if found is not None:
             return found
         broken = ", ".join(_where(p) for p in self.broken())
@@ -194,7 +200,7 @@ class Plugins:
             )
             try:
                 one(record=record)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 failures.append(f"{implementation.plugin_name}: {type(error).__name__}: {error}")
         return failures
 
