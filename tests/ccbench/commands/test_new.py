@@ -1,4 +1,4 @@
-"""``ccbench new``: the package installs as a distribution of its own, passes its tests and the kit, and runs in a benchmark."""
+"""``ccbench new``: the package installs as its own distribution, passes its tests and the kit, and runs in a benchmark."""
 
 import csv
 import os
@@ -105,8 +105,8 @@ def test_a_package_reads_as_its_name(tmp_path):
 def test_a_written_package_is_clean(tmp_path):
     folder = write_package("my-method", tmp_path / "here")
     config = Path(__file__).parents[3] / "pyproject.toml"
-    for action in (["check"], ["format", "--check"]):
-        code, text = command("-m", "ruff", *action, "--config", config, "--ignore", "S,D,INP,I", folder, cwd=tmp_path)
+    for action in (["check", "--ignore", "S,D,INP,I"], ["format", "--check"]):
+        code, text = command("-m", "ruff", *action, "--config", config, folder, cwd=tmp_path)
         assert code == 0, text
 
 

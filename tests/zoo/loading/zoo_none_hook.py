@@ -1,0 +1,8 @@
+"""Its hook forgets to return."""
+
+from ccbench import hookimpl
+
+
+@hookimpl
+def ccbench_methods():
+    pass
