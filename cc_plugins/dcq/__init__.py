@@ -1,0 +1,47 @@
+"""DCQ, dataset colour quantisation: the offer only; the work is in :mod:`cc_plugins.dcq.method`."""
+
+from ccbench.hookspecs import hookimpl
+from ccbench.specs import MethodSpec, Param
+
+FEATURES = ("shallow", "mid1", "mid2", "final", "image", "label", "random", "pca", "histogram", "ccv", "glcm")
+ATTENTION = ("gradcam++", "gradcam", "layercam", "rise", "none")
+
+DCQ = MethodSpec(
+    name="dcq",
+    target="cc_plugins.dcq.method:DCQ",
+    version="1",
+    summary="Dataset colour quantisation: palettes shared by similar images, led by attention, refined for edges",
+    params=(
+        Param(
+            name="features", default="shallow", choices=FEATURES, doc="what images are clustered by (Tables 2a, 10, 11)"
+        ),
+        Param(name="clusters", default=20, low=1, high=65536, doc="clusters, one palette each (Table 2b)"),
+        Param(name="pool", default=4, low=1, high=64, doc="network features are averaged to pool x pool cells"),
+        Param(
+            name="attention", default="gradcam++", choices=ATTENTION, doc="which pixels count for a palette (Table 2c)"
+        ),
+        Param(
+            name="keep_percent", default=50.0, low=0.01, high=100, doc="per cent of each image's pixels kept (Table 12)"
+        ),
+        Param(name="refine", default=True, doc="refine palettes for edges by gradient descent (Eq. 6, Table 7)"),
+        Param(name="refine_steps", default=100, low=0, high=100000, doc="gradient steps of the refinement"),
+        Param(name="refine_lr", default=0.5, low=0, high=100, doc="first step size of the refinement, in LAB units"),
+        Param(name="w_l", default=1.0, low=0, doc="weight of L in Eq. 6"),
+        Param(name="w_a", default=1.0, low=0, doc="weight of a in Eq. 6"),
+        Param(name="w_b", default=1.0, low=0, doc="weight of b in Eq. 6"),
+        Param(name="color_weight", default=4.0, low=0, doc="weight of the colour difference beside Eq. 6"),
+        Param(name="proxy", default=None, type=str, doc="proxy network; none: the one of the protocol"),
+    ),
+    paper="Yu et al., Dataset Color Quantization: A Training-Oriented Framework for Dataset-Level Compression, 2026",
+    budgets="bits",
+    random=True,
+    needs=("proxy", "features", "attention"),
+    stores="q-bit palette indices of every image, one palette of 2^q colours per cluster, one cluster id per image",
+    cost="clustering, palettes, refinement and assignment on the CPU; linear in images",
+)
+
+
+@hookimpl
+def ccbench_methods() -> list[MethodSpec]:
+    """DCQ."""
+    return [DCQ]

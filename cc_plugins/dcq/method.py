@@ -1,0 +1,152 @@
+"""DCQ: clusters of images that share a palette, found where the network looks, refined for edges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from cc_plugins.dcq.clustering import image_rows, kmeans_clusters, random_clusters
+from cc_plugins.dcq.colors import distinct_colors
+from cc_plugins.dcq.palettes import kmeans_palette
+from cc_plugins.dcq.quantise import quantise_dataset
+from cc_plugins.dcq.refine import refine
+from ccbench.archive import CompressedDataset, PaletteImages
+from ccbench.errors import UserError
+
+NETWORK_FEATURES = ("shallow", "mid1", "mid2", "final")
+
+
+class DCQ:
+    """Dataset Color Quantization (Yu et al., 2026), section 3.2.
+
+    Memory holds one cluster's distinct colours and one batch; time grows linearly in images.
+
+    Args:
+        features: what images are clustered by.
+        clusters: at most so many palettes; ``label`` takes one per class instead.
+        pool: network features are averaged to pool x pool cells.
+        attention: which class activation map tells the pixels that count; ``none`` takes all.
+        keep_percent: per cent of each image's pixels that count for its palette.
+        refine: whether palettes are refined by Eq. 6.
+        refine_steps: gradient steps.
+        refine_lr: first step size in LAB units.
+        w_l: weight of L in Eq. 6.
+        w_a: weight of a in Eq. 6.
+        w_b: weight of b in Eq. 6.
+        color_weight: weight of the colour difference beside Eq. 6.
+        proxy: the proxy's architecture; None is the one of the protocol.
+    """
+
+    def __init__(
+        self,
+        *,
+        features: str = "shallow",
+        clusters: int = 20,
+        pool: int = 4,
+        attention: str = "gradcam++",
+        keep_percent: float = 50.0,
+        refine: bool = True,
+        refine_steps: int = 100,
+        refine_lr: float = 0.5,
+        w_l: float = 1.0,
+        w_a: float = 1.0,
+        w_b: float = 1.0,
+        color_weight: float = 4.0,
+        proxy: str | None = None,
+    ) -> None:
+        self.features, self.clusters, self.pool = features, clusters, pool
+        self.attention, self.keep_percent = attention, keep_percent
+        self.refine, self.refine_steps, self.refine_lr = refine, refine_steps, refine_lr
+        self.weights, self.color_weight = (w_l, w_a, w_b), color_weight
+        self.proxy = proxy
+
+    def compress(self, task: Any) -> CompressedDataset:
+        """The training set in 2**q colours per cluster; every image is kept.
+
+        Args:
+            task: see ``ccbench.task.Task``; its budget must lie on the palette grid q/24, q = 1..8.
+
+        Raises:
+            UserError: a budget that no palette hits.
+        """
+        bits = task.budget.palette_bits
+        if bits is None:
+            raise UserError(
+                "dcq stores 1 to 8 whole bits per pixel, so it hits the ratios 1 - q/24 only",
+                found=f"ratio {task.budget.ratio:g}",
+                mend=f"--ratio {task.budget.snap().ratio:.6g}, or leave out --no-snap",
+            )
+        images = task.dataset.images
+        clusters = self.cluster(task)
+        members = _members(clusters)
+        palettes = self.palettes(task, members, 1 << bits)
+        refined = refine(
+            images,
+            members,
+            palettes,
+            steps=self.refine_steps if self.refine else 0,
+            lr=self.refine_lr,
+            weights=self.weights,
+            color_weight=self.color_weight,
+            rng=task.rng("refine"),
+            progress=lambda done, total: task.progress(done, total, "refining palettes"),
+        )
+        indices = quantise_dataset(
+            images, members, refined.palettes, lambda done, total: task.progress(done, total, "assigning colours")
+        )
+        sizes = np.array([len(m) for m in members])
+        meta = {
+            "clusters": len(members),
+            "bits": bits,
+            "loss_before": round(float((refined.before * sizes).sum() / sizes.sum()), 4),
+            "loss_after": round(float((refined.after * sizes).sum() / sizes.sum()), 4),
+        }
+        return CompressedDataset(
+            PaletteImages(indices, refined.palettes, clusters, bits),
+            ids=np.arange(len(images)),
+            labels=task.dataset.labels,
+            classes=task.dataset.classes,
+            meta=meta,
+        )
+
+    def cluster(self, task: Any) -> np.ndarray:
+        """(n,) int64 cluster of each image, numbered from 0 without gaps (section 3.2.1)."""
+        images, n = task.dataset.images, len(task.dataset.labels)
+        rng = task.rng("clusters")
+        if self.features == "label":
+            return np.unique(task.dataset.labels, return_inverse=True)[1].astype(np.int64)
+        if self.features == "random":
+            return random_clusters(n, self.clusters, rng)
+        if min(self.clusters, n) == 1:
+            return np.zeros(n, np.int64)
+        task.progress(0, 1, "clustering")
+        if self.features in NETWORK_FEATURES:
+            entry = task.stage("features", layer=self.features, pool=self.pool, proxy=self.proxy)["features"]
+            rows = lambda ids: np.asarray(entry[ids], np.float32)  # noqa: E731
+        else:
+            rows = image_rows(images, self.features, rng)
+        found = kmeans_clusters(rows, n, self.clusters, rng)
+        task.progress(1, 1, "clustering")
+        return found
+
+    def palettes(self, task: Any, members: list[np.ndarray], entries: int) -> np.ndarray:
+        """(k, entries, 3) float32 LAB palettes of the clusters' kept pixels (section 3.2.2)."""
+        images, attention = task.dataset.images, None
+        if self.attention != "none" and self.keep_percent < 100:
+            attention = task.stage("attention", cam=self.attention, proxy=self.proxy)["attention"]
+        seeds = task.rng("palettes").integers(2**32, size=len(members))
+        out = np.empty((len(members), entries, 3), np.float32)
+        with threadpool_limits(limits=1):
+            for c, ids in enumerate(members):
+                codes, counts = distinct_colors(images, ids, attention, self.keep_percent)
+                out[c] = kmeans_palette(codes, counts, entries, int(seeds[c]))
+                task.progress(c + 1, len(members), "palettes")
+        return out
+
+
+def _members(clusters: np.ndarray) -> list[np.ndarray]:
+    """The ascending ids of each cluster's images."""
+    order = np.argsort(clusters, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(clusters[order])) + 1)

@@ -1,0 +1,120 @@
+"""Shared palettes: weighted K-means in LAB on a cluster's distinct colours (DCQ, section 3.2.2)."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+
+from cc_plugins.dcq.colors import cells, unpack
+from cc_plugins.dcq.lab import bytes_to_lab
+from cc_plugins.dcq.nearest import nearest
+
+STARTS = 8
+ITERATIONS = 2
+TOLERANCE = 0.05  # LAB units, far below the step of an 8-bit channel
+
+
+def kmeans_palette(codes: np.ndarray, counts: np.ndarray, entries: int, seed: int) -> np.ndarray:
+    """The palette of a cluster: K-means on its distinct colours, weighted by how often they occur.
+
+    The colours of a 16 x 16 x 16 cell of RGB are first taken together at their mean: K-means++ and its
+    restarts run on these few hundred points. The best goes on with cells of 8 x 8 x 8, and then
+    with the colours themselves, and exactly: a cell goes as a whole where the distance to the second nearest entry
+    exceeds that to the nearest by more than its diameter, and colour by colour elsewhere.
+
+    Args:
+        codes: (m,) distinct colours, ascending, see :func:`cc_plugins.dcq.colors.pack`.
+        counts: (m,) > 0.
+        entries: palette entries, 2**q.
+        seed: in [0, 2**32).
+
+    Returns:
+        (entries, 3) float32 LAB, in order of L, a, b. With no more distinct colours than
+        entries these are the colours themselves, the last one repeated.
+    """
+    lab = bytes_to_lab(unpack(codes)).numpy()
+    if len(codes) <= entries:
+        return _ordered(np.concatenate([lab, np.repeat(lab[-1:], entries - len(lab), axis=0)]))
+    grid = _Cells(codes, lab, counts)
+    return _ordered(_lloyd(grid, _start(grid, entries, seed)))
+
+
+def inertia(codes: np.ndarray, counts: np.ndarray, palette: np.ndarray) -> float:
+    """The sum over pixels of the squared LAB distance to the nearest palette entry."""
+    lab = bytes_to_lab(unpack(codes)).numpy().astype(np.float64)
+    distance = np.square(lab - palette[nearest(lab, palette)]).sum(axis=1)
+    return float((distance * counts).sum())
+
+
+class _Cells:
+    """Colours grouped by cell: per cell its weight, mean and radius, and where its colours start."""
+
+    def __init__(self, codes: np.ndarray, lab: np.ndarray, counts: np.ndarray) -> None:
+        cell = cells(codes)
+        self.starts = np.flatnonzero(np.concatenate([[True], cell[1:] != cell[:-1]]))
+        self.sizes = np.diff(np.append(self.starts, len(codes)))
+        self.lab = lab
+        self.counts = counts.astype(np.float64)
+        self.weighted = lab * self.counts[:, None]
+        self.weight = np.add.reduceat(self.counts, self.starts)
+        self.sums = np.add.reduceat(self.weighted, self.starts, axis=0)
+        self.mean = self.sums / self.weight[:, None]
+        self.codes = codes[self.starts]
+        away = np.square(lab - np.repeat(self.mean.astype(np.float32), self.sizes, axis=0)).sum(axis=1)
+        self.radius = np.sqrt(np.maximum.reduceat(away, self.starts)) + 1e-3
+
+    def coarse(self) -> tuple[np.ndarray, np.ndarray]:
+        """Means (c, 3) and weights (c,) of cells of twice the size, c <= 4,096."""
+        rgb = unpack(self.codes).astype(np.int32) >> 4
+        cell = (rgb[:, 0] << 8) | (rgb[:, 1] << 4) | rgb[:, 2]
+        weight = np.bincount(cell, self.weight, minlength=4096)
+        sums = np.stack([np.bincount(cell, self.sums[:, c], minlength=4096) for c in range(3)], axis=1)
+        used = weight > 0
+        return sums[used] / weight[used, None], weight[used]
+
+
+def _start(grid: _Cells, entries: int, seed: int) -> np.ndarray:
+    """K-means with restarts on coarse cells, then from the best of them on the cells."""
+    points, weights = grid.coarse()
+    if len(points) <= entries:
+        points, weights = grid.mean, grid.weight
+    if len(points) <= entries:
+        points, weights = grid.lab.astype(np.float64), grid.counts
+    # one thread: with more, scikit-learn adds partial sums in the order in which threads finish
+    with threadpool_limits(limits=1):
+        best = KMeans(entries, n_init=STARTS, random_state=seed).fit(points, sample_weight=weights).cluster_centers_
+        if len(grid.mean) > len(points):
+            best = KMeans(entries, n_init=1, init=best).fit(grid.mean, sample_weight=grid.weight).cluster_centers_
+    return best
+
+
+def _lloyd(grid: _Cells, centres: np.ndarray) -> np.ndarray:
+    k = len(centres)
+    for _ in range(ITERATIONS):
+        distances = np.sqrt(np.maximum(_squared(grid.mean, centres), 0))
+        label = distances.argmin(axis=1)
+        first, second = np.partition(distances, 1, axis=1)[:, :2].T
+        split = second - first <= 2 * grid.radius
+        whole = ~split
+        weight = np.bincount(label[whole], grid.weight[whole], minlength=k)
+        sums = np.stack([np.bincount(label[whole], grid.sums[whole, c], minlength=k) for c in range(3)], axis=1)
+        member = np.repeat(split, grid.sizes)
+        own = nearest(grid.lab[member], centres)
+        weight += np.bincount(own, grid.counts[member], minlength=k)
+        weighted = grid.weighted[member]
+        sums += np.stack([np.bincount(own, weighted[:, c], minlength=k) for c in range(3)], axis=1)
+        moved = np.where(weight[:, None] > 0, sums / np.maximum(weight, 1e-300)[:, None], centres)
+        shift = np.abs(moved - centres).max()
+        centres = moved
+        if shift < TOLERANCE:
+            break
+    return centres
+
+
+def _squared(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    return np.square(points).sum(1)[:, None] - 2 * points @ centres.T + np.square(centres).sum(1)
+
+
+def _ordered(palette: np.ndarray) -> np.ndarray:
+    return palette[np.lexsort(palette.T[::-1])].astype(np.float32)
