@@ -170,7 +170,14 @@ def environment(device: str, precision: str) -> dict[str, str]:
 
 
 def _open(dataset: str, source: dict[str, Any], cache: str) -> Splits:
-    return open_dataset(dataset, plugins=plugins(), source=DataSource.from_plain(source), cache=Path(cache))
+    """A dataset, opened once for all the items of a worker."""
+    key = json.dumps([dataset, source, cache], sort_keys=True)
+    if key not in _opened:
+        _opened[key] = open_dataset(dataset, plugins=plugins(), source=DataSource.from_plain(source), cache=Path(cache))
+    return _opened[key]
+
+
+_opened: dict[str, Splits] = {}
 
 
 def _device(asked: str | None) -> str:

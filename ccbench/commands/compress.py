@@ -26,9 +26,9 @@ from ccbench.commands import _options
 def compress(file: Path, **given: Any) -> None:
     """Compress a dataset's training split into FILE (.ccb)."""
     from ccbench.errors import UserError
+    from ccbench.execute import plan_run
     from ccbench.plan import Request
     from ccbench.plugins import plugins
-    from ccbench.execute import plan_run
     from ccbench.store import default_store
     from ccbench.work import compress_item
 

@@ -18,8 +18,8 @@ def plan(**given: Any) -> None:
     """Show every cell of a run: what is there, what would run, what is skipped and why, and how long it takes."""
     from ccbench import results
     from ccbench.display import clock
-    from ccbench.plugins import plugins
     from ccbench.execute import plan_run
+    from ccbench.plugins import plugins
 
     request = _options.request(given)
     made = plan_run(request, _options.source(given), plugins())

@@ -1,0 +1,1 @@
+"""What is benchmarked: every built-in comes through the same entry points as a third party's."""
