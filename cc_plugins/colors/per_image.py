@@ -72,7 +72,7 @@ class PerImage(ABC):
     def _image(self, image: np.ndarray, colours: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         codes = pack(image)
         ordered = np.sort(codes, axis=None)
-        distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])]  # a third of np.unique's time
+        distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])]
         if len(distinct) <= colours:
             index, palette = np.searchsorted(distinct, codes), unpack(distinct)
         else:
