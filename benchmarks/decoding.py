@@ -22,7 +22,7 @@ IMAGES, SIDE, BATCH, CLUSTERS, PASSES = 5000, 32, 256, 20, 5
 
 
 def rows(sizes: tuple[int, ...] = (1, 2, 4, 5), images: int = IMAGES, passes: int = PASSES) -> list[dict[str, Any]]:
-    """One row per palette size and kind of palette: name, ours and peer (seconds, medians), ratio (peer / ours), unit, note."""
+    """A row per palette size and kind: name, ours and peer (median seconds), ratio (peer / ours), unit, note."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -124,7 +124,7 @@ def _check(path: Path, file: BinaryIO) -> tuple[dict[str, Any], int, str]:
     start = file.read(_DIGEST.stop)
     if not start:
         raise UserError(f"{path} is empty", mend="write it again")
-    begins_right = start[8:].startswith(_START) or (len(start) >= 8 and _START.startswith(start[8:]))
+    begins_right = start[8:].startswith(_START) or (len(start) > 8 and _START.startswith(start[8:]))
     if not begins_right:
         raise UserError(
             f"{path} is not a ccbench file, or its first bytes are damaged",

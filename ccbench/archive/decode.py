@@ -118,7 +118,7 @@ class PaletteDecoder:
     def __call__(self, index: torch.Tensor) -> torch.Tensor:
         """Positions (b,) -> (b, 3, H, W) uint8."""
         words = self._words(index) if self._aligned else self._unaligned(index)
-        words = words.view(len(index), -1) + self._base.index_select(0, index)[:, None]
+        words = words.view(len(index), self._pixels // self._width) + self._base.index_select(0, index)[:, None]
         colours = self._table.index_select(0, words.view(-1)).view(torch.uint8)
         return colours.view(-1, *self.shape, 3).permute(0, 3, 1, 2)
 
@@ -132,7 +132,7 @@ class PaletteDecoder:
         else:  # up to 7 bytes make one integer
             size = 4 if self._run_bytes == 3 else 8
             padded = rows.new_zeros(len(rows), rows.shape[1] // self._run_bytes, size)
-            padded[..., : self._run_bytes] = rows.view(len(rows), -1, self._run_bytes)
+            padded[..., : self._run_bytes] = rows.view(len(rows), padded.shape[1], self._run_bytes)
             words = padded.view(torch.int32 if size == 4 else torch.int64)
         return ((words >> self._shifts.to(words.dtype)) & self._mask).to(self._type)
 

@@ -67,7 +67,7 @@ class PlanarDecoder:
         """(b, words) int64: the q bytes of eight pixels each, and whatever follows them above."""
         size = len(index) * self._rows.shape[1]
         held = np.empty(size + 8, np.uint8)  # the last word reads up to 7 bytes too far
-        held[:size].reshape(len(index), -1)[:] = self._rows[index]
+        held[:size].reshape(len(index), self._rows.shape[1])[:] = self._rows[index]
         reading = np.ndarray((len(index) * self._words,), "<i8", held, strides=(self._bits,))
         return reading.copy().reshape(len(index), self._words)
 

@@ -1,0 +1,88 @@
+"""Compressed datasets of every kind, for the tests of this folder."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from hypothesis import strategies as st
+from PIL import Image
+
+from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, RawImages
+
+CLASSES = ("cat", "dog", "owl")
+
+
+def raw(n: int, height: int, width: int, rng: np.random.Generator) -> RawImages:
+    return RawImages(rng.integers(0, 256, (n, height, width, 3), dtype=np.uint8))
+
+
+def palette(
+    n: int, height: int, width: int, rng: np.random.Generator, bits: int = 2, shared: bool = True
+) -> PaletteImages:
+    count = 3 if shared else n
+    return PaletteImages(
+        rng.integers(0, 1 << bits, (n, height, width), dtype=np.uint8),
+        rng.integers(0, 256, (count, 1 << bits, 3), dtype=np.uint8),
+        rng.integers(0, count, n) if shared else None,
+        bits,
+    )
+
+
+def encoded(n: int, height: int, width: int, rng: np.random.Generator, codec: str = "png") -> EncodedImages:
+    blobs = []
+    for pixels in rng.integers(0, 256, (n, height, width, 3), dtype=np.uint8):
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, codec)
+        blobs.append(file.getvalue())
+    return EncodedImages(blobs, codec)
+
+
+def dataset(
+    payload, rng: np.random.Generator, *, soft: bool = False, weights: bool = False, ids=None
+) -> CompressedDataset:
+    n = len(payload)
+    probabilities = rng.dirichlet(np.ones(len(CLASSES)), n) if soft else None
+    return CompressedDataset(
+        payload,
+        np.arange(n) if ids is None else ids,
+        rng.integers(0, len(CLASSES), n),
+        classes=CLASSES,
+        soft_labels=probabilities,
+        weights=rng.uniform(0.1, 5, n) if weights else None,
+        meta={"method": "test", "sizes": [1, 2.5]},
+    )
+
+
+def pixels_of(payload) -> np.ndarray:
+    """(n, H, W, 3): the images by the definition of each payload, one pixel gather at a time."""
+    if isinstance(payload, RawImages):
+        return payload.images
+    if isinstance(payload, EncodedImages):
+        return np.stack([np.asarray(Image.open(io.BytesIO(blob)).convert("RGB")) for blob in payload.blobs])
+    owner = np.arange(len(payload)) if payload.clusters is None else payload.clusters
+    return payload.palettes[owner[:, None, None], payload.indices]
+
+
+@st.composite
+def payloads(draw):
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, height, width = draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    kind = draw(st.sampled_from(["raw", "palette", "png", "jpeg", "webp"]))
+    if kind == "raw":
+        return raw(n, height, width, rng)
+    if kind == "palette":
+        return palette(n, height, width, rng, draw(st.integers(1, 8)), draw(st.booleans()))
+    return encoded(n, height, width, rng, kind)
+
+
+@st.composite
+def datasets(draw):
+    payload = draw(payloads())
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n = len(payload)
+    real = draw(st.lists(st.integers(0, 2**40), min_size=n, max_size=n, unique=True))
+    ids = draw(st.sampled_from([np.arange(n), np.arange(n) + 5, np.full(n, -1), np.sort(real), np.array(real)]))
+    if draw(st.booleans()):
+        ids = np.where(rng.random(n) < 0.3, -1, ids)
+    return dataset(payload, rng, soft=draw(st.booleans()), weights=draw(st.booleans()), ids=ids)
