@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ccbench.budget import Budget, DataShape
@@ -158,11 +159,22 @@ def _step(name: str, arguments: str, plugins: Plugins) -> Step:
                 raise UserError(f"{name} keeps everything and takes no {key}", found=part)
             if budget:
                 raise UserError(f"{name}: give one budget, not both {budget[0]} and {key}", found=arguments)
-            budget = (key, value)
+            budget = (key, _number(value))
         else:
             given[key] = value
     return Step(name, spec, tuple(spec.read_params(given).items()), budget)
 
 
 def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    """The shortest text that reads back as the same value."""
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _number(text: str) -> str:
+    """One text for one number: ``0.10`` and ``.1`` are ``0.1``; what is no number stays for whoever reads it."""
+    try:
+        return format(Decimal(text).normalize(), "f") if Decimal(text).is_finite() else text
+    except InvalidOperation:
+        return text

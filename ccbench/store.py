@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from filelock import FileLock
 from ccbench.errors import UserError
 
 SCHEMA = 1
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 class Entry(Mapping[str, np.ndarray]):
@@ -92,34 +96,59 @@ class Store:
         if found is not None:
             return found
         path = self.path(kind, key)
-        try:
+        lock = FileLock(path.with_name(f".{key}.lock"))  # the system lets go of it when the holder dies
+        with self._writing():
             path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_name(f".{key}.lock")):  # the system lets go of it when the holder dies
-                found = self.get(kind, key)
-                if found is not None:
-                    return found
-                for stale in path.parent.glob(f".{key}.*.part"):
-                    shutil.rmtree(stale, ignore_errors=True)
-                part = path.with_name(f".{key}.{uuid.uuid4().hex[:8]}.part")
-                part.mkdir()
-                try:
-                    started = time.perf_counter()
-                    for name, array in (make(part) or {}).items():
-                        np.save(part / f"{name}.npy", array, allow_pickle=False)
-                    facts = {"schema": SCHEMA, "seconds": time.perf_counter() - started, **(meta or {})}
-                    atomic_write(part / "meta.json", json.dumps(facts, indent=1, default=str))
-                    for file in part.iterdir():
-                        sync(file)
-                    part.rename(path)
-                    sync(path.parent)
-                except BaseException:
-                    shutil.rmtree(part, ignore_errors=True)
-                    raise
-        except PermissionError as error:
-            raise UserError(
-                "the cache cannot be written", found=error, mend="set CCBENCH_CACHE to a folder you may write"
-            ) from None
+            lock.acquire()
+        try:
+            found = self.get(kind, key)
+            if found is not None:
+                return found
+            for stale in path.parent.glob(f".{key}.*.part"):
+                shutil.rmtree(stale, ignore_errors=True)
+            self._make(path, make, meta or {})
+        finally:
+            lock.release()
         return Entry(path)
+
+    def _make(
+        self, path: Path, make: Callable[[Path], Mapping[str, np.ndarray] | None], meta: Mapping[str, Any]
+    ) -> None:
+        part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+        try:
+            with self._writing():
+                part.mkdir()
+            started = time.perf_counter()
+            with self._writing(only_full=True):  # its other faults are its own, such as an image that may not be read
+                arrays = make(part) or {}
+            with self._writing():
+                for name, array in arrays.items():
+                    np.save(part / f"{name}.npy", array, allow_pickle=False)
+                facts = {"schema": SCHEMA, "seconds": time.perf_counter() - started, **meta}
+                atomic_write(part / "meta.json", json.dumps(facts, indent=1, default=str))
+                for file in part.iterdir():
+                    sync(file)
+                part.rename(path)
+                sync(path.parent)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+
+    @contextmanager
+    def _writing(self, *, only_full: bool = False) -> Iterator[None]:
+        """Turn the system's errors into one that its reader can mend."""
+        try:
+            yield
+        except OSError as error:
+            # numpy gives a short write no number: "1000000 requested and 12484 written"
+            full = error.errno in _FULL or (error.errno is None and "written" in str(error))
+            if only_full and not full:
+                raise
+            raise UserError(
+                f"the cache {self.root} cannot be written",
+                found=error.strerror or error,
+                mend="ccbench cache clear, or set CCBENCH_CACHE to a folder with space that you may write",
+            ) from error
 
 
 def default_store() -> Store:
@@ -147,7 +176,8 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> None:
         part.replace(path)
         sync(path.parent)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise UserError(
             f"cannot write {path}",
             found=error.strerror or error,

@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# a busy machine is not a failing test
+settings.register_profile("ccbench", deadline=None)
+settings.load_profile("ccbench")
 
 
 @pytest.fixture(scope="session", autouse=True)

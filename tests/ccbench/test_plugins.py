@@ -1,0 +1,209 @@
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from ccbench import plugins as module_under_test
+from ccbench.errors import UserError
+from ccbench.hookspecs import hookimpl
+from ccbench.plugins import BUILTIN, KINDS, Plugins
+from ccbench.specs import DatasetSpec, MethodSpec
+
+
+def spec(name="mine", **facts):
+    return MethodSpec(name=name, target="a:b", version="1", summary="", **facts)
+
+
+def module(name, **hooks):
+    made = ModuleType(name)
+    for hook, value in hooks.items():
+
+        def function(value=value):
+            if isinstance(value, BaseException):
+                raise value
+            return value
+
+        function.__name__ = hook
+        # pluggy reads the argument's names: a hook may take fewer than are offered
+        made.__dict__[hook] = hookimpl(lambda value=value, function=function: function())
+    return made
+
+
+def find(*modules):
+    return Plugins(extra=modules, discover=False)
+
+
+def broken(found):
+    return {p.name: " ".join(p.errors) for p in found.broken()}
+
+
+def test_the_harness_offers_come_by_the_same_hooks():
+    found = Plugins(discover=False)
+    assert [p.module for p in found.found] == list(BUILTIN)
+    assert broken(found) == {}
+    assert "run" in found.all("command")
+    assert "local" in found.all("executor")
+
+
+def test_an_offer_is_found_with_its_owner():
+    found = find(module("m", ccbench_methods=[spec()]))
+    assert found.get("method", "mine").name == "mine"
+    assert found.owner("method", "mine").name == "m"
+    assert found.found[-1].offers == ["method mine"]
+    assert found.owner("method", "other") is None
+
+
+@pytest.mark.parametrize(
+    ("hooks", "reason"),
+    [
+        ({"ccbench_methods": RuntimeError("boom")}, "boom"),
+        ({"ccbench_methods": None}, "TypeError"),
+        ({"ccbench_methods": 3}, "TypeError"),
+        ({"ccbench_methods": ["mine"]}, "expected MethodSpec"),
+        ({"ccbench_methods": [DatasetSpec(name="d", target="a:b", version="1", summary="")]}, "expected MethodSpec"),
+        ({"ccbench_methods": [spec("Bad Name")]}, "must match"),
+        ({"ccbench_metods": []}, "did you mean 'ccbench_methods'"),
+    ],
+)
+def test_a_broken_plugin_is_named_and_the_others_work(hooks, reason):
+    found = find(
+        module("first", ccbench_methods=[spec("one")]),
+        module("bad", **hooks),
+        module("last", ccbench_methods=[spec("two")]),
+    )
+    assert set(broken(found)) == {"bad"}
+    assert reason in broken(found)["bad"]
+    assert set(found.all("method")) == {"one", "two"}
+
+
+def test_one_bad_spec_does_not_take_the_good_ones_away():
+    found = find(module("m", ccbench_methods=[spec("one"), "two", spec("three")]))
+    assert set(found.all("method")) == {"one", "three"}
+    assert "m" in broken(found)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("raise RuntimeError('wet')", "RuntimeError: wet"),
+        ("import no_such_thing", "no_such_thing"),
+        ("def f(:", "SyntaxError"),
+        ("import sys; sys.exit(3)", "exit(3)"),
+        ("from ccbench import hookimpl\n@hookimpl\ndef ccbench_methods(what):\n    return []", "what"),
+        ("from ccbench import hookimpl\n@hookimpl\ndef ccbench_methods():\n    yield 1", "expected MethodSpec"),
+    ],
+    ids=["raises", "import", "syntax", "exit", "signature", "generator"],
+)
+def test_broken_modules(tmp_path, monkeypatch, source, reason):
+    (tmp_path / "zoo_animal.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("CCBENCH_PLUGINS", "zoo_animal")
+    try:
+        found = Plugins(discover=False)
+    finally:
+        sys.modules.pop("zoo_animal", None)
+    assert reason in broken(found)["zoo_animal"]
+    assert "run" in found.all("command")
+
+
+def test_a_clash_names_both():
+    found = find(
+        module("a", ccbench_methods=[spec()]),
+        module("b", ccbench_methods=[spec()]),
+        module("c", ccbench_methods=[spec()]),
+    )
+    assert set(broken(found)) == {"b", "c"}
+    with pytest.raises(UserError, match="offered by both") as caught:
+        found.get("method", "mine")
+    assert all(f"({name})" in str(caught.value) for name in "abc")
+    assert found.get("command", "run")  # nothing else is touched
+
+
+def test_the_same_name_in_two_kinds_is_no_clash():
+    data = DatasetSpec(name="mine", target="a:b", version="1", summary="")
+    found = find(module("a", ccbench_methods=[spec()], ccbench_datasets=[data]))
+    assert broken(found) == {}
+    assert found.get("dataset", "mine") is data
+
+
+def test_families():
+    family = spec("deep:")
+    found = find(module("a", ccbench_methods=[family]))
+    assert found.get("method", "deep:Craig") is family
+    for name in ("deep", "deep:", "deeper:x"):
+        with pytest.raises(UserError):
+            found.get("method", name)
+
+
+def test_unknown_names_get_a_suggestion_and_name_what_is_broken():
+    found = find(module("a", ccbench_methods=[spec("quantise")]), module("bad", ccbench_methods=RuntimeError("x")))
+    with pytest.raises(UserError) as caught:
+        found.get("method", "quantize")
+    assert "did you mean 'quantise'" in str(caught.value)
+    assert "bad" in caught.value.found
+    assert "ccbench list methods" in caught.value.mend
+
+
+def test_a_plugin_resolves_names_that_no_list_holds():
+    made = ModuleType("resolver")
+
+    @hookimpl
+    def ccbench_resolve(kind, name):
+        if name == "explode":
+            raise RuntimeError("boom")
+        return spec(name) if kind == "method" and name.startswith("any") else None
+
+    made.ccbench_resolve = ccbench_resolve
+    found = find(made)
+    assert found.get("method", "anything").name == "anything"
+    with pytest.raises(UserError, match="no dataset is called 'anything'"):
+        found.get("dataset", "anything")
+    with pytest.raises(UserError, match="failed while it looked") as caught:
+        found.get("method", "explode")
+    assert "boom" in str(caught.value)
+
+
+def test_every_tracker_hears_although_one_fails():
+    heard = []
+
+    def tracker(name, act):
+        made = ModuleType(name)
+
+        @hookimpl
+        def ccbench_cell_finished(record):
+            act(record)
+
+        made.ccbench_cell_finished = ccbench_cell_finished
+        return made
+
+    def fail(record):
+        raise RuntimeError("down")
+
+    found = find(tracker("one", heard.append), tracker("two", fail), tracker("three", heard.append))
+    failures = found.cell_finished({"cell": "x"})
+    assert heard == [{"cell": "x"}] * 2
+    assert len(failures) == 1
+    assert "two" in failures[0]
+    assert "down" in failures[0]
+
+
+def test_entry_points_come_in_a_fixed_order_and_ours_first(monkeypatch):
+    def point(name, dist, made):
+        return SimpleNamespace(name=name, value=made.__name__, dist=SimpleNamespace(name=dist), load=lambda: made)
+
+    ours = point("zz", "ccbench", module("ours", ccbench_methods=[spec()]))
+    theirs = point("aa", "thief", module("theirs", ccbench_methods=[spec()]))
+    broken_point = SimpleNamespace(name="bb", value="gone", dist=SimpleNamespace(name="gone"), load=lambda: 1 / 0)
+    for points in ([theirs, ours, broken_point, ours], [broken_point, ours, theirs]):
+        monkeypatch.setattr(module_under_test, "entry_points", lambda group, points=points: points)
+        found = Plugins()
+        assert [p.name for p in found.found[len(BUILTIN) :]] == ["zz", "aa", "bb"]
+        assert found.owner("method", "mine").distribution == "ccbench"
+        assert set(broken(found)) == {"aa", "bb"}
+        assert "thief (theirs)" in broken(found)["aa"]
+
+
+def test_no_installed_plugin_is_broken_and_every_kind_is_offered():
+    found = Plugins()
+    assert broken(found) == {}
+    assert all(found.all(kind) for kind in KINDS)

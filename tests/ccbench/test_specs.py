@@ -1,0 +1,132 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccbench.errors import UserError
+from ccbench.specs import DatasetSpec, MethodSpec, Param, did_you_mean
+
+
+def spec(**changes):
+    facts = {"name": "mine", "target": "collections:OrderedDict", "version": "1", "summary": "x"}
+    return MethodSpec(**{**facts, **changes})
+
+
+PARAMS = (
+    Param(name="clusters", default=20, low=1, high=100, doc=""),
+    Param(name="rate", default=0.5, low=0, doc=""),
+    Param(name="mode", default="a", choices=("a", "b"), doc=""),
+    Param(name="refine", default=True, doc=""),
+    Param(name="size", default=None, type=int, low=2, doc=""),
+)
+
+
+@pytest.mark.parametrize(
+    ("given_", "value"),
+    [
+        ({"clusters": "7"}, 7),
+        ({"rate": "1e-3"}, 0.001),
+        ({"mode": "b"}, "b"),
+        ({"refine": "false"}, False),
+        ({"refine": "YES"}, True),
+        ({"refine": False}, False),
+        ({"size": "auto"}, None),
+        ({"size": "none"}, None),
+        ({"size": "8"}, 8),
+    ],
+)
+def test_parameters_are_typed(given_, value):
+    read = spec(params=PARAMS).read_params(given_)
+    assert read[next(iter(given_))] == value
+    assert type(read[next(iter(given_))]) is type(value)
+    assert list(read) == [p.name for p in PARAMS]
+
+
+@pytest.mark.parametrize(
+    "given_",
+    [
+        {"clusters": "0"},
+        {"clusters": "101"},
+        {"clusters": "1.5"},
+        {"clusters": "x"},
+        {"clusters": ""},
+        {"rate": "-1"},
+        {"rate": "nan"},
+        {"rate": "x"},
+        {"mode": "c"},
+        {"refine": "maybe"},
+        {"refine": "2"},
+        {"size": "1"},
+        {"size": "x"},
+        {"unknown": "1"},
+    ],
+)
+def test_bad_parameters_name_themselves(given_):
+    with pytest.raises(UserError) as caught:
+        spec(params=PARAMS).read_params(given_)
+    assert next(iter(given_)) in str(caught.value)
+    assert "mine" in str(caught.value)
+
+
+def test_a_mistyped_parameter_gets_a_suggestion():
+    with pytest.raises(UserError, match="did you mean 'clusters'"):
+        spec(params=PARAMS).read_params({"cluster": "3"})
+
+
+@given(st.integers(1, 100))
+def test_what_is_in_bounds_comes_back(value):
+    assert PARAMS[0].read(str(value), "x") == value
+    assert PARAMS[0].read(value, "x") == value
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "Mine"},
+        {"name": "a b"},
+        {"name": ""},
+        {"name": "-a"},
+        {"name": 3},
+        {"name": "a:b"},
+        {"target": "no_colon"},
+        {"target": "a:b:c"},
+        {"target": "os; rm:x"},
+        {"target": None},
+        {"version": ""},
+        {"version": 1},
+        {"params": ({"name": "x"},)},
+        {"budgets": "all"},
+    ],
+)
+def test_malformed_specs_are_refused(change):
+    with pytest.raises(UserError):
+        spec(**change).check()
+
+
+@pytest.mark.parametrize("name", ["dcq", "dcq-2", "a.b", "a_b", "3x", "family:"])
+def test_good_names(name):
+    spec(name=name).check()
+
+
+def test_build_gives_every_parameter_by_keyword():
+    made = spec(params=PARAMS).build(clusters="3")
+    assert dict(made) == {"clusters": 3, "rate": 0.5, "mode": "a", "refine": True, "size": None}
+
+
+def test_a_target_inside_a_class():
+    assert spec(target="pathlib:Path.cwd").load().__name__ == "cwd"
+
+
+def test_specs_are_data():
+    import pickle
+
+    one = spec(params=PARAMS)
+    assert pickle.loads(pickle.dumps(one)) == one  # crosses process borders
+    with pytest.raises(AttributeError):
+        one.name = "other"
+    assert (spec().kind, DatasetSpec(name="d", target="a:b", version="1", summary="").kind) == ("method", "dataset")
+
+
+def test_suggestions():
+    assert did_you_mean("dqc", ["dcq", "ccs"]) == ", did you mean 'dcq'?"
+    assert did_you_mean("zzzzz", ["dcq", "ccs"]) == ""
+    assert did_you_mean("", []) == ""
