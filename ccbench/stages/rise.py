@@ -35,7 +35,8 @@ def draw_masks(count: int, size: tuple[int, int], seed: int) -> torch.Tensor:
     )
     top = torch.randint(0, cell[0], (count,), generator=generator).tolist()
     left = torch.randint(0, cell[1], (count,), generator=generator).tolist()
-    return torch.stack([m[0, y : y + height, x : x + width] for m, y, x in zip(large, top, left, strict=True)])
+    cut = [m[0, y : y + height, x : x + width] for m, y, x in zip(large, top, left, strict=True)]
+    return torch.stack(cut).clamp(0, 1)  # interpolation rounds past 1
 
 
 def rise(

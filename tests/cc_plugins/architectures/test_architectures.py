@@ -72,14 +72,18 @@ def test_the_names_are_timms_own():
 
 def test_planning_imports_neither_timm_nor_torch():
     code = (
-        "import sys; from ccbench.plugins import Plugins; p = Plugins(discover=False, extra=('cc_plugins.architectures',));"
+        "import sys; from ccbench.plugins import Plugins;"
+        "p = Plugins(discover=False, extra=('cc_plugins.architectures',));"
         "s = p.get('architecture', 'resnet34'); assert s.read_params({}) == {'model': 'resnet34'};"
         "sys.exit('torch' in sys.modules or 'timm' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize(("wrong", "right"), [("resnet-18", "resnet18"), ("quiknet", "quicknet"), ("convnet_d3", "convnet-d3")])
+NEAR = [("resnet-18", "resnet18"), ("quiknet", "quicknet"), ("convnet_d3", "convnet-d3")]
+
+
+@pytest.mark.parametrize(("wrong", "right"), NEAR)
 def test_near_names(found, wrong, right):
     with pytest.raises(UserError, match=f"did you mean '{right}'"):
         found.get("architecture", wrong)

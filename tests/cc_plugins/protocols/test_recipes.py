@@ -16,7 +16,13 @@ def test_dcq_cifar_is_appendix_a1():
     assert (train.crop_padding, train.padding_mode, train.flip, train.label_smoothing) == (4, "zeros", True, 0.0)
     assert (train.labels, train.evaluate_every) == ("hard", 0)
     proxy = protocol.proxy
-    assert (proxy.architecture, proxy.epochs, proxy.batch, proxy.nesterov, proxy.weight_decay) == ("resnet18", 200, 256, True, 5e-4)
+    assert (proxy.architecture, proxy.epochs, proxy.batch, proxy.nesterov, proxy.weight_decay) == (
+        "resnet18",
+        200,
+        256,
+        True,
+        5e-4,
+    )
     assert proxy.steps(50_000) == 39_063
 
 

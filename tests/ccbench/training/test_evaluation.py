@@ -47,7 +47,9 @@ def test_another_architecture_and_the_peek(train, test_split, own_plugins):
 
 
 def test_foreign_test_splits_are_refused(train, test_split, own_plugins):
-    other = type(train).from_arrays(test_split.images, test_split.labels, ["w", "x", "y", "z"], name="other", split="test")
+    other = type(train).from_arrays(
+        test_split.images, test_split.labels, ["w", "x", "y", "z"], name="other", split="test"
+    )
     with pytest.raises(UserError, match="not of the same dataset"):
         run(train, other, own_plugins)
 

@@ -21,7 +21,9 @@ def test_normalisation_is_the_datas_own(train):
 def test_a_flat_channel_stays_finite(train):
     images = train.images.copy()
     images[..., 2] = 9
-    flat = CompressedDataset.subset(type(train).from_arrays(images, train.labels, train.classes, name="flat"), np.arange(20))
+    flat = CompressedDataset.subset(
+        type(train).from_arrays(images, train.labels, train.classes, name="flat"), np.arange(20)
+    )
     data = DeviceData.from_compressed(flat)
     assert data.normalise(data.decode(torch.arange(20))).isfinite().all()
 

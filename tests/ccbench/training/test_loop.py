@@ -15,7 +15,9 @@ from ccbench.training.order import batches
 from ccbench.training.protocols import Recipe
 from ccbench.training.schedule import learning_rate
 
-RECIPE = Recipe(architecture="x", batch=16, lr=0.1, momentum=0.9, weight_decay=1e-3, nesterov=True, iterations=8, warmup=0.25)
+RECIPE = Recipe(
+    architecture="x", batch=16, lr=0.1, momentum=0.9, weight_decay=1e-3, nesterov=True, iterations=8, warmup=0.25
+)
 
 
 class Tiny(torch.nn.Module):
@@ -153,7 +155,16 @@ def test_observers_see_what_trained(train):
             for i, row in zip(ids.tolist(), logits, strict=True):
                 shown[i] = row
 
-    fit(network, data, replace(RECIPE, lr=1e-12), iterations=10, seed=0, observers=[Watch()], precision="float32", micro_batch=7)
+    fit(
+        network,
+        data,
+        replace(RECIPE, lr=1e-12),
+        iterations=10,
+        seed=0,
+        observers=[Watch()],
+        precision="float32",
+        micro_batch=7,
+    )
     with torch.no_grad():
         expected = before(data.normalise(data.decode(torch.arange(160))))
     torch.testing.assert_close(torch.stack([shown[i] for i in range(160)]), expected, rtol=1e-4, atol=1e-5)

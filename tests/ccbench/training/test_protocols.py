@@ -65,7 +65,9 @@ def test_steps_follow_the_full_training_set():
     assert read_recipe(table, "me").steps(10) == 40_000
 
 
-@pytest.mark.parametrize("table", [{"train": GOOD}, {"train": GOOD, "proxy": GOOD, "note": 1}, [], {"train": 1, "proxy": 2}])
+@pytest.mark.parametrize(
+    "table", [{"train": GOOD}, {"train": GOOD, "proxy": GOOD, "note": 1}, [], {"train": 1, "proxy": 2}]
+)
 def test_tables_of_a_wrong_form(table, monkeypatch):
     plugins = Plugins(discover=False)
     monkeypatch.setattr(ProtocolSpec, "load", lambda self: lambda: table)
