@@ -88,13 +88,18 @@ def run_stage(bench: Workbench, dataset: ImageDataset, name: str, params: dict[s
     }
     if name in {"proxy", "score"}:
         axes["dataset"] = bench.root.digest  # the proxy always sees the whole training split
-    started = time.perf_counter()
+    started, others = time.perf_counter(), sum(bench.stage_seconds.values())
 
     def make(folder: Path) -> Any:
-        return spec.load()(StageContext(bench, dataset, name, folder), **values)
+        import torch
+
+        # whoever asks may do so without gradients; a proxy that is trained for it needs them
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            return spec.load()(StageContext(bench, dataset, name, folder), **values)
 
     entry = bench.store.get_or_make(name, bench.store.key(**axes), make, {"stage": name, "axes": axes})
-    bench.stage_seconds[name] = bench.stage_seconds.get(name, 0.0) + time.perf_counter() - started
+    nested = sum(bench.stage_seconds.values()) - others  # each second is counted once, where it was spent
+    bench.stage_seconds[name] = bench.stage_seconds.get(name, 0.0) + time.perf_counter() - started - nested
     return entry
 
 
