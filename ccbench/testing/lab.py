@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import atexit
 import shutil
+import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ccbench.budget import Budget, DataShape
 from ccbench.compress import Skipped, compress
 from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.executors import Finished, WorkItem
+from ccbench.executors.local import LocalExecutor
 from ccbench.expressions import Expression, parse
 from ccbench.plugins import Plugins
 from ccbench.store import Store
@@ -47,22 +49,29 @@ class Lab:
         name: a method or an expression.
         extra: modules, or their names, registered beside the installed plugins.
         timeout: seconds after which the method's run in a process of its own is killed.
+        folder: where to work; default: a temporary folder, removed when this process ends.
 
     Raises:
         UserError: the expression cannot be read or names an unknown method.
     """
 
-    def __init__(self, name: str, *, extra: tuple[Any, ...] = (), timeout: float = 300.0) -> None:
+    def __init__(
+        self, name: str, *, extra: tuple[Any, ...] = (), timeout: float = 300.0, folder: Path | None = None
+    ) -> None:
         self.modules = [m if isinstance(m, str) else m.__name__ for m in extra]
         self.plugins = Plugins(extra=(*extra, offers.__name__))
         self.expression = parse(name, self.plugins)
         self.levels = levels(self.expression, offers.SHAPE)
         self.timeout = timeout
+        self._folder = folder
         self._made: dict[Any, Made | Exception] = {}
 
     @cached_property
     def folder(self) -> Path:
-        """A temporary folder, removed when this process ends."""
+        """Images, stages and files lie here, and nothing does elsewhere."""
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return self._folder
         folder = Path(tempfile.mkdtemp(prefix="ccbench-kit-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         return folder
@@ -133,23 +142,25 @@ class Lab:
 
         Its value is the number of the first level that was not declined; ``folder/apart.ccb`` is its file.
         """
-        from ccbench.executors.local import LocalExecutor
-
         payload = {
             "method": self.expression.label,
             "modules": self.modules,
             "folder": str(self.folder),
+            "path": sys.path,
         }
-        executor = LocalExecutor(jobs=1)
-        try:
-            executor.submit(WorkItem("kit", "ccbench.testing.lab:make_apart", payload, self.timeout))
-            while not (ended := executor.wait(1.0)):
-                pass
-        except BaseException:
-            executor.close(cancel=True)
-            raise
-        executor.close(cancel=ended[0].status == "timeout")
+        executor = _executor()
+        executor.submit(WorkItem("kit", "ccbench.testing.lab:make_apart", payload, self.timeout))
+        while not (ended := executor.wait(1.0)):
+            pass
         return ended[0]
+
+
+@cache
+def _executor() -> LocalExecutor:
+    """One spawned process for all subjects of this process; it is replaced whenever a method takes it along."""
+    executor = LocalExecutor(jobs=1)
+    atexit.register(executor.close, cancel=True)
+    return executor
 
 
 def levels(expression: Expression, shape: DataShape) -> list[tuple[str, Budget]]:
@@ -183,8 +194,14 @@ def levels(expression: Expression, shape: DataShape) -> list[tuple[str, Budget]]
     return found or [("everything it leaves", whole)]
 
 
-def make_apart(*, method: str, modules: list[str], folder: str) -> int:
+def make_apart(*, method: str, modules: list[str], folder: str, path: list[str]) -> int:
     """Compress the kit's images in another process; writes ``folder/apart.ccb``.
+
+    Args:
+        method: label of the expression.
+        modules: names of the extra plugins.
+        folder: where to write.
+        path: where modules are found.
 
     Returns:
         The number of the first level that the method does not decline.
@@ -192,11 +209,13 @@ def make_apart(*, method: str, modules: list[str], folder: str) -> int:
     Raises:
         Skipped: it declines all of them.
     """
-    lab = Lab(method, extra=tuple(modules))
+    sys.path[:] = path
+    lab = Lab(method, extra=tuple(modules), folder=Path(folder) / "apart")
     reasons = {}
     for level, (title, budget) in enumerate(lab.levels):
         try:
-            compress(lab.expression, budget, lab.bench()).save(Path(folder) / "apart.ccb")
+            made = compress(lab.expression, budget, lab.bench(), watch=(folder,))
+            made.save(Path(folder) / "apart.ccb")
         except Skipped as skip:
             reasons[title] = str(skip)
         else:
