@@ -101,7 +101,8 @@ def image_rows(images: np.ndarray, kind: str, rng: np.random.Generator) -> Rows:
         sample = np.sort(rng.choice(len(images), min(len(images), SAMPLE), replace=False))
         pixels = descriptors.pixels(images[sample])
         pca = PCA(min(COMPONENTS, *pixels.shape), svd_solver="randomized", random_state=int(rng.integers(2**32)))
-        with threadpool_limits(limits=1):
+        # images that are all equal have no variance to share out
+        with threadpool_limits(limits=1), np.errstate(invalid="ignore"):
             pca.fit(pixels)
             table = _table(images, lambda batch: pca.transform(descriptors.pixels(batch)))
     else:

@@ -97,8 +97,10 @@ def _lloyd(grid: _Cells, centres: np.ndarray) -> np.ndarray:
         first, second = np.partition(distances, 1, axis=1)[:, :2].T
         split = second - first <= 2 * grid.radius
         whole = ~split
-        weight = np.bincount(label[whole], grid.weight[whole], minlength=k)
-        sums = np.stack([np.bincount(label[whole], grid.sums[whole, c], minlength=k) for c in range(3)], axis=1)
+        weight = np.bincount(label[whole], grid.weight[whole], minlength=k).astype(
+            np.float64
+        )  # int64 where none is whole
+        sums = np.stack([np.bincount(label[whole], grid.sums[whole, c], minlength=k) for c in range(3)], axis=1) * 1.0
         member = np.repeat(split, grid.sizes)
         own = nearest(grid.lab[member], centres)
         weight += np.bincount(own, grid.counts[member], minlength=k)

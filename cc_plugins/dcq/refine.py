@@ -50,17 +50,15 @@ def assign(lab: Tensor, palettes: Tensor) -> Tensor:
         step = max(1, _CHUNK // (height * width * entries))
         for start in range(0, b, step):
             x, p = lab[start : start + step].detach(), palettes[start : start + step].detach()
-            best = index = None
+            best = torch.full_like(x[:, 0], torch.inf)
+            index = torch.zeros_like(best, dtype=torch.int64)
             for j in range(entries):
                 color = p[:, j, :, None, None]
                 score = (x[:, 0] - color[:, 0]).square_()
                 score += (x[:, 1] - color[:, 1]).square_()
                 score += (x[:, 2] - color[:, 2]).square_()
-                if best is None:
-                    best, index = score, torch.zeros_like(score, dtype=torch.int64)
-                else:
-                    index.masked_fill_(score < best, j)
-                    torch.minimum(best, score, out=best)
+                index.masked_fill_(score < best, j)
+                torch.minimum(best, score, out=best)
             out[start : start + step] = index
     return out
 
