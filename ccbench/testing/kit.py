@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ccbench.compress import MethodError, Skipped
 from ccbench.data import DataSource
-from ccbench.errors import UserError
 from ccbench.testing.report import Failed, NotRun, Outcome, Report
 
 Told = Callable[[Outcome], None]
@@ -86,6 +84,9 @@ def _bound(table: dict[str, Callable[[Any], str]], subject: Any) -> Iterator[tup
 
 
 def _guarded(check: Callable[[Any], str], subject: Any) -> Callable[[], str]:
+    from ccbench.compress import Skipped
+    from ccbench.testing.methods import said
+
     def guarded() -> str:
         try:
             return check(subject)
@@ -93,10 +94,8 @@ def _guarded(check: Callable[[Any], str], subject: Any) -> Callable[[], str]:
             raise
         except Skipped as skip:
             raise NotRun(str(skip)) from None
-        except (MethodError, UserError) as error:
-            raise Failed(str(error)) from error
         except (Exception, SystemExit) as error:
-            raise Failed(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
+            raise Failed(said(error)) from error
 
     return guarded
 

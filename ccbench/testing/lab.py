@@ -20,6 +20,7 @@ from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.executors import Finished, WorkItem
 from ccbench.executors.local import LocalExecutor
 from ccbench.expressions import Expression, parse
+from ccbench.guard import watch_test_split
 from ccbench.plugins import Plugins
 from ccbench.store import Store
 from ccbench.task import Workbench
@@ -35,11 +36,13 @@ class Made:
         result: as the method returned it, ids mapped to the training set.
         file: the bytes of its file.
         warnings: what it had disturbed.
+        touched: test files that it opened.
     """
 
     result: CompressedDataset
     file: bytes
     warnings: tuple[str, ...]
+    touched: tuple[str, ...]
 
 
 class Lab:
@@ -108,8 +111,9 @@ class Lab:
         Raises:
             Exception: whatever the method raises.
         """
+        first = self.first  # asked in any case: nothing runs here that did not come back there
         expression = expression or self.expression
-        level = self.first if level is None else level
+        level = first if level is None else level
         key = expression.label, expression.random, level, seed, again
         if key not in self._made:
             try:
@@ -123,17 +127,25 @@ class Lab:
 
     def _make(self, expression: Expression, budget: Budget, seed: int) -> Made:
         warnings: list[str] = []
-        result = compress(expression, budget, self.bench(), seed=seed, watch=(self.folder,), warnings=warnings)
+        bench = self.bench()
+        with watch_test_split(self.folder) as touched:
+            result = compress(expression, budget, bench, seed=seed, warnings=warnings)
         path = self.folder / "made.ccb"
         result.save(path)
-        return Made(result, path.read_bytes(), tuple(warnings))
+        return Made(result, path.read_bytes(), tuple(warnings), tuple(touched))
 
     def all_levels(self) -> list[tuple[str, Budget, Made]]:
-        """Every level that the method does not decline."""
+        """Every level at which the method gives a result; the check of budgets tells of the others.
+
+        Raises:
+            NotRun: there is none.
+        """
         found = []
         for level in range(self.first, len(self.levels)):
-            with suppress(Skipped):
+            with suppress(Exception):
                 found.append((*self.levels[level], self.make(level)))
+        if not found:
+            raise NotRun("the method gives no result")
         return found
 
     @cached_property
@@ -214,8 +226,7 @@ def make_apart(*, method: str, modules: list[str], folder: str, path: list[str])
     reasons = {}
     for level, (title, budget) in enumerate(lab.levels):
         try:
-            made = compress(lab.expression, budget, lab.bench(), watch=(folder,))
-            made.save(Path(folder) / "apart.ccb")
+            compress(lab.expression, budget, lab.bench()).save(Path(folder) / "apart.ccb")
         except Skipped as skip:
             reasons[title] = str(skip)
         else:
