@@ -1,0 +1,129 @@
+"""Training images per second: our loop against a loop in the classic style, same network and recipe.
+
+The classic loop: a torchvision-style dataset that hands out PIL images, RandomCrop,
+RandomHorizontalFlip, ToTensor and Normalize per image, a DataLoader with one worker per core,
+float32, NCHW. Both make the same number of updates of the same batch in each round, and take turns.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision import datasets, transforms
+
+from ccbench.data import ImageDataset
+from ccbench.plugins import plugins
+from ccbench.training import DeviceData, Recipe, build_network, fit, load_protocol
+from ccbench.training.schedule import learning_rate
+
+ROUNDS = 3
+UPDATES = 40
+
+
+class PilImages(Dataset):
+    """What torchvision's CIFAR10 does: an array row becomes a PIL image, then the transforms run."""
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray, transform: Any) -> None:
+        self.images, self.labels, self.transform = images, labels.tolist(), transform
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self.transform(Image.fromarray(self.images[index])), self.labels[index]
+
+
+def data() -> tuple[str, np.ndarray, np.ndarray]:
+    """CIFAR-10 where it is present, otherwise noise of the same shape."""
+    root = os.environ.get("CCBENCH_DATA", "")
+    if root and (Path(root) / "cifar-10-batches-py").exists():
+        train = datasets.CIFAR10(root, train=True)
+        return "CIFAR-10", train.data[:10_000], np.array(train.targets[:10_000])
+    rng = np.random.default_rng(0)
+    return "noise", rng.integers(0, 256, (10_000, 32, 32, 3), dtype=np.uint8), rng.integers(0, 10, 10_000)
+
+
+def network(recipe: Recipe) -> torch.nn.Module:
+    """The same start for both."""
+    return build_network(recipe.architecture, classes=10, image_size=32, seed=0, plugins=plugins())
+
+
+def classic(images: np.ndarray, labels: np.ndarray, recipe: Recipe) -> float:
+    """Seconds of UPDATES updates, the first batch of the workers not counted."""
+    steps = [transforms.RandomCrop(32, padding=recipe.crop_padding)]
+    steps += [transforms.RandomHorizontalFlip()] if recipe.flip else []
+    steps += [transforms.ToTensor(), transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))]
+    dataset = PilImages(images, labels, transforms.Compose(steps))
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    loader = DataLoader(dataset, recipe.batch, shuffle=True, drop_last=True, num_workers=workers)
+    model = network(recipe).to(memory_format=torch.contiguous_format).train()
+    optimizer = torch.optim.SGD(
+        model.parameters(),
+        recipe.lr,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=recipe.nesterov,
+    )
+    started = 0.0
+    for done, (x, y) in enumerate(_forever(loader)):
+        if done == 1:
+            started = time.perf_counter()
+        optimizer.param_groups[0]["lr"] = learning_rate(recipe, min(done, UPDATES - 1), UPDATES)
+        loss = F.cross_entropy(model(x), y, label_smoothing=recipe.label_smoothing)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss.item()
+        if done == UPDATES:
+            return time.perf_counter() - started
+    raise AssertionError("a loader without images")
+
+
+def ours(dataset: ImageDataset, recipe: Recipe) -> float:
+    """Seconds of UPDATES updates."""
+    held = DeviceData.from_dataset(dataset)
+    _ = held.normalise
+    return fit(network(recipe), held, recipe, iterations=UPDATES, seed=0).seconds
+
+
+def rows() -> list[dict[str, Any]]:
+    """One row: images per second of both, the median of rounds that take turns."""
+    name, images, labels = data()
+    recipe = load_protocol("quick", plugins()).train
+    dataset = ImageDataset.from_arrays(images, labels, [str(i) for i in range(10)], name=name)
+    ours(dataset, recipe)  # libraries warm up
+    mine, theirs = [], []
+    for _ in range(ROUNDS):
+        mine.append(UPDATES * recipe.batch / ours(dataset, recipe))
+        theirs.append(UPDATES * recipe.batch / classic(images, labels, recipe))
+    fast, slow = statistics.median(mine), statistics.median(theirs)
+    return [
+        {
+            "name": f"training, {recipe.architecture}",
+            "ours": round(fast),
+            "peer": round(slow),
+            "ratio": fast / slow,
+            "unit": "images/s",
+            "note": f"peer: PIL transforms, DataLoader, float32, NCHW; {name}, batch {recipe.batch}",
+        }
+    ]
+
+
+def _forever(loader: DataLoader) -> Iterator[Any]:
+    while True:
+        yield from loader
+
+
+if __name__ == "__main__":
+    for row in rows():
+        print(row)
