@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import timm
 import torch
 from timm.models.resnet import ResNet
@@ -55,16 +57,18 @@ def _create(model: str, classes: int, image_size: int) -> nn.Module:
     return timm.create_model(model, num_classes=classes)
 
 
-def _small_stem(network: nn.Module) -> None:
-    if isinstance(network, ResNet):
-        first = network.conv1 if isinstance(network.conv1, nn.Conv2d) else network.conv1[0]
+def _small_stem(network: Any) -> None:
+    first: Any
+    resnet: Any = network if isinstance(network, ResNet) else None
+    if resnet is not None:
+        first = resnet.conv1 if isinstance(resnet.conv1, nn.Conv2d) else resnet.conv1[0]
         stem = nn.Conv2d(first.in_channels, first.out_channels, 3, stride=1, padding=1, bias=first.bias is not None)
         nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
-        if isinstance(network.conv1, nn.Conv2d):
-            network.conv1 = stem
+        if isinstance(resnet.conv1, nn.Conv2d):
+            resnet.conv1 = stem
         else:
-            network.conv1[0] = stem
-        network.maxpool = nn.Identity()
+            resnet.conv1[0] = stem
+        resnet.maxpool = nn.Identity()
         return
     first = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
     if first is not None and first.in_channels == 3 and first.stride[0] > 1 and first.kernel_size[0] > first.stride[0]:

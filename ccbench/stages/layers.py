@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -24,7 +26,7 @@ def stages_of(network: nn.Module) -> list[nn.Module]:
     stages = getattr(network, "stages", None)
     if isinstance(stages, nn.ModuleList | nn.Sequential) and len(stages):
         return list(stages)
-    info = getattr(network, "feature_info", None)
+    info: Any = getattr(network, "feature_info", None)
     names = info.module_name() if hasattr(info, "module_name") else [entry.get("module") for entry in info or []]
     modules = dict(network.named_modules())
     found = [modules[name] for name in names if name in modules]

@@ -77,11 +77,11 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
     }
     (context.folder / FACTS).write_text(json.dumps(facts, indent=1))
     return {
-        "accuracy": np.float32(right / len(data)),
+        "accuracy": np.array(right / len(data), np.float32),
         "mean": data.normalise.mean.numpy(),
         "std": data.normalise.std.numpy(),
         **{f"score-{name}": values for name, values in results.items()},
-    }  # type: ignore[dict-item]
+    }
 
 
 def facts_of(entry: Any) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def load_network(context: Any, proxy: str | None = None) -> torch.nn.Module:
     entry = context.stage("proxy", proxy=proxy)
     network = _network(context, context.recipe.using(proxy).architecture)
     network.load_state_dict(load_file(str(entry.path / WEIGHTS)))
-    return network.to(context.device, memory_format=torch.channels_last).eval()
+    return network.to(torch.device(context.device)).to(memory_format=torch.channels_last).eval()
 
 
 def normalisation(context: Any, proxy: str | None = None) -> Normalise:

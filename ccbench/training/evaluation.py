@@ -16,6 +16,7 @@ from ccbench.plugins import Plugins
 from ccbench.training.images import DeviceData, Normalise
 from ccbench.training.loop import fit
 from ccbench.training.networks import build_network
+from ccbench.training.parallel import own_device
 from ccbench.training.precision import autocast
 from ccbench.training.protocols import Protocol
 
@@ -90,7 +91,7 @@ def evaluate(
             f"{tuple(test.images.shape[1:3])} pixels and {len(test.classes)} classes",
         )
     recipe = protocol.train.using(architecture)
-    place = torch.device(device)
+    place = own_device(device)
     if place.type == "cuda":
         torch.cuda.reset_peak_memory_stats(place)
     network = build_network(

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from ccbench.training.augment import crop_and_flip
 from ccbench.training.images import DeviceData
 from ccbench.training.order import batches
-from ccbench.training.parallel import Parallel, launched
+from ccbench.training.parallel import Parallel, launched, own_device
 from ccbench.training.precision import autocast, fastest, seeded
 from ccbench.training.protocols import Recipe
 from ccbench.training.schedule import learning_rate
@@ -84,11 +84,10 @@ def fit(
     Raises:
         FloatingPointError: the loss became infinite or not a number.
     """
-    place = torch.device(device or data.device)
+    place = own_device(device or data.device)
     together = Parallel(place) if launched() else None
-    place = together.device if together else place
     precision = precision or fastest(str(place))
-    network.to(place, memory_format=torch.channels_last).train()
+    network.to(place).to(memory_format=torch.channels_last).train()
     step = _Step(network, data, recipe, place, seed, precision, micro_batch, compile, together)
     order = batches(len(data), recipe.batch, iterations, torch.Generator().manual_seed(seed))
     report = _Loss()
@@ -204,7 +203,7 @@ class _Step:
             ids = torch.cat([ids[rank :: self.together.world] for rank in range(self.together.world)])
             epochs = torch.cat([torch.full((len(p),), e) for e, p in pieces])
             epochs = torch.cat([epochs[rank :: self.together.world] for rank in range(self.together.world)])
-            chosen = [(e, (epochs == e).nonzero().squeeze(1).to(ids.device)) for e, _ in pieces]
+            chosen: list[tuple[int, Any]] = [(e, (epochs == e).nonzero().squeeze(1).to(ids.device)) for e, _ in pieces]
         else:
             ends = torch.tensor([len(p) for _, p in pieces]).cumsum(0).tolist()
             chosen = [(e, slice(end - len(p), end)) for (e, p), end in zip(pieces, ends, strict=True)]

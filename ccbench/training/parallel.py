@@ -1,8 +1,9 @@
 """One network on several devices, through accelerate. A single process never comes here.
 
-Start the command with ``accelerate launch`` (or ``torchrun``): each process trains on its
-share of every batch, gradients are averaged, and the effective batch stays the recipe's.
-Batch normalisation uses the statistics of each process's share.
+Start a script that calls ``evaluate`` or ``fit`` with ``accelerate launch`` (or ``torchrun``): each
+process trains on its share of every batch, gradients are averaged, and the effective batch stays the
+recipe's. Batch normalisation uses the statistics of each process's share. ``ccbench run`` is started
+plainly: its work items are processes of their own, one device each.
 """
 
 from __future__ import annotations
@@ -19,6 +20,14 @@ def launched() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
 
 
+def own_device(device: str | torch.device) -> torch.device:
+    """The device of this process: the one asked for, or the GPU of its local rank where several train together."""
+    place = torch.device(device)
+    if launched() and place.type == "cuda":
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return place
+
+
 class Parallel:
     """The processes that share one training.
 
@@ -30,7 +39,6 @@ class Parallel:
         from accelerate import Accelerator
 
         self.accelerator = Accelerator(cpu=torch.device(device).type == "cpu", mixed_precision="no")
-        self.device: torch.device = self.accelerator.device
         self.rank: int = self.accelerator.process_index
         self.world: int = self.accelerator.num_processes
 

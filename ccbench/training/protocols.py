@@ -165,7 +165,7 @@ def read_recipe(table: Any, owner: str) -> Recipe:
 
 
 def _read(key: str, value: Any, annotation: str, owner: str) -> Any:
-    kind = {"str": str, "bool": bool, "int": int, "float": float}[annotation.partition(" ")[0]]
+    kind: Any = {"str": str, "bool": bool, "int": int, "float": float}[annotation.partition(" ")[0]]
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:  # bool is an int, and no number is a flag
