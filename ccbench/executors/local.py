@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
 from concurrent.futures import CancelledError, wait
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
@@ -49,7 +50,7 @@ class LocalExecutor:
     def _start(self, workers: int) -> ProcessPool:
         return ProcessPool(
             max_workers=workers,
-            context=multiprocessing.get_context("spawn"),  # a forked torch deadlocks
+            context=_Context(),
             initializer=_start_worker,
             initargs=(os.getpid(), self._threads, self._limit),
         )
@@ -74,6 +75,36 @@ class LocalExecutor:
             else:
                 pool.close()
             pool.join()
+
+
+class _Process(SpawnProcess):
+    """A spawned process that does not run the caller's main script again.
+
+    multiprocessing would, so that a script without ``if __name__ == "__main__"`` or one read from
+    standard input could not call :func:`ccbench.run`. Work items name their module, so no worker needs it.
+    """
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - multiprocessing's name
+        with _STARTING:
+            main: dict[str, Any] = vars(sys.modules["__main__"])
+            hidden: dict[str, Any] = {name: main[name] for name in ("__file__", "__spec__") if name in main}
+            main.pop("__file__", None)
+            main["__spec__"] = None
+            try:
+                return SpawnProcess._Popen(process_obj)
+            finally:
+                del main["__spec__"]
+                main.update(hidden)
+
+
+class _Context(SpawnContext):
+    """Spawned, because a forked torch deadlocks."""
+
+    Process = _Process
+
+
+_STARTING = threading.Lock()
 
 
 def _finished(item: WorkItem, future: Any) -> Finished:
