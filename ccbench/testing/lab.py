@@ -117,7 +117,7 @@ class Lab:
         key = expression.label, expression.random, level, seed, again
         if key not in self._made:
             try:
-                self._made[key] = self._make(expression, self.levels[level][1], seed)
+                self._made[key] = self.compress(expression, self.levels[level][1], seed)
             except Exception as error:
                 self._made[key] = error
         made = self._made[key]
@@ -125,7 +125,8 @@ class Lab:
             raise made
         return made
 
-    def _make(self, expression: Expression, budget: Budget, seed: int) -> Made:
+    def compress(self, expression: Expression, budget: Budget, seed: int = 0) -> Made:
+        """One compression, watched."""
         warnings: list[str] = []
         bench = self.bench()
         with watch_test_split(self.folder) as touched:
@@ -201,7 +202,7 @@ def levels(expression: Expression, shape: DataShape) -> list[tuple[str, Budget]]
                 found.append((f"{part} kept", budget))
     if opened.budgets in {"bits", "any"}:
         sizes = sorted(opened.bits)
-        wanted = [q for q in (2, 1, 4, 8) if q in sizes] or sizes[:3]
+        wanted = [q for q in (2, 1, 8) if q in sizes] or sizes[:3]
         found += [(f"{q} bit{'s' * (q > 1)}", whole * Budget.from_bits(q)) for q in wanted]
     return found or [("everything it leaves", whole)]
 

@@ -147,10 +147,10 @@ SHAPE = DataShape(images=96, height=32, width=32, classes=4)
     ("name", "kept"),
     [
         ("random", ["1/4", "1/2", "1/12", "1/24"]),
-        ("mediancut", ["1/12", "1/24", "1/6", "1/3"]),  # 2, 1, 4 and 8 bits of 24
+        ("mediancut", ["1/12", "1/24", "1/3"]),  # 2, 1 and 8 bits of 24
         ("full", ["1"]),
         ("random[fraction=0.5]", ["1/2"]),
-        ("random[fraction=0.5]+mediancut", ["1/24", "1/48", "1/12", "1/6"]),
+        ("random[fraction=0.5]+mediancut", ["1/24", "1/48", "1/6"]),
         ("random[fraction=0.5]+mediancut[bits=2]", ["1/24"]),
         ("random[fraction=0.1]+random", ["1/20"]),  # a quarter of 9.6 images is less than one for each class
     ],
