@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -31,6 +32,7 @@ def compress(
     seed: int = 0,
     watch: tuple[Any, ...] = (),
     warnings: list[str] | None = None,
+    meta: Mapping[str, Any] | None = None,
 ) -> CompressedDataset:
     """Compress a training set by one method or by a pipeline of them.
 
@@ -41,6 +43,7 @@ def compress(
         seed: index of the repetition; steps that are not random do not see it.
         watch: folders in which opening a test split is a breach of contract.
         warnings: gets one line for each thing that was found disturbed and put back.
+        meta: JSON-able facts that the file keeps.
 
     Returns:
         The compressed dataset; its ids are those of the whole training split.
@@ -71,6 +74,7 @@ def compress(
         result = made if result is None else made.within(result.ids)
         dataset, ids = (result.to_dataset(root.name), result.ids) if len(expression.steps) > 1 else (dataset, ids)
     assert result is not None
+    result.meta.update(meta or {})
     return result
 
 

@@ -54,21 +54,28 @@ def undisturbed() -> Iterator[list[str]]:
     import numpy as np
     import torch
 
-    before = os.getcwd(), random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: PTH109
+    folder = os.getcwd()  # noqa: PTH109
+    python, numpy, pytorch = random.getstate(), np.random.get_state(legacy=False), torch.get_rng_state()
     changed: list[str] = []
     try:
         yield changed
     finally:
-        if not Path.cwd().exists() or os.getcwd() != before[0]:  # noqa: PTH109
+        if _folder() != folder:
             changed.append("the working folder")
-            os.chdir(before[0])
-        if random.getstate() != before[1]:
+            os.chdir(folder)
+        if random.getstate() != python:
             changed.append("Python's global random state")
-            random.setstate(before[1])
-        now = np.random.get_state()
-        if now[2:] != before[2][2:] or not np.array_equal(now[1], before[2][1]):
+            random.setstate(python)
+        if str(np.random.get_state(legacy=False)) != str(numpy):
             changed.append("NumPy's global random state")
-            np.random.set_state(before[2])
-        if not torch.equal(torch.get_rng_state(), before[3]):
+            np.random.set_state(numpy)
+        if not torch.equal(torch.get_rng_state(), pytorch):
             changed.append("PyTorch's global random state")
-            torch.set_rng_state(before[3])
+            torch.set_rng_state(pytorch)
+
+
+def _folder() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109
+    except FileNotFoundError:  # it was deleted
+        return None

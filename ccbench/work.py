@@ -67,27 +67,29 @@ def compress_item(
         )
         shape, budget, path = splits.train.shape, Budget(Fraction(kept)), Path(artifact)
         warnings: list[str] = []
-        watch = (cache, source.get("root"), source.get("argument") or None)
-        options = {"seed": seed, "watch": watch, "warnings": warnings}
+        options: dict[str, Any] = {
+            "seed": seed,
+            "watch": (cache, source.get("root"), source.get("argument") or None),
+            "warnings": warnings,
+            "meta": {
+                "dataset": dataset,
+                "dataset_digest": splits.train.digest,
+                "method": method,
+                "versions": [step.spec.version for step in expression.steps],
+                "kept": kept,
+                "seed": seed if expression.random else None,
+                "base_seed": base_seed,
+                "full": [shape.images, shape.height, shape.width, shape.classes],
+                "image_size": source.get("image_size"),
+            },
+        }
         started = time.perf_counter()
         if match == "bytes" and not expression.reference:
             result, size = fit_bytes(expression, budget.bytes(shape), bench, path, **options)
         else:
             result = compress(expression, budget, bench, **options)
-            size = 0
+            size = result.save(path)
         seconds = time.perf_counter() - started
-        result.meta.update(
-            dataset=dataset,
-            dataset_digest=splits.train.digest,
-            method=method,
-            kept=kept,
-            seed=seed if expression.random else None,
-            base_seed=base_seed,
-            full=[shape.images, shape.height, shape.width, shape.classes],
-            versions=[step.spec.version for step in expression.steps],
-            image_size=source.get("image_size"),
-        )
-        size = result.save(path)
         facts = {
             "bytes": size,
             "images": len(result),

@@ -54,14 +54,14 @@ def plan(**given: Any) -> None:
         groups[cell.dataset, cell.protocol, cell.architecture, cell.method, cell.kept].append(cell)
     width = max(len(key[3]) for key in groups)
     heading = None
-    for (dataset, protocol, network, method, _), cells in groups.items():
+    for (dataset, protocol, network, method, _), row in groups.items():
         if heading != (dataset, protocol, network):
             heading = dataset, protocol, network
             click.echo(f"{dataset}, protocol {protocol}, network {network}")
-        counts = ", ".join(f"{n} {what}" for what, n in Counter(state[c.id] for c in cells).items())
+        counts = ", ".join(f"{n} {what}" for what, n in Counter(state[c.id] for c in row).items())
         needs = made.expressions[method].needs
-        tail = f": {cells[0].skip}" if cells[0].skip else f"  (stages: {', '.join(needs)})" if needs else ""
-        click.echo(f"  {method:{width}}  ratio {cells[0].ratio:.5f}  {counts}{tail}")
+        tail = f": {row[0].skip}" if row[0].skip else f"  (stages: {', '.join(needs)})" if needs else ""
+        click.echo(f"  {method:{width}}  ratio {row[0].ratio:.5f}  {counts}{tail}")
     shared = sorted({n for c in made.runnable for n in made.expressions[c.method].needs})
     if shared:
         click.echo(f"shared stages, done once for all methods: {', '.join(shared)}")
