@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def keep_mask(attention: np.ndarray, keep_percent: float) -> np.ndarray:
     broken by a fixed order that is scattered over the image and depends on its size only.
 
     Args:
-        attention: (n, H, W) float16 or float32, not negative; NaN counts as 0.
+        attention: (n, H, W) float16 or float32, NaN and negative values count as 0.
         keep_percent: in (0, 100].
 
     Returns:
@@ -40,11 +41,12 @@ def keep_mask(attention: np.ndarray, keep_percent: float) -> np.ndarray:
     if kept >= pixels:
         return np.ones(attention.shape, bool)
     # bit patterns of non-negative floats rise with their values: with the tie rank below them, keys are unique integers
-    values = np.maximum(np.nan_to_num(attention, nan=0.0).reshape(n, pixels), 0) + attention.dtype.type(0)
-    half = values.dtype == np.float16
-    bits = values.view(np.uint16) if half else values.astype(np.float32).view(np.uint32)
+    half = attention.dtype == np.float16
+    flat = np.ascontiguousarray(attention if half else attention.astype(np.float32)).reshape(n, pixels)
+    bits: Any = flat.view(np.uint16 if half else np.uint32)
+    bits = np.where(bits > (0x7C00 if half else 0x7F800000), 0, bits)  # NaN, and whatever has the sign bit
     small = half and pixels * 0x8000 < 2**31
-    keys = bits.astype(np.int32 if small else np.int64)
+    keys: Any = bits.astype(np.int32 if small else np.int64)
     keys *= pixels
     keys += tie_rank(pixels).astype(keys.dtype)
     threshold = np.partition(keys, pixels - kept, axis=1)[:, pixels - kept, None]

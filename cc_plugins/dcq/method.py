@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from cc_plugins.dcq.clustering import image_rows, kmeans_clusters, random_clusters
 from cc_plugins.dcq.colors import distinct_colors
@@ -138,11 +137,10 @@ class DCQ:
             attention = task.stage("attention", cam=self.attention, proxy=self.proxy)["attention"]
         seeds = task.rng("palettes").integers(2**32, size=len(members))
         out = np.empty((len(members), entries, 3), np.float32)
-        with threadpool_limits(limits=1):
-            for c, ids in enumerate(members):
-                codes, counts = distinct_colors(images, ids, attention, self.keep_percent)
-                out[c] = kmeans_palette(codes, counts, entries, int(seeds[c]))
-                task.progress(c + 1, len(members), "palettes")
+        for c, ids in enumerate(members):
+            codes, counts = distinct_colors(images, ids, attention, self.keep_percent)
+            out[c] = kmeans_palette(codes, counts, entries, int(seeds[c]))
+            task.progress(c + 1, len(members), "palettes")
         return out
 
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
 from cc_plugins.dcq.colors import cells, unpack
 from cc_plugins.dcq.lab import bytes_to_lab
 from cc_plugins.dcq.nearest import nearest
+from cc_plugins.dcq.starts import kmeans, lloyd
 
 STARTS = 8
-ITERATIONS = 2
-TOLERANCE = 0.05  # LAB units, far below the step of an 8-bit channel
+POINTS, POINTS_PER_ENTRY = 500, 64  # that restarts need at least
+ITERATIONS = 4
+TOLERANCE = 0.1  # LAB units, far below the step of an 8-bit channel
 
 
 def kmeans_palette(codes: np.ndarray, counts: np.ndarray, entries: int, seed: int) -> np.ndarray:
     """The palette of a cluster: K-means on its distinct colours, weighted by how often they occur.
 
-    The colours of a 16 x 16 x 16 cell of RGB are first taken together at their mean: K-means++ and its
-    restarts run on these few hundred points. The best goes on with cells of 8 x 8 x 8, and then
-    with the colours themselves, and exactly: a cell goes as a whole where the distance to the second nearest entry
-    exceeds that to the nearest by more than its diameter, and colour by colour elsewhere.
+    The colours of a cell of RGB are first taken together at their mean: K-means++ and its restarts run on
+    the coarsest of cells of 32, 16 and 8 values a side that are at least 500, and 64 per entry. The best run
+    goes on with these and the finer cells, and last with the colours themselves, and exactly: a cell goes as a whole
+    where the distance to the second nearest entry exceeds that to the nearest by more than its diameter,
+    and colour by colour elsewhere.
 
     Args:
         codes: (m,) distinct colours, ascending, see :func:`cc_plugins.dcq.colors.pack`.
@@ -64,29 +65,29 @@ class _Cells:
         away = np.square(lab - np.repeat(self.mean.astype(np.float32), self.sizes, axis=0)).sum(axis=1)
         self.radius = np.sqrt(np.maximum.reduceat(away, self.starts)) + 1e-3
 
-    def coarse(self) -> tuple[np.ndarray, np.ndarray]:
-        """Means (c, 3) and weights (c,) of cells of twice the size, c <= 4,096."""
-        rgb = unpack(self.codes).astype(np.int32) >> 4
-        cell = (rgb[:, 0] << 8) | (rgb[:, 1] << 4) | rgb[:, 2]
-        weight = np.bincount(cell, self.weight, minlength=4096)
-        sums = np.stack([np.bincount(cell, self.sums[:, c], minlength=4096) for c in range(3)], axis=1)
-        used = weight > 0
-        return sums[used] / weight[used, None], weight[used]
+    def levels(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Means (c, 3) and weights (c,) of cells of 32, 16 and 8 values a side, and last the colours themselves."""
+        rgb = unpack(self.codes).astype(np.int32)
+        found = []
+        for shift in (5, 4):
+            side = 1 << (8 - shift)
+            cell = ((rgb[:, 0] >> shift) * side + (rgb[:, 1] >> shift)) * side + (rgb[:, 2] >> shift)
+            weight = np.bincount(cell, self.weight, minlength=side**3)
+            sums = np.stack([np.bincount(cell, self.sums[:, c], minlength=side**3) for c in range(3)], axis=1)
+            used = weight > 0
+            found.append((sums[used] / weight[used, None], weight[used]))
+        return [*found, (self.mean, self.weight), (self.lab, self.counts)]
 
 
 def _start(grid: _Cells, entries: int, seed: int) -> np.ndarray:
-    """K-means with restarts on coarse cells, then from the best of them on the cells."""
-    points, weights = grid.coarse()
-    if len(points) <= entries:
-        points, weights = grid.mean, grid.weight
-    if len(points) <= entries:
-        points, weights = grid.lab.astype(np.float64), grid.counts
-    # one thread: with more, scikit-learn adds partial sums in the order in which threads finish
-    with threadpool_limits(limits=1):
-        best = KMeans(entries, n_init=STARTS, random_state=seed).fit(points, sample_weight=weights).cluster_centers_
-        if len(grid.mean) > len(points):
-            best = KMeans(entries, n_init=1, init=best).fit(grid.mean, sample_weight=grid.weight).cluster_centers_
-    return best
+    """K-means with restarts on the coarsest cells that are enough, the best run then on each finer level of cells."""
+    *levels, colors = grid.levels()
+    enough = [level for level in levels if len(level[0]) >= max(POINTS, POINTS_PER_ENTRY * entries)]
+    used = enough or [colors if len(levels[-1][0]) <= entries else levels[-1]]
+    centres = kmeans(*used[0], entries, STARTS, seed)
+    for points, weights in used:
+        centres = lloyd(points, weights, centres[None])[0]
+    return centres
 
 
 def _lloyd(grid: _Cells, centres: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 from cc_plugins.dcq.colors import distinct_colors, pack, unpack
 from cc_plugins.dcq.lab import bytes_to_lab, lab_to_bytes
 from cc_plugins.dcq.nearest import nearest
-from cc_plugins.dcq.palettes import _Cells, _lloyd, inertia, kmeans_palette
+from cc_plugins.dcq.palettes import ITERATIONS, _Cells, _lloyd, inertia, kmeans_palette
 
 
 def _rgb(palette):
@@ -63,7 +63,7 @@ def test_whole_cells_give_the_same_iteration_as_every_colour():
     lab = bytes_to_lab(unpack(codes)).numpy()
     start = lab[:: len(lab) // 8][:8].astype(np.float64)
     centres = start
-    for _ in range(2):
+    for _ in range(ITERATIONS):
         own = nearest(lab, centres)
         centres = np.stack([np.average(lab[own == k], axis=0, weights=counts[own == k]) for k in range(8)])
     np.testing.assert_allclose(_lloyd(_Cells(codes, lab, counts), start), centres, atol=1e-3)
