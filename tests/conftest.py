@@ -11,6 +11,11 @@ settings.register_profile("ccbench", deadline=None)
 settings.load_profile("ccbench")
 
 
+# two test processes share two cores: one thread each, and none that spins; read when torch is imported
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
     before = os.environ.get("CCBENCH_CACHE")
