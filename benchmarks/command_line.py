@@ -14,15 +14,37 @@ def rows() -> list[dict]:
     found = []
     for what in ("--help", "list"):
         ours, peer = paired(python("-m", "ccbench", what), python("-c", "import click"), rounds=9)
-        found.append({"name": f"ccbench {what} / import click", "ours": ours, "peer": peer, "ratio": ours / peer,
-                      "unit": "s", "note": "aim: at most 3"})
+        found.append(
+            {
+                "name": f"ccbench {what} / import click",
+                "ours": ours,
+                "peer": peer,
+                "ratio": ours / peer,
+                "unit": "s",
+                "note": "aim: at most 3",
+            }
+        )
     heavy = subprocess.run(
-        [sys.executable, "-c", "import sys, ccbench.__main__ as m; sys.argv=['ccbench','list']\n"
-         "try: m.main()\nexcept SystemExit: pass\nprint('torch' in sys.modules, 'pandas' in sys.modules)"],
-        check=True, capture_output=True, text=True,
+        [
+            sys.executable,
+            "-c",
+            "import sys, ccbench.__main__ as m; sys.argv=['ccbench','list']\n"
+            "try: m.main()\nexcept SystemExit: pass\nprint('torch' in sys.modules, 'pandas' in sys.modules)",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.split()[-2:]
-    found.append({"name": "ccbench list imports torch, pandas", "ours": " ".join(heavy), "peer": None, "ratio": None,
-                  "unit": "", "note": "aim: False False"})
+    found.append(
+        {
+            "name": "ccbench list imports torch, pandas",
+            "ours": " ".join(heavy),
+            "peer": None,
+            "ratio": None,
+            "unit": "",
+            "note": "aim: False False",
+        }
+    )
     found.append(plan_many())
     return found
 
@@ -40,7 +62,14 @@ def plan_many() -> dict:
     plan = make_plan(request, found, lambda name: DataShape(50000, 32, 32, 10))
     ids = {cell.id for cell in plan.cells}
     seconds = time.perf_counter() - started
-    return {"name": f"plan {len(ids):,} cells", "ours": seconds, "peer": None, "ratio": None, "unit": "s", "note": "aim: under 5"}
+    return {
+        "name": f"plan {len(ids):,} cells",
+        "ours": seconds,
+        "peer": None,
+        "ratio": None,
+        "unit": "s",
+        "note": "aim: under 5",
+    }
 
 
 if __name__ == "__main__":

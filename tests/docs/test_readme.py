@@ -20,7 +20,11 @@ def test_every_command_in_the_readme_exists():
     from ccbench.commands import ccbench_commands
 
     known = {spec.name: spec for spec in ccbench_commands()}
-    lines = re.findall(r"^(?:\$ )?(ccbench .*)$", "\n".join(re.findall(r"```(?:console|sh)\n(.*?)```", README, re.DOTALL)), re.MULTILINE)
+    lines = re.findall(
+        r"^(?:\$ )?(ccbench .*)$",
+        "\n".join(re.findall(r"```(?:console|sh)\n(.*?)```", README, re.DOTALL)),
+        re.MULTILINE,
+    )
     assert len(lines) > 5
     for line in lines:
         words = shlex.split(line, comments=True)
@@ -34,7 +38,9 @@ def test_the_training_loop_of_the_readme_trains(tmp_path):
     assert len([line for line in code.splitlines() if line.strip() and not line.startswith(("import", "from"))]) <= 10
     made = [sys.executable, "-m", "ccbench", "compress", "--method", "mediancut", "--ratio", "0.96", "small.ccb"]
     subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
-    done = subprocess.run([sys.executable, "-c", code + "\nprint(float(loss))"], cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(
+        [sys.executable, "-c", code + "\nprint(float(loss))"], cwd=tmp_path, capture_output=True, text=True, timeout=240
+    )
     assert done.returncode == 0, done.stderr
     assert 0 < float(done.stdout.split()[-1]) < 10
 
@@ -46,5 +52,7 @@ def test_the_method_of_the_readme_passes_the_conformance_kit(tmp_path, monkeypat
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     name = re.search(r'name="([\w-]+)"', code).group(1)
-    done = subprocess.run([sys.executable, "-m", "ccbench", "check", name], cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(
+        [sys.executable, "-m", "ccbench", "check", name], cwd=tmp_path, capture_output=True, text=True, timeout=240
+    )
     assert done.returncode == 0, done.stdout + done.stderr

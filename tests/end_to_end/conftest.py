@@ -32,7 +32,12 @@ def tiny_path(tmp_path_factory):
 def environment(tiny_path):
     """Variables under which ``--protocol tiny`` exists."""
     paths = [str(tiny_path), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "CCBENCH_PLUGINS": "tiny_protocol", "OMP_NUM_THREADS": "1"}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "CCBENCH_PLUGINS": "tiny_protocol",
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 @pytest.fixture
@@ -41,7 +46,12 @@ def ccbench(environment, tmp_path):
 
     def call(*arguments, code=0, cwd=tmp_path, env=(), timeout=240):
         done = subprocess.run(
-            [sys.executable, "-m", "ccbench", *map(str, arguments)], cwd=cwd, env={**environment, **dict(env)}, capture_output=True, text=True, timeout=timeout
+            [sys.executable, "-m", "ccbench", *map(str, arguments)],
+            cwd=cwd,
+            env={**environment, **dict(env)},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
         )
         assert done.returncode == code, f"exit {done.returncode}, wanted {code}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stdout + done.stderr
@@ -57,7 +67,13 @@ def start(environment, tmp_path):
 
     def call(*arguments, cwd=tmp_path):
         process = subprocess.Popen(
-            [sys.executable, "-m", "ccbench", *map(str, arguments)], cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, "-m", "ccbench", *map(str, arguments)],
+            cwd=cwd,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         running.append(process)
         return process

@@ -36,7 +36,10 @@ RUN = ("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random")
         (("compress", "--method", "random", "--ratio", "0.9", "x.zip"), "ends in .ccb"),
         (("evaluate", "missing.ccb"), "missing.ccb"),
         (("run", "--methods", "random", "--ratio", "0.9", "--dataset", "folder:nowhere"), "nowhere"),
-        (("run", "--methods", "random", "--ratio", "0.9", "--dataset", "cifar10", "--data-root", "empty"), "--download"),
+        (
+            ("run", "--methods", "random", "--ratio", "0.9", "--dataset", "cifar10", "--data-root", "empty"),
+            "--download",
+        ),
         (("runn",), "run"),
     ],
 )
@@ -50,7 +53,9 @@ def images(folder, counts):
         for name, n in classes.items():
             (folder / split / name).mkdir(parents=True, exist_ok=True)
             for i in range(n):
-                Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(folder / split / name / f"{i}.png")
+                Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(
+                    folder / split / name / f"{i}.png"
+                )
 
 
 @pytest.mark.parametrize(
@@ -94,7 +99,9 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(ccbench, tmp_path, environm
         "runpy.run_module('ccbench', run_name='__main__')\n"
     )
     ccbench(*RUN, "--ratio", "0.9", "-q")  # the dataset is in the cache from here on
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 2, done.stderr
     assert "cannot write" in done.stderr
     assert "Traceback" not in done.stderr

@@ -62,7 +62,19 @@ def test_a_pipeline_brings_its_own_budget(ccbench, tmp_path, records):
 
 
 def test_match_bytes_holds_the_file_to_the_budget(ccbench, tmp_path, records):
-    ccbench("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random,mediancut", "--ratio", "0.9", "--match", "bytes")
+    ccbench(
+        "run",
+        "--protocol",
+        "tiny",
+        "--seeds",
+        "1",
+        "--methods",
+        "random,mediancut",
+        "--ratio",
+        "0.9",
+        "--match",
+        "bytes",
+    )
     for record in records(tmp_path / "ccbench-out"):
         assert record["status"] == "ok"
         assert record["bytes"] <= 0.1 * 1297 * 3072 + 1
@@ -77,13 +89,19 @@ def test_no_snap_keeps_the_number_and_skips_palettes(ccbench, tmp_path, records)
 
 
 def test_plan_says_what_run_would_do(ccbench, tmp_path):
-    before = ccbench("plan", "--protocol", "tiny", "--seeds", "2", "--methods", "random,ccs", "--ratio", "0.92", "--json")
+    before = ccbench(
+        "plan", "--protocol", "tiny", "--seeds", "2", "--methods", "random,ccs", "--ratio", "0.92", "--json"
+    )
     cells = json.loads(before.stdout)["cells"]
     assert len(cells) == 4
     assert {c["state"] for c in cells} == {"to run"}
     assert not (tmp_path / "ccbench-out").exists(), "a plan writes nothing"
     ccbench("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random", "--ratio", "0.92", "-q")
-    after = json.loads(ccbench("plan", "--protocol", "tiny", "--seeds", "2", "--methods", "random,ccs", "--ratio", "0.92", "--json").stdout)
+    after = json.loads(
+        ccbench(
+            "plan", "--protocol", "tiny", "--seeds", "2", "--methods", "random,ccs", "--ratio", "0.92", "--json"
+        ).stdout
+    )
     assert [c["state"] for c in after["cells"]].count("cached") == 1
     assert after["unknown"] == 0
     assert after["seconds"] > 0
