@@ -8,6 +8,13 @@ import time
 
 from benchmarks._measure import paired, python
 
+IMPORTED = """
+import sys
+from ccbench.__main__ import main
+main(["list"])
+print("torch" in sys.modules, "pandas" in sys.modules)
+"""
+
 
 def rows() -> list[dict]:
     """ccbench --help and list beside ``import click``; planning 100,000 cells; what list imports."""
@@ -24,17 +31,8 @@ def rows() -> list[dict]:
                 "note": "aim: at most 3",
             }
         )
-    heavy = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys, ccbench.__main__ as m; sys.argv=['ccbench','list']\n"
-            "try: m.main()\nexcept SystemExit: pass\nprint('torch' in sys.modules, 'pandas' in sys.modules)",
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.split()[-2:]
+    done = subprocess.run([sys.executable, "-c", IMPORTED], check=True, capture_output=True, text=True)
+    heavy = done.stdout.split()[-2:]
     found.append(
         {
             "name": "ccbench list imports torch, pandas",

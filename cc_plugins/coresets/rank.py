@@ -17,13 +17,17 @@ def read_score(task: Any, score: str, proxy: str | None) -> np.ndarray:
     """
     ids = np.asarray(task.ids)
     if len(ids) and ids.min() < 0:
-        raise UserError(f"the score {score} belongs to training images, and the step before made synthetic ones",
-                        mend="put the selection first in the pipeline")
+        raise UserError(
+            f"the score {score} belongs to training images, and the step before made synthetic ones",
+            mend="put the selection first in the pipeline",
+        )
     values = np.asarray(task.stage("score", score=score, proxy=proxy)["score"], np.float64)[ids]
     missing = int(np.count_nonzero(~np.isfinite(values)))
     if missing:
-        raise UserError(f"the proxy's training gave no finite {score} for {missing} of {len(values)} images",
-                        mend="train the proxy for at least one whole epoch, at a learning rate it survives")
+        raise UserError(
+            f"the proxy's training gave no finite {score} for {missing} of {len(values)} images",
+            mend="train the proxy for at least one whole epoch, at a learning rate it survives",
+        )
     return values
 
 

@@ -1,4 +1,4 @@
-"""``ccbench new``: the package installs as its own distribution, passes its tests and the kit, and runs in a benchmark."""
+"""``ccbench new``: the package installs by itself, passes its tests and the kit, and runs in a benchmark."""
 
 import csv
 import os
