@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ccbench.archive import CompressedDataset, RawImages
-from ccbench.budget import Budget
+from ccbench.budget import BITS_PER_PIXEL, Budget
 from ccbench.data import ImageDataset
 from ccbench.expressions import Expression
 from ccbench.guard import undisturbed, watch_test_split
@@ -106,31 +106,36 @@ def fit_bytes(
 ) -> tuple[CompressedDataset, int]:
     """Compress so that the *file* has at most ``size`` bytes (``--match bytes``).
 
-    The nominal budget starts at ``size`` and shrinks by what the file was over; a
-    palette method goes down one bit at a time.
+    The nominal budget starts at ``size`` and shrinks by what the file was over; where the
+    step that is left open takes only palette sizes, it goes down one size at a time.
 
     Raises:
         Skipped: no budget of this method gives a file that small.
     """
     shape = bench.root.shape
-    budget = expression.budget(Budget(min(Fraction(size, shape.raw_bytes), Fraction(1))), shape)
-    gridded = expression.steps[-1].spec.budgets == "bits"
-    for _ in range(attempts):
-        if gridded and len(expression.steps) == 1:
-            whole = int(budget.bits)
-            if whole < min(expression.steps[0].spec.bits):
+    share = expression.fixed_share(shape).kept
+    step = next((s for s in expression.steps if s.budget is None), None)  # what can give way
+    sizes = step.spec.bits if step and step.spec.budgets == "bits" else ()
+    kept = min(Fraction(size, shape.raw_bytes), share)
+    for _ in range(attempts if step else 1):
+        if step is None:
+            budget = Budget(share)
+        elif sizes:
+            fitting = [q for q in sizes if share * q / BITS_PER_PIXEL <= kept]
+            if not fitting:
                 break
-            budget = Budget.from_bits(min(whole, max(expression.steps[0].spec.bits)))
-        elif budget.images(shape) < shape.classes:
-            break
+            budget = Budget(share * max(fitting) / BITS_PER_PIXEL)
+        else:
+            budget = Budget(kept)
+            if (budget / Budget(share)).images(shape) < shape.classes:
+                break
         result = compress(expression, budget, bench, **options)
         written = result.save(path)
         if written <= size:
             return result, written
         path.unlink(missing_ok=True)
-        if gridded and len(expression.steps) == 1:
-            budget = Budget(budget.kept - Fraction(1, 24)) if budget.bits > 1 else Budget(Fraction(0))
+        if sizes:
+            kept = budget.kept - share / (2 * BITS_PER_PIXEL)
         else:
-            over = Fraction(written - size, shape.raw_bytes)
-            budget = Budget(max(budget.kept - over - Fraction(1, shape.images), Fraction(0)))
+            kept = max(kept - Fraction(written - size, shape.raw_bytes) - share / shape.images, Fraction(0))
     raise Skipped(f"{expression.label} has no setting whose file is within {size} bytes")

@@ -80,12 +80,43 @@ class Expression:
         """The budget of the whole: its own where every step fixes one, otherwise the one asked for."""
         if self.reference:
             return Budget.from_fraction(1)
-        fixed = [step.fixed(shape) for step in self.steps]
-        if any(b is None for b in fixed):
-            return asked
+        shares = self.shares(shape)
+        return asked if None in shares else self.fixed_share(shape)
+
+    def shares(self, shape: DataShape) -> list[Budget | None]:
+        """What each step keeps of what the steps before it kept, or None where the expression leaves that open.
+
+        ``ipc`` and ``bytes`` are amounts, not shares: in a later step they count against the whole
+        training set, so that ``random[fraction=0.5]+ccs[ipc=10]`` ends with ten images per class.
+
+        Raises:
+            UserError: an amount follows a step whose budget is open, or is more than is left.
+        """
+        before, shares = Budget.from_fraction(1), []
+        for step in self.steps:
+            own = step.fixed(shape)
+            if own is not None and shares and step.budget and step.budget[0] in {"ipc", "bytes"}:
+                amount = "=".join(step.budget)
+                if None in shares:
+                    raise UserError(
+                        f"{self.label}: {amount} leaves open how much the step before {step.name} keeps",
+                        mend=f"give {step.name} a fraction, bits or a ratio, or the step before it a budget",
+                    )
+                if own.kept > before.kept:
+                    raise UserError(
+                        f"{self.label}: {amount} is more than the steps before {step.name} keep",
+                        found=f"{float(own.kept):.4g} of the training set against {float(before.kept):.4g}",
+                    )
+                own = own / before
+            shares.append(own)
+            before = before * own if own is not None else before
+        return shares
+
+    def fixed_share(self, shape: DataShape) -> Budget:
+        """What the steps with budgets of their own keep together; everything where there is none."""
         total = Budget.from_fraction(1)
-        for b in fixed:
-            total = total * b  # type: ignore[operator]
+        for share in self.shares(shape):
+            total = total if share is None else total * share
         return total
 
     def budgets(self, total: Budget, shape: DataShape) -> list[Budget]:
@@ -94,17 +125,17 @@ class Expression:
         Raises:
             UserError: more than one step leaves its budget open.
         """
-        fixed = [step.fixed(shape) for step in self.steps]
-        if fixed.count(None) > 1:
+        shares = self.shares(shape)
+        if shares.count(None) > 1:
             raise UserError(
                 f"{self.label}: at most one step of a pipeline may leave its budget open",
                 mend="for example ccs[fraction=0.1]+dcq",
             )
         rest = total
-        for b in fixed:
-            if b is not None:
-                rest = rest / b
-        return [rest if b is None else b for b in fixed]
+        for share in shares:
+            if share is not None:
+                rest = rest / share
+        return [rest if share is None else share for share in shares]
 
 
 def split(text: str) -> list[str]:

@@ -79,13 +79,12 @@ def make_plan(request: Request, plugins: Plugins, shape_of: Callable[[str], Data
     for architecture in {a for names in networks.values() for a in names}:
         plugins.get("architecture", architecture)
     for dataset in dict.fromkeys(request.datasets):
-        plugins.get("dataset", dataset)
         shape = shape_of(dataset)
         asked = _asked(request, expressions, shape, plan)
         rows: dict[tuple[str, Fraction], tuple[Expression, str]] = {}
         for expression, budget in product(expressions, asked):
             own = expression.budget(budget, shape)
-            rows.setdefault((expression.label, own.kept), (expression, _why_not(expression, own, shape)))
+            rows.setdefault((expression.label, own.kept), (expression, _why_not(expression, own, shape, request.match)))
         for (name, spec), seed in product(protocols, range(request.seeds)):
             for architecture in networks[name]:
                 for (label, kept), (expression, skip) in rows.items():
@@ -135,14 +134,16 @@ def _asked(request: Request, expressions: list[Expression], shape: DataShape, pl
     return list(dict.fromkeys(snapped))
 
 
-def _why_not(expression: Expression, total: Budget, shape: DataShape) -> str:
+def _why_not(expression: Expression, total: Budget, shape: DataShape, match: str) -> str:
     """Why an expression cannot meet a budget on a dataset, or ""."""
     rest = shape
     for step, budget in zip(expression.steps, expression.budgets(total, shape), strict=True):
         missing = [m for m in step.spec.imports if importlib.util.find_spec(m.partition(".")[0]) is None]
         if missing:
             return f"{step.name} needs {', '.join(missing)}, which is not installed: pip install {' '.join(missing)}"
-        if step.spec.budgets == "bits" and budget.palette_bits not in step.spec.bits:
+        # a file that is held to bytes takes the largest palette that fits, see compress.fit_bytes
+        free = match == "bytes" and step.budget is None and budget.bits >= min(step.spec.bits)
+        if step.spec.budgets == "bits" and budget.palette_bits not in step.spec.bits and not free:
             grid = f"{min(step.spec.bits)} to {max(step.spec.bits)}"
             if budget.bits < min(step.spec.bits):
                 return f"{step.name}: {budget.bits:.3g} bits per pixel are less than the smallest palette has"

@@ -186,3 +186,19 @@ def test_the_reference_keeps_everything():
     expression = parse("all", PLUGINS)
     assert expression.reference
     assert expression.budget(Budget.from_ratio("0.9"), SHAPE).kept == 1
+
+
+def test_an_amount_in_a_later_step_counts_against_the_whole_set():
+    # 50 images per class of 5,000 are 1 % of the set: one fiftieth of the half that the first step keeps
+    expression = parse("pick[fraction=0.5]+pick[ipc=50]", PLUGINS)
+    assert expression.budget(Budget.from_fraction(1), SHAPE).kept == Fraction(1, 100)
+    assert [b.kept for b in expression.budgets(Budget.from_fraction(1), SHAPE)] == [Fraction(1, 2), Fraction(1, 50)]
+    size = SHAPE.raw_bytes // 4
+    expression = parse(f"pick[fraction=0.5]+pick[bytes={size}]", PLUGINS)
+    assert expression.budgets(Budget.from_fraction(1), SHAPE)[1].kept == Fraction(1, 2)
+
+
+@pytest.mark.parametrize("text", ["pick[fraction=0.01]+pick[ipc=100]", "pick+pick[ipc=100]"])
+def test_an_amount_that_says_nothing_or_too_much_is_refused(text):
+    with pytest.raises(UserError, match="ipc=100"):
+        parse(text, PLUGINS).budgets(Budget.from_fraction("0.1"), SHAPE)

@@ -1,0 +1,82 @@
+"""--match bytes: a method takes the largest budget whose file fits, a pipeline through the step that is left open."""
+
+import numpy as np
+import pytest
+
+from ccbench.archive import CompressedDataset
+from ccbench.budget import Budget
+from ccbench.compress import Skipped, fit_bytes
+from ccbench.data import ImageDataset
+from ccbench.expressions import parse
+from ccbench.plan import Request, make_plan
+from ccbench.plugins import Plugins
+from ccbench.store import Store
+from ccbench.task import Workbench
+
+PLUGINS = Plugins(
+    discover=False,
+    extra=("cc_plugins.colors", "cc_plugins.coresets", "cc_plugins.architectures", "cc_plugins.protocols"),
+)
+
+
+@pytest.fixture
+def bench(tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (64, 16, 16, 3), dtype=np.uint8)
+    root = ImageDataset.from_arrays(images, np.arange(64) % 4, ["a", "b", "c", "d"], name="noise")
+    return Workbench(root, Store(tmp_path / "cache"), PLUGINS, None)
+
+
+def fitted(text, share, bench, tmp_path):
+    size = int(bench.root.shape.raw_bytes * share)
+    return size, *fit_bytes(parse(text, PLUGINS), size, bench, tmp_path / "x.ccb")
+
+
+@pytest.mark.parametrize(
+    ("text", "share", "bits", "images"),
+    [
+        ("mediancut", 0.25, 5, 64),  # 96 bytes of palette for 160 of indices; 6 bits would take 192 + 192
+        ("random[fraction=0.5]+mediancut", 0.125, 4, 32),  # the palette is what can give way
+    ],
+)
+def test_a_palette_takes_the_largest_size_that_fits(bench, tmp_path, text, share, bits, images):
+    size, made, written = fitted(text, share, bench, tmp_path)
+    assert written == (tmp_path / "x.ccb").stat().st_size <= size
+    assert len(CompressedDataset.open(tmp_path / "x.ccb")) == images
+    assert made.payload.bits <= bits
+    larger = parse(text, PLUGINS)
+    budget = Budget(larger.fixed_share(bench.root.shape).kept * (made.payload.bits + 1) / 24)
+    from ccbench.compress import compress
+
+    assert compress(larger, budget, bench).save(tmp_path / "larger.ccb") > size
+
+
+def test_a_selection_before_a_fixed_palette_gives_way(bench, tmp_path):
+    size, made, written = fitted("random+mediancut[bits=2]", 0.06, bench, tmp_path)
+    assert written <= size
+    assert made.payload.bits == 2
+    assert 4 <= len(made) < 64
+
+
+def test_a_pipeline_without_an_open_step_is_tried_once(bench, tmp_path, monkeypatch):
+    tried = []
+    monkeypatch.setattr("ccbench.compress.compress", lambda *a, real=fit_bytes.__globals__["compress"], **k: (
+        tried.append(1), real(*a, **k))[1])  # fmt: skip
+    with pytest.raises(Skipped, match="no setting"):
+        fitted("random[fraction=0.5]+mediancut[bits=2]", 0.02, bench, tmp_path)
+    assert tried == [1]
+
+
+def plan(bench, *methods, **facts):
+    request = Request(methods=methods, datasets=("noise",), seeds=1, **facts)
+    return make_plan(request, PLUGINS, lambda name: bench.root.shape)
+
+
+def test_the_plan_lets_palettes_off_the_grid_where_files_are_held_to_bytes(bench):
+    cells = plan(bench, "mediancut", "random", budgets=(("ratio", "0.9"),), match="bytes").cells
+    assert [c.skip for c in cells] == ["", ""]
+    assert {c.ratio for c in cells} == {0.9}
+    (cell,) = plan(bench, "mediancut", budgets=(("ratio", "0.99"),), match="bytes").cells
+    assert "less than the smallest palette" in cell.skip
+    (cell,) = plan(bench, "mediancut", budgets=(("ratio", "0.9"),), snap=False).cells
+    assert "can only keep q of 24 bits" in cell.skip
