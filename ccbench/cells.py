@@ -36,6 +36,7 @@ class Cell:
     base_seed: int
     match: str
     skip: str = ""
+    architecture_version: str = "1"
 
     @property
     def budget(self) -> Budget:
@@ -55,7 +56,9 @@ class Cell:
             self.method,
             self.method_version,
             str(self.kept),
-            self.architecture,
+            self.architecture
+            if self.architecture_version == "1"
+            else f"{self.architecture}@{self.architecture_version}",
             self.protocol,
             self.protocol_version,
             self.seed,

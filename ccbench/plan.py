@@ -76,8 +76,7 @@ def make_plan(request: Request, plugins: Plugins, shape_of: Callable[[str], Data
     plan.expressions = {e.label: e for e in expressions}
     protocols = [(name, plugins.get("protocol", name)) for name in dict.fromkeys(request.protocols)]
     networks = {name: request.architectures or (load_protocol(name, plugins).architecture,) for name, _ in protocols}
-    for architecture in {a for names in networks.values() for a in names}:
-        plugins.get("architecture", architecture)
+    versions = {a: plugins.get("architecture", a).version for names in networks.values() for a in names}
     for dataset in dict.fromkeys(request.datasets):
         shape = shape_of(dataset)
         asked = _asked(request, expressions, shape, plan)
@@ -101,6 +100,7 @@ def make_plan(request: Request, plugins: Plugins, shape_of: Callable[[str], Data
                             request.base_seed,
                             request.match,
                             skip,
+                            versions[architecture],
                         )
                     )
     return plan

@@ -188,10 +188,15 @@ class StageSpec(Spec):
 
     Attributes:
         seeded: whether the output depends on the run's base seed.
+        whole: whether it works on the whole training split, whatever an earlier step of a pipeline kept.
+
+    A stage with a parameter ``proxy`` depends on that network and its recipe, one with a
+    parameter ``score`` on that score: their versions are part of what addresses its result.
     """
 
     kind: ClassVar[str] = "stage"
     seeded: bool = True
+    whole: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

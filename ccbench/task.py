@@ -15,6 +15,7 @@ from ccbench.budget import Budget
 from ccbench.data import ImageDataset
 from ccbench.errors import UserError
 from ccbench.plugins import Plugins
+from ccbench.specs import StageSpec
 from ccbench.store import Entry, Store
 
 Progress = Callable[[int, int, str], None]
@@ -75,19 +76,7 @@ def run_stage(bench: Workbench, dataset: ImageDataset, name: str, params: dict[s
     """A stage's result: made once per dataset, recipe, seed, parameters and version, then read from the store."""
     spec = bench.plugins.get("stage", name)
     values = spec.read_params(params)
-    recipe = getattr(bench.recipe, "axes", bench.recipe)
-    axes = {
-        "stage": name,
-        "version": spec.version,
-        "params": values,
-        "recipe": recipe() if callable(recipe) else recipe,
-        "root": bench.root.digest,
-        "dataset": dataset.digest,
-        "seed": bench.base_seed if spec.seeded else None,
-        "proxy_version": bench.plugins.get("stage", "proxy").version,
-    }
-    if name in {"proxy", "score"}:
-        axes["dataset"] = bench.root.digest  # the proxy always sees the whole training split
+    axes = stage_axes(bench, dataset, spec, values)
     started, others = time.perf_counter(), sum(bench.stage_seconds.values())
 
     def make(folder: Path) -> Any:
@@ -101,6 +90,26 @@ def run_stage(bench: Workbench, dataset: ImageDataset, name: str, params: dict[s
     nested = sum(bench.stage_seconds.values()) - others  # each second is counted once, where it was spent
     bench.stage_seconds[name] = bench.stage_seconds.get(name, 0.0) + time.perf_counter() - started - nested
     return entry
+
+
+def stage_axes(bench: Workbench, dataset: ImageDataset, spec: StageSpec, values: dict[str, Any]) -> dict[str, Any]:
+    """Everything that can change a stage's result, for its address."""
+    axes: dict[str, Any] = {
+        "stage": spec.name,
+        "version": spec.version,
+        "root": bench.root.digest,
+        "dataset": (bench.root if spec.whole else dataset).digest,
+        "seed": bench.base_seed if spec.seeded else None,
+        "params": {name: value for name, value in values.items() if name != "proxy"},
+    }
+    if "proxy" in values:
+        recipe = bench.recipe.using(values["proxy"])
+        axes["recipe"] = recipe.axes()
+        axes["architecture"] = bench.plugins.get("architecture", recipe.architecture).version
+        axes["proxy"] = bench.plugins.get("stage", "proxy").version
+    if "score" in values:
+        axes["score"] = bench.plugins.get("score", values["score"]).version
+    return axes
 
 
 @dataclass

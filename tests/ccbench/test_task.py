@@ -1,0 +1,82 @@
+"""What addresses a stage's result, and what a task tells its method."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ccbench.budget import Budget
+from ccbench.data import ImageDataset
+from ccbench.errors import UserError
+from ccbench.plugins import Plugins
+from ccbench.store import Store
+from ccbench.task import Task, Workbench, stage_axes
+from ccbench.training import load_protocol
+
+PLUGINS = Plugins()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    images = np.arange(40 * 8 * 8 * 3, dtype=np.uint32).reshape(40, 8, 8, 3).astype(np.uint8)
+    root = ImageDataset.from_arrays(images, np.arange(40) % 4, ("a", "b", "c", "d"), name="toy")
+    return Workbench(root, Store(tmp_path), PLUGINS, load_protocol("quick", PLUGINS).proxy)
+
+
+def address(bench, name, dataset=None, **params):
+    spec = bench.plugins.get("stage", name)
+    return Store.key(**stage_axes(bench, dataset or bench.root, spec, spec.read_params(params)))
+
+
+def test_the_protocols_proxy_by_name_is_the_same_network(bench):
+    assert address(bench, "proxy") == address(bench, "proxy", proxy="quicknet")
+    assert address(bench, "proxy") != address(bench, "proxy", proxy="resnet18")
+
+
+def test_everything_that_can_change_a_result_changes_its_address(bench):
+    part = bench.root.subset(np.arange(10))
+    seen = [
+        address(bench, "features"),
+        address(bench, "features", pool=2),
+        address(bench, "features", layer="final"),
+        address(bench, "features", part),
+        address(replace(bench, base_seed=1), "features"),
+        address(replace(bench, recipe=replace(bench.recipe, epochs=3.0)), "features"),
+        address(replace(bench, root=part), "features"),
+        address(bench, "attention"),
+        address(bench, "score"),
+        address(bench, "score", score="el2n"),
+    ]
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize("kind", ["architecture", "score", "stage"])
+def test_a_newer_version_is_another_address(bench, kind):
+    old = address(bench, "score")
+
+    def get(of, name):
+        spec = PLUGINS.get(of, name)
+        return replace(spec, version="2") if of == kind and name in {"quicknet", "aum", "proxy"} else spec
+
+    assert address(replace(bench, plugins=SimpleNamespace(get=get)), "score") != old
+
+
+def test_whole_stages_do_not_see_what_a_pipeline_kept(bench):
+    part = bench.root.subset(np.arange(10))
+    assert address(bench, "score", part) == address(bench, "score")
+    assert address(bench, "proxy", part) == address(bench, "proxy")
+
+
+def test_a_task_keeps_whole_images_and_at_least_one_per_class(bench):
+    task = Task(bench, bench.root, Budget.from_fraction("0.25"), np.arange(40))
+    assert task.images == 10
+    with pytest.raises(UserError, match="less than one for each of 4 classes"):
+        _ = Task(bench, bench.root, Budget.from_fraction("0.05"), np.arange(40)).images
+
+
+def test_seeds_depend_on_the_cell_and_the_name(bench):
+    one, two = (Task(bench, bench.root, Budget.from_bits(2), np.arange(40), {"seed": s}) for s in (0, 1))
+    assert one.seed() == one.seed()
+    assert len({one.seed(), one.seed("palettes"), two.seed(), two.seed("palettes")}) == 4
+    assert one.rng("x").integers(1 << 30) == one.rng("x").integers(1 << 30)
