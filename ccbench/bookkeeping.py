@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any
 from ccbench import results, seeds
 from ccbench.cells import Cell
 from ccbench.executors import Finished
+from ccbench.store import file_digest
 
 
 def seed_value(cell: Cell) -> int:
@@ -21,9 +21,21 @@ def seed_value(cell: Cell) -> int:
     return seeds.derive(cell.base_seed, **axes)
 
 
-def read_facts(artifact: Path) -> dict[str, Any]:
-    """The facts that :func:`ccbench.work.compress_item` left beside an artifact."""
-    return json.loads(artifact.with_suffix(".json").read_text())
+def read_facts(artifact: Path) -> dict[str, Any] | None:
+    """The facts that :func:`ccbench.work.compress_item` left beside an artifact.
+
+    Returns:
+        None where the artifact has to be made again: it or its facts are missing or damaged, or they
+        do not belong together.
+    """
+    try:
+        facts = json.loads(artifact.with_suffix(".json").read_text())
+        whole = artifact.stat().st_size == facts["bytes"] and {"images", "nominal_kept", "measured_kept"} <= set(facts)
+        # files of the first versions have no digest beside them
+        whole = whole and facts.get("sha256") in (None, file_digest(artifact))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return facts if whole else None
 
 
 def make_record(
@@ -82,16 +94,10 @@ def make_record(
         "train_seconds": value.get("train_seconds"),
         "peak_memory": value.get("peak_memory"),
         "artifact": artifact.name if artifact and facts else None,
-        "artifact_sha256": file_digest(artifact) if artifact and facts else None,
+        "artifact_sha256": (facts.get("sha256") or file_digest(artifact)) if artifact and facts else None,
         "environment": value.get("environment", {}),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Book:
@@ -108,14 +114,19 @@ class Book:
         self.out, self.digests, self.attempts = out, digests, attempts
         self.planned = Counter(map(_row, cells))
         self.counts: Counter[str] = Counter()
-        self.reasons: list[str] = []
+        self._reasons: dict[str, None] = {}
 
     def count(self, status: str, cell: Cell, reason: str) -> None:
         """Count a cell and keep its reason, once for all seeds."""
         self.counts[status] += 1
         line = f"{status}: {cell.method} at ratio {cell.ratio:.4g} on {cell.dataset}: {reason}"
-        if reason and line not in self.reasons:
-            self.reasons.append(line)
+        if reason:
+            self._reasons[line] = None
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why cells did not end well, each once, in order."""
+        return list(self._reasons)
 
     def write(
         self, cell: Cell, finished: Finished, artifact: Path | None, facts: dict[str, Any] | None

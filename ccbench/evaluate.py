@@ -14,10 +14,12 @@ from ccbench.cells import Cell
 from ccbench.data import DataSource, open_dataset
 from ccbench.errors import UserError
 from ccbench.executors import Finished
-from ccbench.plugins import plugins
-from ccbench.store import default_store
+from ccbench.expressions import parse
+from ccbench.out_folder import claimed
+from ccbench.plugins import Plugins, plugins
+from ccbench.store import default_store, file_digest
 from ccbench.training import load_protocol
-from ccbench.work import evaluate_item
+from ccbench.work import check_device, evaluate_item
 
 
 def evaluate_file(
@@ -47,7 +49,7 @@ def evaluate_file(
         The record and its path.
 
     Raises:
-        UserError: the file is damaged, or names no dataset or another's classes.
+        UserError: the file is damaged, names no dataset or another's classes, or ``out`` is held by a run.
     """
     compressed = CompressedDataset.open(file)
     dataset = dataset or compressed.meta.get("dataset")
@@ -57,6 +59,7 @@ def evaluate_file(
         source, argument=dataset.partition(":")[2], image_size=source.image_size or compressed.meta.get("image_size")
     )
     found = plugins()
+    check_device(device)
     recipe = load_protocol(protocol, found)
     network = architecture or recipe.architecture
     found.get("architecture", network)
@@ -70,43 +73,53 @@ def evaluate_file(
         )
     shape = splits.train.shape
     kept = Fraction(compressed.meta["kept"]) if "kept" in compressed.meta else compressed.nominal_kept(shape)
-    cell = Cell(
-        dataset,
-        compressed.meta.get("method", file.stem),
-        "+".join(compressed.meta.get("versions", ["?"])),
-        kept,
-        network,
-        protocol,
-        recipe.version,
-        seed,
-        base_seed,
-        "nominal",
+    versions = "+".join(compressed.meta.get("versions", ["?"]))
+    method = compressed.meta.get("method", file.stem)
+    if not _of_a_run(compressed.meta, splits.train.digest, base_seed, found):
+        # a row of its own: a run must not take it for one of its cells
+        method, versions = f"{method} ({file.name})", f"{versions} {file_digest(file)[:12]}"
+    cell = Cell(dataset, method, versions, kept, network, protocol, recipe.version, seed, base_seed, "nominal")
+    with claimed(out):
+        value = evaluate_item(
+            dataset=dataset,
+            source=source.plain(),
+            cache=str(store.root),
+            artifact=str(file),
+            protocol=protocol,
+            architecture=network,
+            seed=seed_value(cell),
+            device=device,
+            compile=compile,
+        )
+        facts = {
+            "bytes": file.stat().st_size,
+            "images": len(compressed),
+            "nominal_kept": str(compressed.nominal_kept(shape)),
+            "measured_kept": file.stat().st_size / shape.raw_bytes,
+        }
+        before = [r["attempt"] for r in results.read_all(out)[0] if r["cell"] == cell.id]
+        record = make_record(
+            cell,
+            Finished(cell.id, "ok", value=value),
+            digest=splits.train.digest,
+            attempt=max(before, default=0) + 1,
+            planned_seeds=1,
+            artifact=file,
+            facts=facts,
+        )
+        return record, results.write(record, out)
+
+
+def _of_a_run(meta: dict[str, Any], digest: str, base_seed: int, found: Plugins) -> bool:
+    """Whether a run's cell would train on this very file: then the record is that cell's."""
+    try:
+        expression = parse(meta["method"], found)
+    except (UserError, KeyError):
+        return False
+    return (
+        not expression.random  # every seed of a run compresses anew
+        and not expression.needs  # the file does not say whose proxy recipe was used
+        and "match" not in meta
+        and [step.spec.version for step in expression.steps] == meta.get("versions")
+        and (digest, base_seed) == (meta.get("dataset_digest"), meta.get("base_seed"))
     )
-    value = evaluate_item(
-        dataset=dataset,
-        source=source.plain(),
-        cache=str(store.root),
-        artifact=str(file),
-        protocol=protocol,
-        architecture=network,
-        seed=seed_value(cell),
-        device=device,
-        compile=compile,
-    )
-    facts = {
-        "bytes": file.stat().st_size,
-        "images": len(compressed),
-        "nominal_kept": str(compressed.nominal_kept(shape)),
-        "measured_kept": file.stat().st_size / shape.raw_bytes,
-    }
-    before = [r["attempt"] for r in results.read_all(out)[0] if r["cell"] == cell.id]
-    record = make_record(
-        cell,
-        Finished(cell.id, "ok", value=value),
-        digest=splits.train.digest,
-        attempt=max(before, default=0) + 1,
-        planned_seeds=1,
-        artifact=file,
-        facts=facts,
-    )
-    return record, results.write(record, out)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ccbench import results
-from ccbench.bookkeeping import Book, read_facts
+from ccbench.bookkeeping import Book
 from ccbench.budget import DataShape
 from ccbench.data import DataSource, open_dataset, shape_of
 from ccbench.display import Display, make_display
@@ -91,6 +91,10 @@ def execute(request: Request, options: Options) -> Summary:
     from ccbench.leaderboard import write
 
     found = plugins()
+    if options.device not in (None, "cpu"):
+        from ccbench.work import check_device  # imports torch, which a run on the best device needs only in its workers
+
+        check_device(options.device)
     plan = plan_run(request, options.source, found)
     executor = found.get("executor", options.executor)
     with claimed(options.out):
@@ -157,7 +161,6 @@ def _settle(plan: Plan, known: dict[str, dict[str, Any]], book: Book) -> None:
 
 def _work(executor: Any, artifacts: list[Artifact], items: Items, book: Book, display: Display) -> None:
     """Run the schedule to its end."""
-    facts: dict[Path, dict[str, Any]] = {a.path: read_facts(a.path) for a in artifacts if a.compress is None}
     scheduler = Scheduler(executor, artifacts, items.evaluate, items.smaller_batch)
     began: dict[str, float] = {}
     while (events := scheduler.step(0.25)) is not None:
@@ -168,10 +171,10 @@ def _work(executor: Any, artifacts: list[Artifact], items: Items, book: Book, di
         for artifact, cell, finished in events:
             if cell is None:
                 if finished.status == "ok":
-                    facts[artifact.path] = finished.value
+                    artifact.facts = finished.value
                     display.compressed(artifact.cells[0].method, finished.value)
                 continue
-            record = book.write(cell, finished, artifact.path, facts.get(artifact.path))
+            record = book.write(cell, finished, artifact.path, artifact.facts)
             book.count(finished.status, cell, finished.reason)
             seconds = now - began.get(finished.id, now)
             display.cell(cell, finished.status, finished.reason, record["accuracy"], seconds)

@@ -92,7 +92,8 @@ class Expression:
         Raises:
             UserError: an amount follows a step whose budget is open, or is more than is left.
         """
-        before, shares = Budget.from_fraction(1), []
+        before = Budget.from_fraction(1)
+        shares: list[Budget | None] = []
         for step in self.steps:
             own = step.fixed(shape)
             if own is not None and shares and step.budget and step.budget[0] in {"ipc", "bytes"}:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ccbench.bookkeeping import seed_value
+from ccbench.bookkeeping import read_facts, seed_value
 from ccbench.cells import Cell, slug
 from ccbench.data import DataSource
 from ccbench.executors import WorkItem
@@ -16,7 +17,7 @@ from ccbench.plan import Plan
 from ccbench.plugins import Plugins
 from ccbench.schedule import Artifact
 from ccbench.store import Store
-from ccbench.training import load_protocol
+from ccbench.training import Protocol, load_protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +51,15 @@ class Items:
             key = self._key(cell, expression)
             if key not in artifacts:
                 path = self.out / "artifacts" / f"{slug(cell.method)}-{key}.ccb"
-                there = path.exists() and path.with_suffix(".json").exists()
+                facts = read_facts(path)
                 group = (cell.dataset, cell.protocol, expression.needs) if expression.needs else None
-                artifacts[key] = Artifact(path, group, None if there else self._compress(cell, path, key))
+                artifacts[key] = Artifact(path, group, None if facts else self._compress(cell, path, key), facts=facts)
             artifacts[key].cells.append(cell)
         return list(artifacts.values())
 
     def _key(self, cell: Cell, expression: Expression) -> str:
         """The hash of everything that can change an artifact."""
-        recipe = load_protocol(cell.protocol, self.plugins).proxy.axes() if expression.needs else None
+        recipe = _protocol(cell.protocol, self.plugins).proxy.axes() if expression.needs else None
         return Store.key(
             dataset=self.digests[cell.dataset],
             method=cell.method,
@@ -97,7 +98,7 @@ class Items:
 
     def smaller_batch(self, cell: Cell) -> int:
         """The micro-batch to try after running out of memory; the effective batch stays."""
-        return max(1, load_protocol(cell.protocol, self.plugins).train.batch // 4)
+        return max(1, _protocol(cell.protocol, self.plugins).train.batch // 4)
 
     def _shared(self, cell: Cell, log: str) -> dict[str, Any]:
         return {
@@ -108,3 +109,9 @@ class Items:
             "device": self.device,
             "log": str(self.out / "logs" / log),
         }
+
+
+@lru_cache
+def _protocol(name: str, plugins: Plugins) -> Protocol:
+    """A protocol, read once and not for each of a hundred thousand cells."""
+    return load_protocol(name, plugins)

@@ -21,12 +21,14 @@ class Artifact:
         group: artifacts of one group share stages; the first goes alone, so that no worker waits for a lock.
         compress: the item that makes it, or None where the file is there.
         cells: what to train once it is there.
+        facts: what is known of the file, where it is there.
     """
 
     path: Path
     group: Any
     compress: WorkItem | None
     cells: list[Cell] = field(default_factory=list)
+    facts: dict[str, Any] | None = None
 
 
 class Scheduler:

@@ -185,8 +185,16 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> None:
         ) from error
 
 
+def file_digest(path: str | os.PathLike[str]) -> str:
+    """sha256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def sync(path: Path) -> None:
-    """Flush a file or folder to the disk."""
+    """Flush a file or folder to the disk; Windows opens no folder, and flushes no file that is only read."""
+    if os.name == "nt":
+        return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -15,8 +15,9 @@ from typing import Any
 
 from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, Splits, open_dataset
+from ccbench.errors import UserError
 from ccbench.plugins import plugins
-from ccbench.store import Store, atomic_write
+from ccbench.store import Store, atomic_write, file_digest
 
 
 def compress_item(
@@ -33,6 +34,7 @@ def compress_item(
     device: str | None,
     artifact: str,
     log: str,
+    beside: bool = True,
 ) -> dict[str, Any]:
     """Compress a training set and write the artifact with its facts beside it.
 
@@ -42,7 +44,8 @@ def compress_item(
         kept: the budget as a fraction, such as ``"1/12"``.
         match: ``"nominal"`` or ``"bytes"``.
         protocol: whose proxy recipe the stages use.
-        artifact: the ``.ccb`` file to write; ``.json`` beside it gets the facts.
+        artifact: the ``.ccb`` file to write.
+        beside: whether a ``.json`` beside it gets the facts.
         log: where output and progress go, without suffix.
 
     Returns:
@@ -81,6 +84,7 @@ def compress_item(
                 "base_seed": base_seed,
                 "full": [shape.images, shape.height, shape.width, shape.classes],
                 "image_size": source.get("image_size"),
+                **({"match": match} if match != "nominal" else {}),
             },
         }
         started = time.perf_counter()
@@ -92,6 +96,7 @@ def compress_item(
         seconds = time.perf_counter() - started
         facts = {
             "bytes": size,
+            "sha256": file_digest(path),
             "images": len(result),
             "nominal_kept": str(result.nominal_kept(shape)),
             "measured_kept": size / shape.raw_bytes,
@@ -100,7 +105,8 @@ def compress_item(
             "peak_memory": _peak_memory(),
             "warnings": warnings,
         }
-        atomic_write(path.with_suffix(".json"), json.dumps(facts, indent=1))
+        if beside:
+            atomic_write(path.with_suffix(".json"), json.dumps(facts, indent=1))
         return facts
 
 
@@ -150,7 +156,10 @@ def evaluate_item(
             progress=progress,
             plugins=plugins(),
         )
-        return {**asdict(outcome), "environment": environment(_device(device), outcome.precision)}
+        facts = environment(_device(device), outcome.precision)
+        if micro_batch is not None:  # batch normalisation saw fewer images at a time
+            facts["micro_batch"] = str(micro_batch)
+        return {**asdict(outcome), "environment": facts}
 
 
 def environment(device: str, precision: str) -> dict[str, str]:
@@ -159,7 +168,9 @@ def environment(device: str, precision: str) -> dict[str, str]:
 
     import ccbench
 
-    name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor() or platform.machine()
+    name = (
+        torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.processor() or platform.machine()
+    )
     return {
         "ccbench": ccbench.__version__,
         "python": platform.python_version(),
@@ -180,6 +191,23 @@ def _open(dataset: str, source: dict[str, Any], cache: str) -> Splits:
 
 
 _opened: dict[str, Splits] = {}
+
+
+def check_device(asked: str | None) -> None:
+    """Refuse a device that this machine does not have before any work starts.
+
+    Raises:
+        UserError: it is no device, or there is none.
+    """
+    if asked is None or asked == "cpu":
+        return
+    import torch
+
+    try:
+        torch.empty(0, device=asked)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        found = " ".join(str(error).split("\n")[0].split())[:200]
+        raise UserError(f"device {asked!r} cannot be used", found=found, mend="--device cpu, or leave it out") from None
 
 
 def _device(asked: str | None) -> str:

@@ -25,17 +25,19 @@ from ccbench.commands import _options
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def compress(file: Path, **given: Any) -> None:
     """Compress a dataset's training split into FILE (.ccb)."""
+    from ccbench.compress import MethodError, Skipped
     from ccbench.errors import UserError
     from ccbench.execute import plan_run
     from ccbench.plan import Request
     from ccbench.plugins import plugins
     from ccbench.store import default_store
-    from ccbench.work import compress_item
+    from ccbench.work import check_device, compress_item
 
     if file.suffix != ".ccb":
         raise UserError("a compressed dataset's file ends in .ccb", found=file, mend=f"{file.with_suffix('.ccb')}")
     if file.exists() and not given["force"]:
         raise UserError(f"{file} exists", mend="add --force to overwrite it")
+    check_device(given["device"])
     dataset, source = given["dataset"], _options.source(given, given["dataset"])
     request = Request(
         methods=(given["method"],),
@@ -55,22 +57,26 @@ def compress(file: Path, **given: Any) -> None:
     for note in plan.notes:
         click.echo(note, err=True)
     cell = plan.cells[0]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    facts = compress_item(
-        dataset=dataset,
-        source=source.plain(),
-        cache=str(default_store().root),
-        method=cell.method,
-        kept=str(cell.kept),
-        match=cell.match,
-        seed=0,
-        base_seed=cell.base_seed,
-        protocol=cell.protocol,
-        device=given["device"],
-        artifact=str(file),
-        log="",
-    )
-    file.with_suffix(".json").unlink(missing_ok=True)  # the file alone is the result here
+    try:
+        facts = compress_item(
+            dataset=dataset,
+            source=source.plain(),
+            cache=str(default_store().root),
+            method=cell.method,
+            kept=str(cell.kept),
+            match=cell.match,
+            seed=0,
+            base_seed=cell.base_seed,
+            protocol=cell.protocol,
+            device=given["device"],
+            artifact=str(file),
+            log="",
+            beside=False,  # the file alone is the result here
+        )
+    except Skipped as reason:
+        raise UserError(f"{cell.method} cannot do this: {reason}", mend="another budget or method") from None
+    except MethodError as fault:
+        raise UserError(f"a defect of a method: {fault}", mend=f"ccbench check {given['method']}") from None
     for warning in facts["warnings"]:
         click.echo(f"warning: {warning}", err=True)
     click.echo(

@@ -108,10 +108,12 @@ def test_plan_says_what_run_would_do(ccbench, tmp_path):
 
 
 def test_compress_evaluate_export(ccbench, tmp_path, records):
+    (tmp_path / "set.json").write_text("the user's own")
     said = ccbench("compress", "--method", "mediancut", "--ratio", "0.875", "set.ccb").stdout
     size = (tmp_path / "set.ccb").stat().st_size
     assert f"{size:,} bytes" in said
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["set.ccb"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["set.ccb", "set.json"]
+    assert (tmp_path / "set.json").read_text() == "the user's own"
     ccbench("compress", "--method", "mediancut", "--ratio", "0.875", "set.ccb", code=2)
     ccbench("evaluate", "set.ccb", "--protocol", "tiny")
     (record,) = records(tmp_path / "ccbench-out")
@@ -136,3 +138,13 @@ def test_python_api_gives_a_row_per_cell(tiny_path, tmp_path, monkeypatch):
     monkeypatch.setenv("CCBENCH_PLUGINS", "tiny_protocol")
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=240)
     assert done.stdout.split() == ["2", "{'ok'}", "True", "0.92"], done.stderr
+
+
+def test_the_record_of_a_file_is_never_taken_for_a_cell_of_a_run(ccbench, tmp_path, records):
+    # the file of a random method at seed 0, trained on at seed 1, is not what a run means by seed 1
+    ccbench("compress", "--method", "random", "--ratio", "0.92", "set.ccb")
+    ccbench("evaluate", "set.ccb", "--protocol", "tiny", "--seed", "1")
+    (record,) = records(tmp_path / "ccbench-out")
+    assert record["method"] == "random (set.ccb)"
+    planned = ccbench("plan", "--protocol", "tiny", "--seeds", "2", "--methods", "random", "--ratio", "0.92", "--json")
+    assert {c["state"] for c in json.loads(planned.stdout)["cells"]} == {"to run"}
