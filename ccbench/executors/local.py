@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -36,16 +37,16 @@ class LocalExecutor:
         self._limit = memory_limit or int(_total_memory() * 0.9 / jobs)
         self._threads = max(1, (os.cpu_count() or 1) // jobs)
         self._pool = self._start(jobs)
-        self._futures: dict[Any, WorkItem] = {}
-        self._fresh: list[ProcessPool] = []
+        self._futures: dict[Any, tuple[WorkItem, ProcessPool]] = {}
 
     def submit(self, item: WorkItem) -> None:
         """Queue an item."""
+        if not item.fresh and not self._pool.active:  # pebble gives a pool up whose idle worker died
+            _end(self._pool)
+            self._pool = self._start(self.capacity)
         pool = self._start(1) if item.fresh else self._pool
-        if item.fresh:
-            self._fresh.append(pool)
         future = pool.schedule(_call, args=[item.function, dict(item.payload)], timeout=item.timeout)
-        self._futures[future] = item
+        self._futures[future] = item, pool
 
     def _start(self, workers: int) -> ProcessPool:
         return ProcessPool(
@@ -61,20 +62,31 @@ class LocalExecutor:
             time.sleep(seconds)
             return []
         done, _ = wait(self._futures, timeout=seconds, return_when="FIRST_COMPLETED")
-        return [_finished(self._futures.pop(future), future) for future in done]
+        ended = []
+        for future in done:
+            item, pool = self._futures.pop(future)
+            ended.append(_finished(item, future))
+            if item.fresh:
+                _end(pool)  # its process would keep its memory, and its GPU, until the end of the run
+        return ended
 
     def running(self) -> list[str]:
         """Ids of the items in a process now."""
-        return [item.id for future, item in self._futures.items() if future.running()]
+        return [item.id for future, (item, _) in self._futures.items() if future.running()]
 
     def close(self, *, cancel: bool = False) -> None:
         """End the processes."""
-        for pool in (self._pool, *self._fresh):
+        for pool in {self._pool, *(pool for _, pool in self._futures.values())}:
             if cancel:
                 pool.stop()
             else:
                 pool.close()
             pool.join()
+
+
+def _end(pool: ProcessPool) -> None:
+    pool.stop()
+    pool.join()
 
 
 class _Process(SpawnProcess):
@@ -115,7 +127,7 @@ def _finished(item: WorkItem, future: Any) -> Finished:
     except CancelledError:
         return Finished(item.id, "failed", "cancelled")
     except ProcessExpired as error:
-        if error.exitcode == -signal.SIGKILL:
+        if error.exitcode == -9:
             return Finished(item.id, "oom", "its process was killed (SIGKILL), as the system does when memory runs out")
         return Finished(item.id, "failed", f"its process ended with exit code {error.exitcode}")
     except Exception as error:  # what could not be sent back
@@ -129,7 +141,17 @@ def _call(function: str, payload: dict[str, Any]) -> tuple[str, str, Any, str]:
     try:
         return "ok", "", getattr(importlib.import_module(module), name)(**payload), ""
     except (Exception, SystemExit) as error:  # a method that calls exit() must not take the worker along
-        return *verdict(error), None, traceback.format_exc()
+        ended = (*verdict(error), None, traceback.format_exc())
+    _free_gpu()
+    return ended
+
+
+def _free_gpu() -> None:
+    """Give back what a failed item held on the GPU: the process that tries it again needs it."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 def verdict(error: BaseException) -> tuple[str, str]:
@@ -168,13 +190,14 @@ def _die_with(parent: int) -> None:
 
 def _claim_gpu(torch: Any) -> None:
     """Take the first GPU that no other worker of this user holds, for as long as this process lives."""
+    import getpass
     import tempfile
     from pathlib import Path
 
     from filelock import FileLock, Timeout
 
     for index in range(torch.cuda.device_count()):
-        lock = FileLock(Path(tempfile.gettempdir()) / f"ccbench-{os.getuid()}-gpu-{index}.lock")
+        lock = FileLock(Path(tempfile.gettempdir()) / f"ccbench-{getpass.getuser()}-gpu-{index}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
