@@ -38,7 +38,8 @@ def watch_test_split(*roots: str | os.PathLike[str] | None) -> Iterator[list[str
         sys.addaudithook(_audit)
         _hooked = True
     seen: list[str] = []
-    entry = (tuple(str(Path(r).absolute()) for r in roots if r), seen)
+    folders = tuple(os.path.join(Path(r).absolute(), "") for r in roots if r)  # noqa: PTH118 - "/data" is not "/data2"
+    entry = (folders, seen)
     _watched.append(entry)
     try:
         yield seen

@@ -145,9 +145,21 @@ def read_all(*outs: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def latest(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One record for each cell, the one that counts: the last ok attempt, otherwise the last attempt."""
+    """One record for each cell, the one that counts: the last ok attempt, otherwise the last attempt.
+
+    Only attempts on the data of the last one count: a folder's images may have changed since.
+    """
+    given = list(records)
+    newest: dict[str, tuple[int, str, str]] = {}
+    for record in given:  # a record that failed early has no digest
+        if digest := record.get("dataset_digest"):
+            this = record["attempt"], record.get("finished") or "", digest
+            newest[record["cell"]] = max(this, newest.get(record["cell"], this))
     best: dict[str, dict[str, Any]] = {}
-    for record in records:
+    for record in given:
+        digest = record.get("dataset_digest")
+        if digest and digest != newest[record["cell"]][2]:
+            continue
         other = best.get(record["cell"])
         if other is None or _weight(record) >= _weight(other):
             best[record["cell"]] = dict(record)

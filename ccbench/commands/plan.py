@@ -79,14 +79,17 @@ def estimate(made: Any, state: dict[str, str], records: list[dict[str, Any]]) ->
     trained, packed = defaultdict(list), defaultdict(list)
     for record in records:
         if record["status"] == "ok":
-            trained[record["dataset"], record["protocol"], record["architecture"]].append(record["train_seconds"])
+            kind = record["dataset"], record["protocol"], record["architecture"]
+            trained[kind].append(record["train_seconds"] or 0.0)
             packed[record["dataset"], record["method"]].append(record["compress_seconds"] or 0.0)
+    network = {key: statistics.median(seconds) for key, seconds in trained.items()}
+    packing = {key: statistics.median(seconds) for key, seconds in packed.items()}
     total, unknown = 0.0, 0
     for cell in made.cells:
         if state[cell.id] == "to run":
-            like = trained.get((cell.dataset, cell.protocol, cell.architecture))
+            like = network.get((cell.dataset, cell.protocol, cell.architecture))
             if like is None:
                 unknown += 1
                 continue
-            total += statistics.median(like) + statistics.median(packed.get((cell.dataset, cell.method), [0.0]))
+            total += like + packing.get((cell.dataset, cell.method), 0.0)
     return total, unknown

@@ -1,7 +1,9 @@
 """What a run finds of an earlier one: whole artifacts are used again, all others are made again."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ import pytest
 from ccbench import results
 from ccbench.bookkeeping import Book, read_facts
 from ccbench.cells import Cell
+from ccbench.commands.plan import estimate
 from ccbench.executors import Finished
+from ccbench.guard import watch_test_split
 from ccbench.store import file_digest
 
 CELL = Cell("noise", "random", "1", Fraction(1, 12), "quicknet", "quick", "1", 0, 0, "nominal")
@@ -62,3 +66,39 @@ def test_an_artifact_that_is_deleted_during_the_run_does_not_stop_the_books(arti
     record = book.write(CELL, Finished(CELL.id, "failed", "no such file"), artifact, facts)
     assert record["artifact_sha256"] == facts["sha256"]
     assert len(results.read_all(tmp_path)[0]) == 1
+
+
+def test_an_ok_attempt_on_other_images_does_not_count(tmp_path):
+    def attempt(digest, status, number):
+        book = Book(tmp_path, [CELL], {"noise": digest}, {CELL.id: number - 1})
+        value = {"accuracy": number / 10, "train_seconds": 1.0}
+        book.write(CELL, Finished(CELL.id, status, "", value), None, None)
+        (record,) = results.latest(results.read_all(tmp_path)[0])
+        return record["dataset_digest"], record["status"], record["accuracy"]
+
+    assert attempt("old", "ok", 1) == ("old", "ok", 0.1)
+    assert attempt("new", "failed", 2) == ("new", "failed", None)
+    assert attempt("new", "ok", 3) == ("new", "ok", 0.3)
+    assert attempt("new", "timeout", 4) == ("new", "ok", 0.3)
+
+
+def test_a_folder_whose_name_only_begins_like_the_data_is_not_watched(tmp_path):
+    for folder in ("data", "data2"):
+        (tmp_path / folder / "test").mkdir(parents=True)
+        (tmp_path / folder / "test" / "x").write_text("")
+    with watch_test_split(tmp_path / "data") as seen:
+        (tmp_path / "data2" / "test" / "x").read_text()
+        assert seen == []
+        (tmp_path / "data" / "test" / "x").read_text()
+    assert seen == [str(tmp_path / "data" / "test" / "x")]
+
+
+def test_the_estimate_takes_one_median_for_each_kind_of_cell(monkeypatch):
+    medians = []
+    monkeypatch.setattr("statistics.median", lambda values: (medians.append(1), max(values))[1])
+    cells = [replace(CELL, seed=i) for i in range(200)]
+    state = {c.id: "cached" if c.seed % 2 else "to run" for c in cells}
+    kind = {"dataset": "noise", "protocol": "quick", "architecture": "quicknet", "method": "random", "status": "ok"}
+    known = [{**kind, "train_seconds": 2.0, "compress_seconds": 0.5}] * 100
+    assert estimate(SimpleNamespace(cells=cells), state, known) == (250.0, 0)
+    assert len(medians) == 2, "one for each kind of cell, not for each cell"
