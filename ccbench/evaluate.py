@@ -78,7 +78,10 @@ def evaluate_file(
     if not _of_a_run(compressed.meta, splits.train.digest, base_seed, found):
         # a row of its own: a run must not take it for one of its cells
         method, versions = f"{method} ({file.name})", f"{versions} {file_digest(file)[:12]}"
-    cell = Cell(dataset, method, versions, kept, network, protocol, recipe.version, seed, base_seed, "nominal")
+    version = found.get("architecture", network).version
+    cell = Cell(
+        dataset, method, versions, kept, network, protocol, recipe.version, seed, base_seed, "nominal", "", version
+    )
     with claimed(out):
         value = evaluate_item(
             dataset=dataset,

@@ -52,25 +52,37 @@ class Items:
             if key not in artifacts:
                 path = self.out / "artifacts" / f"{slug(cell.method)}-{key}.ccb"
                 facts = read_facts(path)
-                group = (cell.dataset, cell.protocol, expression.needs) if expression.needs else None
+                group = (cell.dataset, cell.protocol) if expression.needs else None
                 artifacts[key] = Artifact(path, group, None if facts else self._compress(cell, path, key), facts=facts)
             artifacts[key].cells.append(cell)
         return list(artifacts.values())
 
     def _key(self, cell: Cell, expression: Expression) -> str:
         """The hash of everything that can change an artifact."""
-        recipe = _protocol(cell.protocol, self.plugins).proxy.axes() if expression.needs else None
-        return Store.key(
-            dataset=self.digests[cell.dataset],
-            method=cell.method,
-            version=cell.method_version,
-            kept=str(cell.kept),
-            match=cell.match,
-            seed=cell.seed if expression.random else None,
-            base_seed=cell.base_seed,
-            recipe=recipe,
-            stages={n: self.plugins.get("stage", n).version for n in expression.needs},
-        )[:12]
+        axes: dict[str, Any] = {
+            "dataset": self.digests[cell.dataset],
+            "method": cell.method,
+            "version": cell.method_version,
+            "kept": str(cell.kept),
+            "match": cell.match,
+            "seed": cell.seed if expression.random else None,
+            "base_seed": cell.base_seed,
+            "recipe": _protocol(cell.protocol, self.plugins).proxy.axes() if expression.needs else None,
+            "stages": {n: self.plugins.get("stage", n).version for n in expression.needs},
+        }
+        newer = self._newer(cell, expression) if expression.needs else {}
+        return Store.key(**axes, **({"newer": newer} if newer else {}))[:12]
+
+    def _newer(self, cell: Cell, expression: Expression) -> dict[str, str]:
+        """Versions above the first of what stages read: scores and proxy networks.
+
+        First versions are left out, so that an artifact keeps its name when a version is added to the key.
+        """
+        recipe = _protocol(cell.protocol, self.plugins).proxy
+        networks = {recipe.using(dict(step.params).get("proxy")).architecture for step in expression.steps}
+        found = [self.plugins.get("architecture", name) for name in sorted(networks)]
+        found += self.plugins.all("score").values()
+        return {f"{spec.kind} {spec.name}": spec.version for spec in found if spec.version != "1"}
 
     def _compress(self, cell: Cell, path: Path, key: str) -> WorkItem:
         payload = {
