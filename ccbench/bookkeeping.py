@@ -43,6 +43,7 @@ def make_record(
     finished: Finished,
     *,
     digest: str,
+    test_digest: str,
     attempt: int,
     planned_seeds: int,
     artifact: Path | None,
@@ -53,7 +54,7 @@ def make_record(
     Args:
         cell: what was attempted.
         finished: what became of it; its value is the training outcome.
-        digest: of the dataset's training split.
+        digest, test_digest: of the dataset's two splits.
         attempt: 1, 2, ...
         planned_seeds: how many seeds the run wanted for this row.
         artifact: the compressed file, where there is one.
@@ -69,6 +70,7 @@ def make_record(
         "reason": finished.reason,
         "dataset": cell.dataset,
         "dataset_digest": digest,
+        "test_digest": test_digest,
         "method": cell.method,
         "method_version": cell.method_version,
         "architecture": cell.architecture,
@@ -106,12 +108,19 @@ class Book:
     Args:
         out: the output folder.
         cells: everything that was planned.
-        digests: of each dataset's training split, by dataset name.
+        digests, test_digests: of each dataset's two splits, by dataset name.
         attempts: attempts so far, by cell id.
     """
 
-    def __init__(self, out: Path, cells: list[Cell], digests: dict[str, str], attempts: dict[str, int]) -> None:
-        self.out, self.digests, self.attempts = out, digests, attempts
+    def __init__(
+        self,
+        out: Path,
+        cells: list[Cell],
+        digests: dict[str, str],
+        test_digests: dict[str, str],
+        attempts: dict[str, int],
+    ) -> None:
+        self.out, self.digests, self.test_digests, self.attempts = out, digests, test_digests, attempts
         self.planned = Counter(map(_row, cells))
         self.counts: Counter[str] = Counter()
         self._reasons: dict[str, None] = {}
@@ -137,6 +146,7 @@ class Book:
             cell,
             finished,
             digest=self.digests[cell.dataset],
+            test_digest=self.test_digests[cell.dataset],
             attempt=self.attempts[cell.id],
             planned_seeds=self.planned[_row(cell)],
             artifact=artifact,

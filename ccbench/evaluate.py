@@ -105,6 +105,7 @@ def evaluate_file(
             cell,
             Finished(cell.id, "ok", value=value),
             digest=splits.train.digest,
+            test_digest=splits.test.digest,
             attempt=max(before, default=0) + 1,
             planned_seeds=1,
             artifact=file,

@@ -99,9 +99,10 @@ def execute(request: Request, options: Options) -> Summary:
     executor = found.get("executor", options.executor)
     with claimed(options.out):
         items = _items(plan, options, found)
-        known, problems = _known(plan, options.out, items.digests)
+        known, problems = _known(plan, options.out, items)
         done = {i: r["accuracy"] for i, r in known.items() if r["status"] == "ok"}
-        book = Book(options.out, plan.cells, items.digests, {i: r["attempt"] for i, r in known.items()})
+        attempts = {i: r["attempt"] for i, r in known.items()}
+        book = Book(options.out, plan.cells, items.digests, items.test_digests, attempts)
         artifacts = items.artifacts(plan, done)
         with make_display(options.display, plan.cells, done, options.out / "logs") as display:
             broken = [f"broken plugin {p.name} of {p.distribution}: {p.errors[0]}" for p in found.broken()]
@@ -123,27 +124,28 @@ def execute(request: Request, options: Options) -> Summary:
 def _items(plan: Plan, options: Options, found: Plugins) -> Items:
     """Open every dataset, so that a fault of the data ends the run before it starts."""
     store, source = default_store(), options.source
-    digests = {}
+    digests, tests = {}, {}
     for dataset in dict.fromkeys(c.dataset for c in plan.cells):
         splits = open_dataset(dataset, plugins=found, source=source.for_dataset(dataset), cache=store.root)
-        digests[dataset] = splits.train.digest
+        digests[dataset], tests[dataset] = splits.train.digest, splits.test.digest
     return Items(
         out=options.out,
         cache=store.root,
         source=source,
         plugins=found,
         digests=digests,
+        test_digests=tests,
         device=options.device,
         compile=options.compile,
         timeout=options.timeout,
     )
 
 
-def _known(plan: Plan, out: Path, digests: dict[str, str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def _known(plan: Plan, out: Path, items: Items) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """The record that counts of every planned cell, of the same images; and what could not be read."""
     records, problems = results.read_all(out)
     planned = {c.id for c in plan.cells}
-    mine = [r for r in records if r["cell"] in planned and r["dataset_digest"] == digests.get(r["dataset"])]
+    mine = [r for r in records if r["cell"] in planned and items.same_images(r)]
     return {r["cell"]: r for r in results.latest(mine)}, problems
 
 
@@ -151,12 +153,12 @@ def _settle(plan: Plan, known: dict[str, dict[str, Any]], book: Book) -> None:
     """Count what is there already, and record each skip once."""
     for cell in plan.cells:
         before = known.get(cell.id, {})
-        if cell.skip:
+        if before.get("status") == "ok":
+            book.count("cached", cell, "")
+        elif cell.skip:
             if (before.get("status"), before.get("reason")) != ("skipped", cell.skip):
                 book.write(cell, Finished(cell.id, "skipped", cell.skip), None, None)
             book.count("skipped", cell, cell.skip)
-        elif before.get("status") == "ok":
-            book.count("cached", cell, "")
 
 
 def _work(executor: Any, artifacts: list[Artifact], items: Items, book: Book, display: Display) -> None:

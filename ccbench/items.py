@@ -28,7 +28,7 @@ class Items:
         out: the output folder.
         cache: the store's folder.
         source: where datasets come from.
-        digests: of each dataset's training split, by dataset name.
+        digests, test_digests: of each dataset's two splits, by dataset name.
         device, compile, timeout: as in :class:`ccbench.execute.Options`.
     """
 
@@ -37,6 +37,7 @@ class Items:
     source: DataSource
     plugins: Plugins
     digests: dict[str, str]
+    test_digests: dict[str, str]
     device: str | None
     compile: bool
     timeout: float | None
@@ -56,6 +57,12 @@ class Items:
                 artifacts[key] = Artifact(path, group, None if facts else self._compress(cell, path, key), facts=facts)
             artifacts[key].cells.append(cell)
         return list(artifacts.values())
+
+    def same_images(self, record: dict[str, Any]) -> bool:
+        """Whether a record was measured on the images that are there now."""
+        tested = record.get("test_digest") or self.test_digests.get(record["dataset"])  # early records have none
+        same_test = tested == self.test_digests.get(record["dataset"])
+        return same_test and record["dataset_digest"] == self.digests.get(record["dataset"])
 
     def _key(self, cell: Cell, expression: Expression) -> str:
         """The hash of everything that can change an artifact."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -136,8 +137,13 @@ def _asked(request: Request, expressions: list[Expression], shape: DataShape, pl
 
 def _why_not(expression: Expression, total: Budget, shape: DataShape, match: str) -> str:
     """Why an expression cannot meet a budget on a dataset, or ""."""
-    rest = shape
-    for step, budget in zip(expression.steps, expression.budgets(total, shape), strict=True):
+    rest, parts = shape, expression.budgets(total, shape)
+    fixed = math.prod((part.kept for part in parts), start=Fraction(1))
+    if fixed < total.kept:
+        return (
+            f"its fixed steps keep {float(fixed):.4g} of the raw bytes, less than the budget of {float(total.kept):.4g}"
+        )
+    for step, budget in zip(expression.steps, parts, strict=True):
         missing = [m for m in step.spec.imports if importlib.util.find_spec(m.partition(".")[0]) is None]
         if missing:
             return f"{step.name} needs {', '.join(missing)}, which is not installed: pip install {' '.join(missing)}"

@@ -26,7 +26,7 @@ class Record:
         cell: the id of a :class:`ccbench.cells.Cell`.
         attempt: 1, 2, ... for one cell.
         status: ``ok``, ``failed``, ``timeout``, ``oom`` or ``skipped``; ``reason`` says why where it is not ``ok``.
-        dataset_digest: of the full training and test data.
+        dataset_digest, test_digest: of the full training split and of the test split.
         method: the label of the expression.
         ratio: what was asked for (after snapping), the fraction of raw bytes removed, in [0, 1).
         nominal_ratio: by the papers' formula; ``measured_ratio`` from ``bytes``, the size of the file. May be below 0.
@@ -49,6 +49,7 @@ class Record:
     reason: str = ""
     dataset: str
     dataset_digest: str = ""
+    test_digest: str = ""
     method: str
     method_version: str = ""
     architecture: str

@@ -43,7 +43,11 @@ class Entry(Mapping[str, np.ndarray]):
             file = self.path / f"{name}.npy"
             if not file.exists():
                 raise KeyError(name)
-            self._arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
+            try:
+                self._arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
+            except (ValueError, EOFError) as error:
+                mend = f"ccbench cache clear --kind {self.path.parent.name} --yes"
+                raise UserError(f"{file} in the cache is damaged", found=error, mend=mend) from None
         return self._arrays[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -62,7 +62,7 @@ def test_a_damaged_artifact_is_made_again(artifact, what):
 def test_an_artifact_that_is_deleted_during_the_run_does_not_stop_the_books(artifact, tmp_path):
     facts = read_facts(artifact)
     artifact.unlink()
-    book = Book(tmp_path, [CELL], {"noise": "d"}, {})
+    book = Book(tmp_path, [CELL], {"noise": "d"}, {"noise": "t"}, {})
     record = book.write(CELL, Finished(CELL.id, "failed", "no such file"), artifact, facts)
     assert record["artifact_sha256"] == facts["sha256"]
     assert len(results.read_all(tmp_path)[0]) == 1
@@ -70,7 +70,7 @@ def test_an_artifact_that_is_deleted_during_the_run_does_not_stop_the_books(arti
 
 def test_an_ok_attempt_on_other_images_does_not_count(tmp_path):
     def attempt(digest, status, number):
-        book = Book(tmp_path, [CELL], {"noise": digest}, {CELL.id: number - 1})
+        book = Book(tmp_path, [CELL], {"noise": digest}, {"noise": "t"}, {CELL.id: number - 1})
         value = {"accuracy": number / 10, "train_seconds": 1.0}
         book.write(CELL, Finished(CELL.id, status, "", value), None, None)
         (record,) = results.latest(results.read_all(tmp_path)[0])
