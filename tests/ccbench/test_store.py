@@ -63,7 +63,7 @@ def test_make_may_fill_a_memory_map(store):
 
 
 def test_pickles_are_not_loaded(store):
-    with pytest.raises(UserError, match="damaged"):
+    with pytest.raises(ValueError, match="pickle"):
         store.get_or_make("kind", "k", lambda folder: {"x": np.array([object()])})
     assert store.get("kind", "k") is None
     entry = store.get_or_make("kind", "k", lambda folder: {"x": np.arange(2)})
