@@ -50,7 +50,13 @@ def run(**given: Any) -> None:
         display="quiet" if given["quiet"] else "auto",
     )
     summary = execute(_options.request(given), options)
-    click.echo((summary.out / "leaderboard.md").read_text(encoding="utf-8"))
+    if sys.stdout.isatty():
+        from ccbench.leaderboard.terminal import show
+        from ccbench.leaderboard.writing import load
+
+        show(load((summary.out,)))
+    else:
+        click.echo((summary.out / "leaderboard.md").read_text(encoding="utf-8"))
     counts = ", ".join(f"{n} {status}" for status, n in sorted(summary.counts.items()))
     click.echo(f"cells: {counts}. Tables, figure and records are in {summary.out}/", err=True)
     for line in summary.reasons:
