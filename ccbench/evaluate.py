@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,7 @@ from ccbench.out_folder import claimed
 from ccbench.plugins import Plugins, plugins
 from ccbench.store import default_store, file_digest
 from ccbench.training import load_protocol
+from ccbench.training.parallel import leads
 from ccbench.work import check_device, evaluate_item
 
 
@@ -46,7 +48,7 @@ def evaluate_file(
         out: the folder whose ``results/`` gets the record.
 
     Returns:
-        The record and its path.
+        The record and its path; where several processes train together, the first one writes it.
 
     Raises:
         UserError: the file is damaged, names no dataset or another's classes, or ``out`` is held by a run.
@@ -82,7 +84,7 @@ def evaluate_file(
     cell = Cell(
         dataset, method, versions, kept, network, protocol, recipe.version, seed, base_seed, "nominal", "", version
     )
-    with claimed(out):
+    with claimed(out) if leads() else nullcontext():
         value = evaluate_item(
             dataset=dataset,
             source=source.plain(),
@@ -111,7 +113,7 @@ def evaluate_file(
             artifact=file,
             facts=facts,
         )
-        return record, results.write(record, out)
+        return record, results.write(record, out) if leads() else results.path_of(record, out)
 
 
 def _of_a_run(meta: dict[str, Any], digest: str, base_seed: int, found: Plugins) -> bool:

@@ -29,6 +29,7 @@ from ccbench.commands import _options
 def evaluate(file: Path, **given: Any) -> None:
     """Train a network on FILE and test it on the dataset's own test split."""
     from ccbench.evaluate import evaluate_file
+    from ccbench.training.parallel import leads
 
     record, path = evaluate_file(
         file,
@@ -42,6 +43,8 @@ def evaluate(file: Path, **given: Any) -> None:
         compile=given["compile_"],
         out=given["out"],
     )
+    if not leads():
+        return
     click.echo(
         f"{file}: accuracy {record['accuracy']:.2%} on {record['dataset']} ({record['architecture']}, protocol "
         f"{record['protocol']}, {record['train_seconds']:.1f} s); record: {path}"

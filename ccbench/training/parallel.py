@@ -2,8 +2,9 @@
 
 Start a script that calls ``evaluate`` or ``fit`` with ``accelerate launch`` (or ``torchrun``): each
 process trains on its share of every batch, gradients are averaged, and the effective batch stays the
-recipe's. Batch normalisation uses the statistics of each process's share. ``ccbench run`` is started
-plainly: its work items are processes of their own, one device each.
+recipe's. Batch normalisation uses the statistics of each process's share. From the command line:
+``accelerate launch --num-processes 4 -m ccbench evaluate FILE``. ``ccbench run`` is started plainly:
+its work items are processes of their own, one device each.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ import torch
 def launched() -> bool:
     """Whether this process is one of several that train one network together."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+
+
+def leads() -> bool:
+    """Whether this process writes files and speaks: the only one, or the first of several."""
+    return not launched() or os.environ["RANK"] == "0"
 
 
 def own_device(device: str | torch.device) -> torch.device:
