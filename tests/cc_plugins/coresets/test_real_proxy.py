@@ -20,7 +20,7 @@ def bench(tmp_path_factory):
     folder, plugins = tmp_path_factory.mktemp("selection"), Plugins()
     source = DataSource(root=None, download=False, argument="", image_size=None, skip_bad=False)
     train = open_dataset("photodigits", plugins=plugins, source=source, cache=folder).train
-    recipe = dataclasses.replace(load_protocol("quick", plugins).proxy, epochs=3)
+    recipe = dataclasses.replace(load_protocol("quick", plugins).proxy, epochs=3, min_iterations=0)
     return Workbench(root=train.subset(np.arange(400)), store=Store(folder), plugins=plugins, recipe=recipe)
 
 
