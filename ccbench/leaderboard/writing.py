@@ -20,7 +20,7 @@ def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False) -> pd.
 
     Args:
         outs: folders that hold ``results/``.
-        published: whether to append the registry's rows of the same datasets, architectures and ratios.
+        published: whether to append the registry's rows of the same datasets and ratios.
 
     Raises:
         UserError: there is no record, or one of a newer version.
@@ -42,15 +42,19 @@ def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False) -> pd.
 def _beside(
     frame: pd.DataFrame, theirs: pd.DataFrame, pairs: pd.DataFrame, remarks: list[str]
 ) -> tuple[pd.DataFrame, list[str]]:
+    """Append published rows: of our network where there are any, otherwise of the papers' networks."""
+    wanted = []
     for dataset, architecture in pairs.itertuples(index=False):
         networks = sorted(set(theirs.loc[theirs["dataset"] == dataset, "architecture"]))
         if architecture not in networks:
-            known = f"; there are for {', '.join(networks)}" if networks else ""
+            known = f"; those for {', '.join(networks)} stand in a table of their own" if networks else ""
             remarks.append(f"no published numbers for {dataset} with {architecture}{known}")
-    # beside ours: only the ratios that were measured here, and the reference
-    ratios = frame[["dataset", "architecture", "ratio"]].drop_duplicates()
-    reference = theirs[theirs["method"] == "full"].merge(pairs, on=["dataset", "architecture"])
-    chosen = pd.concat([reference, theirs[theirs["method"] != "full"].merge(ratios, on=list(ratios.columns))])
+        wanted += [(dataset, n) for n in ([architecture] if architecture in networks else networks)]
+    chosen = theirs.merge(pd.DataFrame(sorted(set(wanted)), columns=["dataset", "architecture"]))
+    # only the ratios that were measured here, and the reference
+    ratios = frame[["dataset", "ratio"]].drop_duplicates()
+    reference = chosen["method"] == "full"
+    chosen = pd.concat([chosen[reference], chosen[~reference].merge(ratios)])
     chosen = chosen[list(theirs.columns)].astype(frame.dtypes)
     return (pd.concat([frame, chosen], ignore_index=True) if len(chosen) else frame), remarks
 
