@@ -1,6 +1,7 @@
 """Real runs of the command line, in processes of their own."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,11 @@ def ccbench(environment, tmp_path):
     return call
 
 
+def _listen():
+    """Hear Ctrl-C even where the tests run in the background of a shell, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def start(environment, tmp_path):
     """Start the command line without waiting."""
@@ -74,6 +80,7 @@ def start(environment, tmp_path):
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_listen,
         )
         running.append(process)
         return process

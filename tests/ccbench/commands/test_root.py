@@ -176,7 +176,15 @@ def test_interrupting_a_real_process(tmp_path):
         "@click.command()\ndef sleep():\n    print('asleep', flush=True)\n    time.sleep(60)\n"
     )
     command = [sys.executable, "-m", "ccbench", "-p", "sleeping", "sleep"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell that runs the tests in its background has them ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     assert process.stdout.readline() == "asleep\n"
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
