@@ -54,14 +54,17 @@ class Display:
 
     def cell(self, cell: Cell, status: str, reason: str, accuracy: float | None, seconds: float) -> None:
         """A cell ended."""
-        self.finished += 1
-        self.ended.add(cell.id)
-        if accuracy is not None:
-            self.accuracy[cell.id] = accuracy
+        self._count(cell, accuracy)
         left = self.left()
         what = f"accuracy {accuracy:.2%}" if accuracy is not None else reason
         rest = f", about {clock(left)} left" if left and self.finished < self.todo else ""
         self.note(f"[{self.finished}/{self.todo}] {status:7} {cell.title}: {what} ({seconds:.1f} s{rest})")
+
+    def _count(self, cell: Cell, accuracy: float | None) -> None:
+        self.finished += 1
+        self.ended.add(cell.id)
+        if accuracy is not None:
+            self.accuracy[cell.id] = accuracy
 
     def left(self) -> float | None:
         """Seconds that are left, from the pace so far; None before the first cell has ended."""
@@ -94,7 +97,6 @@ class LiveDisplay(Display):
         self._console = Console(stderr=True)
         self._live = Live(console=self._console, refresh_per_second=4, transient=True)
         self._live.__enter__()
-        self._running: dict[str, Any] = {}
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -106,11 +108,8 @@ class LiveDisplay(Display):
 
     def cell(self, cell: Cell, status: str, reason: str, accuracy: float | None, seconds: float) -> None:
         """Only what went wrong gets a line; the table shows the rest."""
-        self.finished += 1
-        self.ended.add(cell.id)
-        if accuracy is not None:
-            self.accuracy[cell.id] = accuracy
-        else:
+        self._count(cell, accuracy)
+        if accuracy is None:
             self.note(f"{status}: {cell.title}: {reason}")
 
     def tick(self, running: dict[str, Any]) -> None:
