@@ -71,7 +71,7 @@ def compress(
         if changed and warnings is not None:
             warnings.append(f"{step.name} changed {' and '.join(changed)}; it was put back")
         _check(step.name, made, part, dataset)
-        result = made if result is None else made.within(result.ids)
+        result = made if result is None else made.after(result)
         dataset, ids = (result.to_dataset(root.name), result.ids) if len(expression.steps) > 1 else (dataset, ids)
     assert result is not None
     result.meta.update(meta or {})

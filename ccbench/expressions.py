@@ -69,7 +69,7 @@ class Expression:
     @property
     def needs(self) -> tuple[str, ...]:
         """Stages that any step asks for."""
-        return tuple(dict.fromkeys(n for step in self.steps for n in step.spec.needs))
+        return tuple(dict.fromkeys(n for step in self.steps for n in step.spec.stages(dict(step.params))))
 
     @property
     def reference(self) -> bool:

@@ -122,7 +122,12 @@ class MethodSpec(Spec):
             only q/24 for q in ``bits``, ``"any"`` any budget, ``"none"`` keeps everything.
         bits: the palette sizes a ``"bits"`` method can hit.
         random: whether another seed gives another result.
-        needs: names of the stages it asks for, for the plan.
+        needs: names of the stages it asks for, for the plan. ``"teacher?soft_labels=stored"`` is asked for only where
+            that parameter has that value (or one of several, ``a|b``).
+        ready: ``"module:function"``, called as ``f(params, device)`` before any work of a run starts: the reason why
+            the method cannot run on this machine and the command that mends it, or None. No heavy imports.
+        prepare: whether the target also has ``prepare(task, part, parts)``: shares of the work that several workers
+            do at once and leave in the store, where ``compress`` finds them.
         stores: what its file holds, for people.
         cost: what it costs beside its stages, for people.
     """
@@ -132,6 +137,8 @@ class MethodSpec(Spec):
     bits: tuple[int, ...] = GRID
     random: bool = True
     needs: tuple[str, ...] = ()
+    ready: str = ""
+    prepare: bool = False
     stores: str = ""
     cost: str = ""
 
@@ -142,6 +149,22 @@ class MethodSpec(Spec):
             raise UserError(
                 f"method {self.name}: budgets must be fraction, bits, any or none", found=repr(self.budgets)
             )
+        known = {p.name for p in self.params}
+        for need in self.needs:
+            _, conditional, condition = need.partition("?")
+            name, equals, _ = condition.partition("=")
+            if conditional and (not equals or name not in known):
+                raise UserError(f"method {self.name}: needs must read stage or stage?param=value", found=repr(need))
+
+    def stages(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """The stages that it asks for with these parameters."""
+        found = []
+        for need in self.needs:
+            stage, _, condition = need.partition("?")
+            name, _, values = condition.partition("=")
+            if not condition or str(params[name]).lower() in values.split("|"):
+                found.append(stage)
+        return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from ccbench.errors import UserError
 
 SCHEMA = 1
 
+_DIGEST = 32  # bytes of sha256
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
@@ -57,6 +58,37 @@ class Entry(Mapping[str, np.ndarray]):
         return sum(1 for _ in self)
 
 
+class Blobs:
+    """Small files of one kind, each under a key, for work that must survive a kill piece by piece.
+
+    Args:
+        folder: created with the first blob.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, key: str) -> bytes | None:
+        """A blob, or None where there is none or what lies there is not what was put."""
+        try:
+            content = self._path(key).read_bytes()
+        except OSError:
+            return None
+        digest, blob = content[:_DIGEST], content[_DIGEST:]
+        return blob if hashlib.sha256(blob).digest() == digest else None
+
+    def put(self, key: str, blob: bytes) -> None:
+        """Write a blob, whole or not at all; what lay under the key is replaced.
+
+        Raises:
+            UserError: the folder cannot be written or the disk is full.
+        """
+        atomic_write(self._path(key), hashlib.sha256(blob).digest() + blob)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / key
+
+
 class Store:
     """A folder of entries; any number of processes may share it.
 
@@ -71,6 +103,10 @@ class Store:
     def key(**axes: object) -> str:
         """The hash of named axes, whatever their order."""
         return hashlib.sha256(json.dumps(axes, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+    def blobs(self, kind: str) -> Blobs:
+        """Small files that processes add one at a time; :meth:`get_or_make` is for work that is done as a whole."""
+        return Blobs(self.root / "blobs" / kind)
 
     def path(self, kind: str, key: str) -> Path:
         """Where an entry lies, made or not."""

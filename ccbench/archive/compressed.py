@@ -29,6 +29,7 @@ from ccbench.errors import UserError
 if TYPE_CHECKING:
     from ccbench.data import ImageDataset
 
+NOMINAL = ("bits", "images")
 _CHUNK = 1024  # images decoded at once where all are wanted
 
 
@@ -43,6 +44,8 @@ class CompressedDataset:
         soft_labels: (n, C) probabilities, each row summing to 1 within float16; stored as float16.
         weights: (n,) finite numbers above 0, what each image counts for in the loss; stored as float32.
         meta: whatever JSON can hold; kept with the file.
+        nominal: how the papers' formula counts it: ``"bits"``, q/24 of a pixel's raw bits; or ``"images"``, one image
+            whatever its size and codec, as condensation counts images per class (IPC).
 
     Raises:
         UserError: any of it is not so.
@@ -58,7 +61,10 @@ class CompressedDataset:
         soft_labels: np.ndarray | None = None,
         weights: np.ndarray | None = None,
         meta: dict[str, Any] | None = None,
+        nominal: str = "bits",
     ) -> None:
+        if nominal not in NOMINAL:
+            raise UserError(f"nominal must be one of {', '.join(NOMINAL)}", found=repr(nominal))
         if not isinstance(payload, tuple(KINDS.values())):
             raise UserError(
                 "the payload must be RawImages, PaletteImages or EncodedImages", found=type(payload).__name__
@@ -71,6 +77,7 @@ class CompressedDataset:
         self.soft_labels = check_soft_labels(soft_labels, n, len(self.classes))
         self.weights = check_weights(weights, n)
         self.meta = check_meta(meta)
+        self.nominal = nominal
         self._decoders: dict[str, Decoder] = {}
         self.digest = ""  # of the file it was opened from
 
@@ -127,10 +134,13 @@ class CompressedDataset:
         return float(self.payload.bits_per_pixel)
 
     def nominal_kept(self, shape: DataShape) -> Fraction:
-        """The fraction of a training set's raw bits that is kept: q/24 times the images kept (DCQ, section 4.1).
+        """The fraction of a training set's raw bits that is kept by the papers' formula.
 
-        Images of another size than the training set's count by their pixels.
+        q/24 times the images kept (DCQ, section 4.1), images of another size than the training set's by
+        their pixels; or, where ``nominal`` is ``"images"``, the images alone (IPC).
         """
+        if self.nominal == "images":
+            return Fraction(len(self), shape.images)
         height, width = self.shape
         pixels = Fraction(len(self) * height * width, shape.images * shape.height * shape.width)
         return pixels * self.payload.bits_per_pixel / BITS_PER_PIXEL
@@ -176,7 +186,7 @@ class CompressedDataset:
         return self.to_device(place)(positions)
 
     def to_dataset(self, name: str) -> ImageDataset:
-        """Decoded, for the next step of a pipeline or another tool; soft labels and weights stay behind.
+        """Decoded, for the next step of a pipeline or another tool; :meth:`after` brings soft labels and weights along.
 
         Args:
             name: of the new dataset.
@@ -193,31 +203,35 @@ class CompressedDataset:
             images[start:stop] = self.decode(np.arange(start, stop)).permute(0, 2, 3, 1).numpy()
         return images
 
-    def within(self, ids: np.ndarray | Sequence[int]) -> CompressedDataset:
-        """The same images with ids in a larger set, for the step of a pipeline that worked on what another kept.
+    def after(self, previous: CompressedDataset) -> CompressedDataset:
+        """The same images with ids in the whole training set, for a pipeline step that worked on what another kept.
+
+        Soft labels and weights of the step before stay with their images where this step made none itself.
 
         Args:
-            ids: (m,) the ids of the previous step; this one's ids are positions among them. -1 stays -1.
+            previous: what the step before kept; this one's ids are positions in it. -1 stays -1.
 
         Raises:
-            UserError: an id of this step is not a position among ``ids``.
+            UserError: an id of this step is not a position in it.
         """
-        before = np.asarray(ids)
-        if before.ndim != 1 or before.dtype.kind not in "ui":
-            raise UserError("ids of the previous step must be (m,) whole numbers", found=before.dtype)
-        if self.ids.max() >= len(before):
-            raise UserError(f"the previous step kept {len(before)} images", found=f"id {self.ids.max()}")
-        mapped = np.full(len(self), -1, np.int64)
+        if self.ids.max() >= len(previous):
+            raise UserError(f"the previous step kept {len(previous)} images", found=f"id {self.ids.max()}")
         real = self.ids >= 0
-        mapped[real] = before[self.ids[real]]
+        mapped = np.full(len(self), -1, np.int64)
+        mapped[real] = previous.ids[self.ids[real]]
+        soft, weights = self.soft_labels, self.weights
+        if real.all():
+            soft = previous.soft_labels[self.ids] if soft is None and previous.soft_labels is not None else soft
+            weights = previous.weights[self.ids] if weights is None and previous.weights is not None else weights
         return CompressedDataset(
             self.payload,
             mapped,
             self.labels,
             classes=self.classes,
-            soft_labels=self.soft_labels,
-            weights=self.weights,
+            soft_labels=soft,
+            weights=weights,
             meta=self.meta,
+            nominal=self.nominal,
         )
 
     def save(self, path: str | os.PathLike[str]) -> int:
@@ -240,6 +254,8 @@ class CompressedDataset:
         if self.weights is not None:
             arrays["weights"] = self.weights
         facts = {"kind": self.payload.kind, "payload": about, "ids": ids, "classes": self.classes, "meta": self.meta}
+        if self.nominal != "bits":  # files of the first version had no other
+            facts["nominal"] = self.nominal
         return container.write(path, facts, arrays)
 
     @classmethod
@@ -259,6 +275,7 @@ class CompressedDataset:
                 soft_labels=arrays.get("soft_labels"),
                 weights=arrays.get("weights"),
                 meta=facts["meta"],
+                nominal=facts.get("nominal", "bits"),
             )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, UserError) as error:
             raise UserError(f"{path} is whole but its contents make no sense", found=error) from None

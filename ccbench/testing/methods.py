@@ -57,7 +57,7 @@ def spec(lab: Lab) -> str:
         text = str(declared.summary)
         need(text.strip() and "\n" not in text, f"{step.name}: the summary must be one line, found {text!r}")
         check_params(declared)
-        for stage in declared.needs:
+        for stage in (need.partition("?")[0] for need in declared.needs):
             lab.plugins.get("stage", stage)
         for module in declared.imports:
             need(importlib.util.find_spec(module), f"{step.name} needs the module {module}, which is not installed")

@@ -197,16 +197,54 @@ def test_a_whole_set_is_not_copied():
     assert CompressedDataset.subset(whole, np.arange(10)[::-1]).payload.images is whole.images
 
 
-def test_within_composes_two_steps():
+def test_after_composes_two_steps():
     first = CompressedDataset.subset(images(), [9, 4, 6])
     second = CompressedDataset.subset(first.to_dataset("step"), [2, 0])
-    assert second.within(first.ids).ids.tolist() == [4, 9]
-    assert (second.within(first.ids).payload.images == images().images[[4, 9]]).all()
-    assert make(ids=[-1, 2, -1, 0]).within([5, 6, 7]).ids.tolist() == [-1, 7, -1, 5]
+    assert second.after(first).ids.tolist() == [4, 9]
+    assert (second.after(first).payload.images == images().images[[4, 9]]).all()
+    assert make(ids=[-1, 2, -1, 0]).after(first).ids.tolist() == [-1, 9, -1, 4]
     with pytest.raises(UserError, match="kept 3 images"):
-        make(ids=[0, 1, 2, 3]).within([5, 6, 7])
-    with pytest.raises(UserError, match="whole numbers"):
-        make().within([0.5] * 4)
+        make(ids=[0, 1, 2, 3]).after(first)
+
+
+def test_after_keeps_the_soft_labels_and_weights_of_the_step_before():
+    whole = images()
+    soft = np.eye(len(whole.classes), dtype=np.float16)[[1, 0, 1]]
+    first = CompressedDataset(
+        RawImages(whole.images[:3]),
+        [7, 5, 2],
+        whole.labels[:3],
+        classes=whole.classes,
+        soft_labels=soft,
+        weights=[1, 2, 3],
+    )
+    second = CompressedDataset.subset(first.to_dataset("step"), [2, 1]).after(first)
+    assert second.ids.tolist() == [5, 2]  # a subset lies in the order of its positions
+    assert (second.soft_labels == soft[[1, 2]]).all()
+    assert second.weights.tolist() == [2, 3]
+    own = CompressedDataset(
+        RawImages(whole.images[:1]), [1], whole.labels[:1], classes=whole.classes, soft_labels=soft[1:2], weights=[9]
+    )
+    assert own.after(first).weights.tolist() == [9]
+
+
+def test_nominal_counts_bits_or_images():
+    shape = DataShape(images=100, height=2, width=2, classes=3)
+    large = RawImages(np.zeros((5, 8, 8, 3), np.uint8))
+    bits = CompressedDataset(large, [-1] * 5, [0] * 5, classes=["a", "b", "c"])
+    assert bits.nominal_kept(shape) == Fraction(5 * 64, 400)
+    counted = CompressedDataset(large, [-1] * 5, [0] * 5, classes=["a", "b", "c"], nominal="images")
+    assert counted.nominal_kept(shape) == Fraction(5, 100)
+    with pytest.raises(UserError, match="nominal must be one of"):
+        CompressedDataset(large, [-1] * 5, [0] * 5, classes=["a", "b", "c"], nominal="bytes")
+
+
+def test_nominal_comes_back_from_a_file(tmp_path):
+    made = CompressedDataset(
+        RawImages(np.zeros((5, 8, 8, 3), np.uint8)), [-1] * 5, [0] * 5, classes=["a"], nominal="images"
+    )
+    made.save(tmp_path / "a.ccb")
+    assert CompressedDataset.open(tmp_path / "a.ccb").nominal == "images"
 
 
 @pytest.mark.parametrize("build", [raw, palette, encoded])
