@@ -1,0 +1,1 @@
+"""DC3, dataset condensation with colour compensation."""
