@@ -1,0 +1,39 @@
+"""Whether DC3 can run on this machine, asked before any work of a run starts. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cc_plugins.dc3.memory import check_memory, free_memory
+from cc_plugins.dc3.prompts import BY_NAME, prompts_of
+from cc_plugins.dc3.settings import Settings
+from cc_plugins.dc3.weights import PIPELINE, VAE, locate
+from ccbench.errors import UserError
+
+
+def ready(params: Mapping[str, Any], device: str | None = None) -> str | None:
+    """Why a method with these parameters cannot run here and what mends it, or None.
+
+    The model is needed for ``compensate=diffusion|null|hr``, its VAE for ``features=vae``; other values need nothing.
+
+    Args:
+        params: ``compensate``, ``features``, ``prompts`` and the fields of :class:`Settings`, each where the method
+            has it.
+        device: ``"cpu"``, ``"cuda:0"`` or None for the best there is.
+    """
+    compensate = params.get("compensate")
+    try:
+        if compensate in BY_NAME:
+            prompts_of(compensate, params.get("prompts") or "")
+            settings = Settings.of(params)
+            folder = locate(settings, PIPELINE)
+            free = free_memory(device)
+            if free is not None:
+                check_memory(folder, settings, free, device or "cuda:0")
+        elif params.get("features") == "vae":
+            locate(Settings.of(params), VAE)
+    except UserError as error:
+        found = f" (found: {error.found})" if error.found else ""
+        return f"{error.what}{found}" + (f"; {error.mend}" if error.mend else "")
+    return None
