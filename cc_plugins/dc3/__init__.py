@@ -1,1 +1,97 @@
-"""DC3, dataset condensation with colour compensation."""
+"""DC3, dataset condensation with colour compensation: the offers only; the work is in :mod:`cc_plugins.dc3.method`."""
+
+from __future__ import annotations
+
+from cc_plugins.dc3.stages import DIFFUSION, LATENTS
+from ccbench.hookspecs import hookimpl
+from ccbench.specs import MethodSpec, Param, StageSpec
+
+COMPENSATE = ("diffusion", "null", "hr", "color_jitter", "hsv_shift", "balance", "none")
+GENERATED = COMPENSATE[:3]
+STITCHES = ("half", "quarter", "pixel", "grid8", "grid16")
+
+DC3 = MethodSpec(
+    name="dc3",
+    target="cc_plugins.dc3.method:DC3",
+    version="1",
+    summary="Condensation with colour compensation: chosen images, each stitched from a cool and a warm version of itself",
+    params=(
+        Param(name="bins", default=10, low=1, high=65536, doc="K, K-means bins per class; 1: none (Figure 9)"),
+        Param(
+            name="features",
+            default="auto",
+            choices=("auto", "vae", "network"),
+            doc="what bins are made of; auto: vae where compensate has the diffusion model at hand, otherwise network",
+        ),
+        Param(
+            name="sampling",
+            default="submodular",
+            choices=("submodular", "random"),
+            doc="how images of a bin are chosen (Tables 8 to 10)",
+        ),
+        Param(
+            name="gain",
+            default="graphcut",
+            choices=("graphcut", "paper"),
+            doc="graph cut of last-layer gradients, or squared distances (Eq. 4)",
+        ),
+        Param(
+            name="gradient",
+            default="released",
+            choices=("released", "cross-entropy"),
+            doc="of graphcut: softmax taken twice as in the released code, or once",
+        ),
+        Param(name="proxy", default=None, type=str, doc="network of bins and gains; auto: the one of the protocol"),
+        Param(
+            name="compensate",
+            default="diffusion",
+            choices=COMPENSATE,
+            doc="colour compensation: with the diffusion model (Table 6), without weights (Table 7), or none (Table 10)",
+        ),
+        *DIFFUSION,
+        Param(name="stitch", default="half", choices=STITCHES, doc="how pictures become one (Table 13)"),
+        Param(
+            name="store_size",
+            default=0,
+            low=0,
+            high=4096,
+            doc="side of the stored pictures in pixels; 0: as the dataset's (the released code: 256)",
+        ),
+        Param(name="codec", default="jpeg", choices=("jpeg", "png"), doc="format of the stored pictures"),
+        Param(name="quality", default=75, low=1, high=100, doc="of JPEG"),
+        Param(
+            name="soft_labels",
+            default="none",
+            choices=("none", "stored"),
+            doc="stored: the teacher's predictions in the file, 16 bits per class and image",
+        ),
+        Param(name="temperature", default=1.0, low=0.01, high=1000, doc="of the stored soft labels"),
+        Param(name="teacher", default=None, type=str, doc="network of the stored soft labels; auto: the run's"),
+    ),
+    paper="Wu et al., Dataset Condensation with Color Compensation, 2025",
+    budgets="fraction",
+    random=True,
+    needs=(
+        "proxy",
+        "last-layer",
+        "latents?features=vae",
+        f"latents?compensate={'|'.join(GENERATED)}",
+        "teacher?soft_labels=stored",
+    ),
+    ready="cc_plugins.dc3.ready:ready",
+    prepare=True,
+    stores="one encoded picture for each image of the budget, its label, and soft labels where they are asked for",
+    cost="K-means and greedy choice on the CPU, linear in images; two denoised pictures for each kept image, or none",
+)
+
+
+@hookimpl
+def ccbench_methods() -> list[MethodSpec]:
+    """DC3."""
+    return [DC3]
+
+
+@hookimpl
+def ccbench_stages() -> list[StageSpec]:
+    """What its bins are made of."""
+    return [LATENTS]

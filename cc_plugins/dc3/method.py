@@ -1,0 +1,176 @@
+"""DC3: bins, sampling, colour compensation, stitching and storing, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from cc_plugins.dc3 import GENERATED
+from cc_plugins.dc3.prompts import prompts_of
+from cc_plugins.dc3.selection import select, too_small
+from cc_plugins.dc3.settings import Settings
+from cc_plugins.dc3.shifts import shifted
+from cc_plugins.dc3.stitch import stitched, variants
+from cc_plugins.dc3.storing import encode, soft_labels
+from cc_plugins.dc3.weights import VAE, identity, is_folder
+from ccbench import CompressedDataset, UserError
+from ccbench.archive import EncodedImages
+from ccbench.seeds import derive
+
+CHUNK = 64  # images whose pictures are in memory at once
+SYNTHETIC = 1 << 40  # above every place in a training set
+
+
+class DC3:
+    """Dataset Condensation with Color Compensation (Wu et al., 2025).
+
+    Args:
+        bins, features: sections 3.3 and B, see :mod:`cc_plugins.dc3.bins`.
+        sampling, gain, gradient, proxy: section 3.4, see :mod:`cc_plugins.dc3.sampling`.
+        compensate: section 3.2 and Tables 6, 7 and 10.
+        model, revision, dtype, steps, image_guidance, guidance, resolution, batch: see :class:`Settings`.
+        prompts: a prompts file, see :mod:`cc_plugins.dc3.prompts`.
+        stitch: appendix D, see :mod:`cc_plugins.dc3.stitch`.
+        store_size, codec, quality, soft_labels, temperature, teacher: see :mod:`cc_plugins.dc3.storing`.
+
+    Bins, choice, pictures and cuts are drawn by the run's base seed and the seed's index alone: not by the budget, and
+    not by what other steps do. So the rows of an ablation differ in the step that is changed, and a picture
+    that one of them generated serves the others.
+    """
+
+    def __init__(
+        self,
+        *,
+        bins: int = 10,
+        features: str = "auto",
+        sampling: str = "submodular",
+        gain: str = "graphcut",
+        gradient: str = "released",
+        proxy: str | None = None,
+        compensate: str = "diffusion",
+        prompts: str = "",
+        stitch: str = "half",
+        store_size: int = 0,
+        codec: str = "jpeg",
+        quality: int = 75,
+        soft_labels: str = "none",
+        temperature: float = 1.0,
+        teacher: str | None = None,
+        **diffusion: Any,
+    ) -> None:
+        self.bins, self.sampling, self.gain, self.gradient = bins, sampling, gain, gradient
+        self.features = ("vae" if compensate in GENERATED else "network") if features == "auto" else features
+        self.proxy, self.compensate, self.prompts, self.stitch = proxy, compensate, prompts, stitch
+        self.store_size, self.codec, self.quality = store_size, codec, quality
+        self.soft_labels, self.temperature, self.teacher = soft_labels, temperature, teacher
+        self.settings = Settings(**diffusion)
+
+    def skip(self, task: Any) -> str | None:
+        """A class that has fewer images than the budget keeps per class."""
+        return too_small(task.dataset.labels, task.dataset.classes, _ipc(task))
+
+    def prepare(self, task: Any, part: int, parts: int) -> None:
+        """Generate every ``parts``-th picture, from number ``part`` on, into the store; nothing without diffusion."""
+        if self.compensate not in GENERATED or self.skip(task):
+            return
+        chosen = self.select(task)[part::parts]
+        for _ in self.pictures(task, chosen):
+            pass
+
+    def compress(self, task: Any) -> CompressedDataset:
+        """IPC pictures of each class, IPC being the budget's images over the classes, rounded down.
+
+        Args:
+            task: see ``ccbench.task.Task``.
+
+        Returns:
+            Encoded pictures, class after class, ordered within a class by the images they come from. Their ids are
+            -1; only ``compensate=none`` keeps ids, since these are training images. ``meta["source"]`` is where
+            each one's image stands in the whole training split.
+
+        Raises:
+            UserError: a class is smaller than that; the diffusion model is missing; features are not finite.
+        """
+        data = task.dataset
+        if reason := self.skip(task):
+            raise UserError(reason, mend="a smaller --ipc")
+        chosen = self.select(task)
+        size = (self.store_size, self.store_size) if self.store_size else tuple(data.images.shape[1:3])
+        seed, keys = _seed(task, "stitch"), _keys(task)[chosen]
+        blobs = []
+        for key, found in zip(keys, self.pictures(task, chosen), strict=True):
+            picture = found[0] if self.compensate == "none" else stitched(found, self.stitch, seed, int(key))
+            blobs.append(encode(picture, size, self.codec, self.quality))
+            task.progress(len(blobs), len(chosen), "pictures")
+        payload = EncodedImages(blobs, self.codec)
+        soft = None
+        if self.soft_labels == "stored":
+            soft = soft_labels(task, payload, self.teacher, self.temperature)
+        return CompressedDataset(
+            payload,
+            ids=chosen if self.compensate == "none" else np.full(len(chosen), -1),
+            labels=data.labels[chosen],
+            classes=data.classes,
+            soft_labels=soft,
+            nominal="images",
+            meta={"ipc": len(chosen) // len(data.classes), "source": np.asarray(task.ids)[chosen].tolist()},
+        )
+
+    def select(self, task: Any) -> np.ndarray:
+        """(n,) int64 positions of the images that are kept, class after class (sections 3.3 and 3.4)."""
+        last_layer = cache(lambda: task.stage("last-layer", proxy=self.proxy))
+        return select(
+            task.dataset.labels,
+            len(task.dataset.classes),
+            _ipc(task),
+            bins=self.bins,
+            features=cache(lambda: self.latents(task) if self.features == "vae" else last_layer()["features"]),
+            last_layer=last_layer,
+            sampling=self.sampling,
+            gain=self.gain,
+            gradient=self.gradient,
+            seed=_seed(task, "selection"),
+            progress=lambda done, total: task.progress(done, total, "bins and sampling"),
+        )
+
+    def latents(self, task: Any) -> np.ndarray:
+        """(N, 50) float32, the VAE's means reduced by PCA class by class."""
+        settings = self.settings
+        revision = identity(settings, VAE) if is_folder(settings) else settings.commit
+        return task.stage("latents", model=settings.model, revision=revision, dtype=settings.dtype)["latents"]
+
+    def pictures(self, task: Any, chosen: np.ndarray) -> Iterator[np.ndarray]:
+        """For each image its pictures (variants, h, w, 3) uint8, cool ones first; without compensation itself alone."""
+        images, keys, seed = task.dataset.images, _keys(task), _seed(task, "compensate")
+        count = variants(self.stitch)
+        if self.compensate == "none":
+            yield from (images[i][None] for i in chosen)
+        elif self.compensate not in GENERATED:
+            yield from (shifted(images[i], self.compensate, count, seed, int(keys[i])) for i in chosen)
+        else:
+            from cc_plugins.dc3.generate import generate
+
+            prompts = prompts_of(self.compensate, self.prompts)
+            for start in range(0, len(chosen), CHUNK):
+                part = chosen[start : start + CHUNK]
+                yield from generate(
+                    task, images[part], keys[part], variants=count, settings=self.settings, prompts=prompts, seed=seed
+                )
+
+
+def _ipc(task: Any) -> int:
+    return task.images // len(task.dataset.classes)
+
+
+def _keys(task: Any) -> np.ndarray:
+    """(N,) int64, what tells images apart: where they stand in the whole training split, or in a synthetic one."""
+    ids = np.asarray(task.ids, np.int64)
+    return np.where(ids >= 0, ids, SYNTHETIC + np.arange(len(ids)))
+
+
+def _seed(task: Any, name: str) -> int:
+    """Of the run and the seed's index, whatever the budget and the method's other parameters."""
+    return derive(task.bench.base_seed, name=f"dc3 {name}", seed=task.axes.get("seed"))
