@@ -1,4 +1,4 @@
-"""The one exception class for faults that the user can mend."""
+"""Faults that the user can mend: the only exceptions that commands print without a traceback."""
 
 
 class UserError(Exception):
@@ -28,6 +28,10 @@ class UserError(Exception):
 
     def __reduce__(self):  # crosses process borders whole
         return _rebuild, (type(self), self.what, self.found, self.mend)
+
+
+class Unfit(UserError):
+    """An architecture or a method cannot take these data; its cells are skipped with this reason and others go on."""
 
 
 def _rebuild(cls: type[UserError], what: str, found: str | None, mend: str | None) -> UserError:

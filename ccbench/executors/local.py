@@ -16,7 +16,7 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from ccbench.errors import UserError
+from ccbench.errors import Unfit, UserError
 from ccbench.executors import Finished, WorkItem
 
 
@@ -160,7 +160,7 @@ def verdict(error: BaseException) -> tuple[str, str]:
     memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     if memory or "can't allocate memory" in text or "Unable to allocate" in text:
         return "oom", text[:300] or "out of memory"
-    if type(error).__name__ == "Skipped":
+    if isinstance(error, Unfit) or type(error).__name__ == "Skipped":
         return "skipped", text
     if isinstance(error, UserError) or type(error).__name__ == "MethodError":
         return "failed", text
