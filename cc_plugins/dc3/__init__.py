@@ -14,7 +14,7 @@ DC3 = MethodSpec(
     name="dc3",
     target="cc_plugins.dc3.method:DC3",
     version="1",
-    summary="Condensation with colour compensation: chosen images, each stitched from a cool and a warm version of itself",
+    summary="Condensation with colour compensation: chosen images, each stitched of its cool and its warm version",
     params=(
         Param(name="bins", default=10, low=1, high=65536, doc="K, K-means bins per class; 1: none (Figure 9)"),
         Param(
@@ -46,7 +46,7 @@ DC3 = MethodSpec(
             name="compensate",
             default="diffusion",
             choices=COMPENSATE,
-            doc="colour compensation: with the diffusion model (Table 6), without weights (Table 7), or none (Table 10)",
+            doc="colours: by the diffusion model (Table 6), without weights (Table 7), or as they are (Table 10)",
         ),
         *DIFFUSION,
         Param(name="stitch", default="half", choices=STITCHES, doc="how pictures become one (Table 13)"),

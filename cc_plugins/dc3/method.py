@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from ccbench import CompressedDataset, UserError
 from ccbench.archive import EncodedImages
 from ccbench.seeds import derive
 
-CHUNK = 64  # images whose pictures are in memory at once
 SYNTHETIC = 1 << 40  # above every place in a training set
 
 
@@ -73,12 +72,13 @@ class DC3:
         return too_small(task.dataset.labels, task.dataset.classes, _ipc(task))
 
     def prepare(self, task: Any, part: int, parts: int) -> None:
-        """Generate every ``parts``-th picture, from number ``part`` on, into the store; nothing without diffusion."""
+        """Generate one of ``parts`` equal shares of the pictures into the store; nothing without diffusion."""
         if self.compensate not in GENERATED or self.skip(task):
             return
-        chosen = self.select(task)[part::parts]
-        for _ in self.pictures(task, chosen):
-            pass
+        from cc_plugins.dc3.generate import prepare
+
+        images, ids, options = self.orders(task, self.select(task))
+        prepare(task, images, ids, part=part, parts=parts, **options)
 
     def compress(self, task: Any) -> CompressedDataset:
         """IPC pictures of each class, IPC being the budget's images over the classes, rounded down.
@@ -144,21 +144,45 @@ class DC3:
 
     def pictures(self, task: Any, chosen: np.ndarray) -> Iterator[np.ndarray]:
         """For each image its pictures (variants, h, w, 3) uint8, cool ones first; without compensation itself alone."""
-        images, keys, seed = task.dataset.images, _keys(task), _seed(task, "compensate")
-        count = variants(self.stitch)
+        images = task.dataset.images
         if self.compensate == "none":
-            yield from (images[i][None] for i in chosen)
-        elif self.compensate not in GENERATED:
-            yield from (shifted(images[i], self.compensate, count, seed, int(keys[i])) for i in chosen)
-        else:
-            from cc_plugins.dc3.generate import generate
+            return (images[i][None] for i in chosen)
+        if self.compensate not in GENERATED:
+            keys, count, seed = _keys(task), variants(self.stitch), _seed(task, "compensate")
+            return (shifted(images[i], self.compensate, count, seed, int(keys[i])) for i in chosen)
+        from cc_plugins.dc3.generate import compensated
 
-            prompts = prompts_of(self.compensate, self.prompts)
-            for start in range(0, len(chosen), CHUNK):
-                part = chosen[start : start + CHUNK]
-                yield from generate(
-                    task, images[part], keys[part], variants=count, settings=self.settings, prompts=prompts, seed=seed
-                )
+        ordered, ids, options = self.orders(task, chosen)
+        return compensated(task, ordered, ids, **options)
+
+    def orders(self, task: Any, chosen: np.ndarray) -> tuple[Rows, np.ndarray, dict[str, Any]]:
+        """What the diffusion model is asked for: images, what they are called, and how to make their pictures."""
+        options = {
+            "variants": variants(self.stitch),
+            "settings": self.settings,
+            "prompts": prompts_of(self.compensate, self.prompts),
+            "seed": _seed(task, "compensate"),
+        }
+        return Rows(task.dataset.images, chosen), _keys(task)[chosen], options
+
+
+class Rows(Sequence[np.ndarray]):
+    """Some images of many, each read when it is looked at."""
+
+    def __init__(self, images: np.ndarray, chosen: np.ndarray) -> None:
+        self.images, self.chosen = images, chosen
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    @overload
+    def __getitem__(self, row: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, row: int | slice) -> np.ndarray | list[np.ndarray]:
+        if isinstance(row, slice):
+            return [self.images[i] for i in self.chosen[row]]
+        return self.images[self.chosen[row]]
 
 
 def _ipc(task: Any) -> int:

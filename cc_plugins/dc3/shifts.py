@@ -42,8 +42,8 @@ def color_jitter(image: np.ndarray, rng: np.random.Generator, warm: bool) -> np.
 def hsv_shift(image: np.ndarray, rng: np.random.Generator, warm: bool) -> np.ndarray:
     """Hue turned by up to 40 degrees, saturation shifted by up to 30/255, value by up to 20/255, all over the picture.
 
-    Hue goes round, saturation and value are cut at 0 and 1. A pixel without colour stays without: its hue means nothing,
-    so its saturation is left at 0.
+    Hue goes round, saturation and value are cut at 0 and 1. A grey pixel stays grey: its hue means nothing, so its
+    saturation is left at 0.
 
     Args and return value as in :func:`color_jitter`.
     """
