@@ -30,7 +30,7 @@ class UserError(Exception):
         return _rebuild, (type(self), self.what, self.found, self.mend)
 
 
-class Unfit(UserError):
+class Unfit(UserError):  # noqa: N818 - it is an outcome, as Skipped is
     """An architecture or a method cannot take these data; its cells are skipped with this reason and others go on."""
 
 
