@@ -78,6 +78,15 @@ def identity(settings: Settings, parts: Sequence[str] = PIPELINE) -> str:
     return "sha256:" + hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
 
 
+def revision_of(settings: Settings) -> str:
+    """What to ask the stage ``latents`` for as ``revision``: the commit, or the digest of a folder's VAE.
+
+    Raises:
+        UserError: see :func:`locate`.
+    """
+    return identity(settings, VAE) if is_folder(settings) else locate(settings, VAE).name
+
+
 def download_command(settings: Settings, parts: Sequence[str] = PIPELINE) -> str:
     """The command that brings the files of these components into the cache."""
     patterns = ["*.json", "*.txt"] if parts == PIPELINE else [f"{part}/*.json" for part in parts]
