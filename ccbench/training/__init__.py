@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ccbench.training.loop import FitReport, fit
     from ccbench.training.networks import build_network
     from ccbench.training.protocols import Protocol, Recipe, load_protocol
+    from ccbench.training.teacher import Teacher
 
 _HOME = {
     "DeviceData": "images",
@@ -21,6 +22,7 @@ _HOME = {
     "Outcome": "evaluation",
     "Protocol": "protocols",
     "Recipe": "protocols",
+    "Teacher": "teacher",
     "accuracy": "evaluation",
     "build_network": "networks",
     "evaluate": "evaluation",
@@ -34,6 +36,7 @@ __all__ = [
     "Outcome",
     "Protocol",
     "Recipe",
+    "Teacher",
     "accuracy",
     "build_network",
     "evaluate",

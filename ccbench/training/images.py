@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Decode = Callable[[torch.Tensor], torch.Tensor]
 CHUNK = 1024
+# mean and deviation of ImageNet's training images as torchvision's networks use them, in 0 .. 255
+IMAGENET = (torch.tensor([0.485, 0.456, 0.406]) * 255, torch.tensor([0.229, 0.224, 0.225]) * 255)
 
 
 @dataclass
@@ -87,9 +89,13 @@ class DeviceData:
         std = (squares / pixels - mean.square()).clamp(min=0).sqrt().clamp(min=1.0)  # a flat channel must not blow up
         return Normalise(mean.float(), std.float(), self.device)
 
+    def normalisation(self, kind: str) -> Normalise:
+        """What a recipe's ``normalise`` names: ``"own"``, or ``"imagenet"`` whatever the data."""
+        return self.normalise if kind == "own" else Normalise(*IMAGENET, self.device)
+
 
 class Normalise:
-    """uint8 images to floats of mean 0 and standard deviation 1 per channel.
+    """Images in 0 .. 255 to floats of mean 0 and standard deviation 1 per channel.
 
     Args:
         mean, std: (3,) float32 in 0 .. 255.
@@ -102,13 +108,17 @@ class Normalise:
         self._shift = (-mean / std).to(device)
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """(b, 3, H, W) uint8 to float32, channels_last."""
+        """(b, 3, H, W) uint8, or float32 in 0 .. 255, to float32, channels_last."""
         pixels = images.permute(0, 2, 3, 1)
         b, height, width, _ = pixels.shape
         # whole rows at once: a CPU cannot vectorise over three channels
         scale, shift = self._scale.repeat(width), self._shift.repeat(width)
         rows = torch.addcmul(shift, pixels.reshape(b * height, width * 3).float(), scale)
         return rows.view(b, height, width, 3).permute(0, 3, 1, 2)
+
+    def to(self, device: str | torch.device) -> Normalise:
+        """The same on another device."""
+        return Normalise(self.mean, self.std, device)
 
 
 def _tensor(array: np.ndarray, device: torch.device, dtype: torch.dtype) -> torch.Tensor:

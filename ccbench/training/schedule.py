@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ccbench.training.protocols import Recipe
+from ccbench.training.recipe import Recipe
 
 
 def learning_rate(recipe: Recipe, iteration: int, iterations: int) -> float:
