@@ -12,6 +12,7 @@ from ccbench.data import DataSource
 from ccbench.execute import Options, execute
 from ccbench.expressions import split
 from ccbench.plan import Request
+from ccbench.teacher_source import TeacherSource
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +35,8 @@ def run(
     base_seed: int = 0,
     snap: bool = True,
     match: str = "nominal",
+    teacher: str | os.PathLike[str] | None = None,
+    teacher_arch: str | None = None,
     out: str | os.PathLike[str] = "ccbench-out",
     data_root: str | os.PathLike[str] | None = None,
     download: bool = False,
@@ -53,6 +56,7 @@ def run(
         base_seed: what every seed is derived from.
         snap: whether budgets move to the palette grid when a method needs it.
         match: ``"nominal"`` or ``"bytes"``.
+        teacher, teacher_arch: weights and network of the teacher; default: the protocol trains its own.
         out: the output folder; what is there already is not done again.
         data_root, download, image_size, skip_bad: where images come from.
         display: ``"quiet"``, ``"plain"``, ``"live"`` or ``"auto"``.
@@ -77,6 +81,7 @@ def run(
         base_seed=base_seed,
         snap=snap,
         match=match,
+        teacher=TeacherSource.of(None if teacher is None else Path(teacher), teacher_arch),
     )
     root = data_root or os.environ.get("CCBENCH_DATA")
     source = DataSource(Path(root) if root else None, download, "", image_size, skip_bad)

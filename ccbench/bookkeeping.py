@@ -86,6 +86,11 @@ def make_record(
         "seed_value": seed_value(cell),
         "base_seed": cell.base_seed,
         "planned_seeds": planned_seeds,
+        "teacher": value.get("teacher") or cell.teacher or None,
+        "teacher_accuracy": value.get("teacher_accuracy"),
+        "teacher_bytes": value.get("teacher_bytes"),
+        "colorfulness": facts.get("colorfulness"),
+        "color_distance": facts.get("color_distance"),
         "accuracy": value.get("accuracy"),
         "best_accuracy": value.get("best_accuracy"),
         "final_loss": value.get("final_loss"),
@@ -98,6 +103,7 @@ def make_record(
         "artifact": artifact.name if artifact and facts else None,
         "artifact_sha256": (facts.get("sha256") or file_digest(artifact)) if artifact and facts else None,
         "environment": value.get("environment", {}),
+        "started": value.get("started", ""),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -156,8 +162,10 @@ class Book:
         if finished.log:
             log = self.out / "logs" / f"{cell.id}.log"
             log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("a") as file:
-                file.write(finished.log)
+            with log.open("a+") as file:
+                file.seek(0)
+                if "Traceback" not in file.read():  # the worker writes its own; a compression's belongs to every cell
+                    file.write(finished.log)
         return record
 
 

@@ -23,6 +23,7 @@ class Cell:
         seed: index 0, 1, 2, ...; never the seed value itself.
         match: ``"nominal"`` or ``"bytes"``.
         skip: why it cannot run, or "".
+        teacher: label of the teacher that the user gave, where this cell uses one; "" for the protocol's own.
     """
 
     dataset: str
@@ -37,6 +38,7 @@ class Cell:
     match: str
     skip: str = ""
     architecture_version: str = "1"
+    teacher: str = ""
 
     @property
     def budget(self) -> Budget:
@@ -65,6 +67,7 @@ class Cell:
             self.base_seed,
             self.match,
         ]
+        axes += [self.teacher] if self.teacher else []  # cells without one keep the names they had
         return hashlib.sha256(json.dumps(axes).encode()).hexdigest()[:12]
 
     @property

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ccbench.archive import CompressedDataset, RawImages
-from ccbench.budget import BITS_PER_PIXEL, Budget
+from ccbench.budget import Budget
 from ccbench.data import ImageDataset
-from ccbench.expressions import Expression
+from ccbench.expressions import Expression, Step
 from ccbench.guard import undisturbed, watch_test_split
 from ccbench.task import Task, Workbench
 
@@ -56,8 +56,7 @@ def compress(
     root = bench.root
     dataset, ids, result = root, np.arange(len(root.labels)), None
     for step, part in zip(expression.steps, expression.budgets(budget, root.shape), strict=True):
-        axes = {"method": step.label, "dataset": root.digest, "kept": str(part.kept)}
-        task = Task(bench, dataset, part, ids, axes | ({"seed": seed} if expression.random else {}))
+        task = Task(bench, dataset, part, ids, _axes(expression, step, root, part, seed))
         method = step.spec.load()(**dict(step.params))
         if not callable(getattr(method, "compress", None)):
             raise MethodError(f"{step.name}: {step.spec.target} has no compress(task) method")
@@ -76,6 +75,29 @@ def compress(
     assert result is not None
     result.meta.update(meta or {})
     return result
+
+
+def prepare(expression: Expression, budget: Budget, bench: Workbench, *, part: int, parts: int, seed: int = 0) -> None:
+    """Do one share of a compression; its results stay in the store, where :func:`compress` finds them.
+
+    Args:
+        expression: a single method whose spec says ``prepare``.
+        budget, bench, seed: as for :func:`compress`.
+        part: 0 .. parts-1.
+    """
+    (step,) = expression.steps
+    (own,) = expression.budgets(budget, bench.root.shape)
+    axes = _axes(expression, step, bench.root, own, seed)
+    task = Task(bench, bench.root, own, np.arange(len(bench.root.labels)), axes)
+    method = step.spec.load()(**dict(step.params))
+    if not (callable(getattr(method, "skip", None)) and method.skip(task)):
+        method.prepare(task, part, parts)
+
+
+def _axes(expression: Expression, step: Step, root: ImageDataset, part: Budget, seed: int) -> dict[str, Any]:
+    """What a step's seeds depend on beside the base seed."""
+    axes = {"method": step.label, "dataset": root.digest, "kept": str(part.kept)}
+    return axes | ({"seed": seed} if expression.random else {})
 
 
 def _check(name: str, made: Any, budget: Budget, given: ImageDataset) -> None:
@@ -99,43 +121,3 @@ def _check(name: str, made: Any, budget: Budget, given: ImageDataset) -> None:
         same = all(np.array_equal(made.payload.images[i], given.images[j]) for i, j in enumerate(made.ids))
         if not same or not np.array_equal(made.labels, given.labels[made.ids]):
             raise MethodError(f"{name} returned images or labels that differ from the training split's at the same ids")
-
-
-def fit_bytes(
-    expression: Expression, size: int, bench: Workbench, path: Any, *, attempts: int = 12, **options: Any
-) -> tuple[CompressedDataset, int]:
-    """Compress so that the *file* has at most ``size`` bytes (``--match bytes``).
-
-    The nominal budget starts at ``size`` and shrinks by what the file was over; where the
-    step that is left open takes only palette sizes, it goes down one size at a time.
-
-    Raises:
-        Skipped: no budget of this method gives a file that small.
-    """
-    shape = bench.root.shape
-    share = expression.fixed_share(shape).kept
-    step = next((s for s in expression.steps if s.budget is None), None)  # what can give way
-    sizes = step.spec.bits if step and step.spec.budgets == "bits" else ()
-    kept = min(Fraction(size, shape.raw_bytes), share)
-    for _ in range(attempts if step else 1):
-        if step is None:
-            budget = Budget(share)
-        elif sizes:
-            fitting = [q for q in sizes if share * q / BITS_PER_PIXEL <= kept]
-            if not fitting:
-                break
-            budget = Budget(share * max(fitting) / BITS_PER_PIXEL)
-        else:
-            budget = Budget(kept)
-            if (budget / Budget(share)).images(shape) < shape.classes:
-                break
-        result = compress(expression, budget, bench, **options)
-        written = result.save(path)
-        if written <= size:
-            return result, written
-        path.unlink(missing_ok=True)
-        if sizes:
-            kept = budget.kept - share / (2 * BITS_PER_PIXEL)
-        else:
-            kept = max(kept - Fraction(written - size, shape.raw_bytes) - share / shape.images, Fraction(0))
-    raise Skipped(f"{expression.label} has no setting whose file is within {size} bytes")

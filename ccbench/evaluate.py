@@ -19,6 +19,7 @@ from ccbench.expressions import parse
 from ccbench.out_folder import claimed
 from ccbench.plugins import Plugins, plugins
 from ccbench.store import default_store, file_digest
+from ccbench.teacher_source import TeacherSource
 from ccbench.training import load_protocol
 from ccbench.training.parallel import leads
 from ccbench.work import check_device, evaluate_item
@@ -32,6 +33,7 @@ def evaluate_file(
     protocol: str = "quick",
     seed: int = 0,
     base_seed: int = 0,
+    teacher: TeacherSource | None = None,
     source: DataSource,
     device: str | None = None,
     compile: bool = False,  # noqa: A002 - torch's word
@@ -44,6 +46,7 @@ def evaluate_file(
         dataset: whose test split; None for the one the file was made from.
         architecture: None for the protocol's own.
         seed: index of the repetition.
+        teacher: instead of the protocol's own.
         source: where the dataset comes from.
         out: the folder whose ``results/`` gets the record.
 
@@ -81,9 +84,11 @@ def evaluate_file(
         # a row of its own: a run must not take it for one of its cells
         method, versions = f"{method} ({file.name})", f"{versions} {file_digest(file)[:12]}"
     version = found.get("architecture", network).version
+    tutor = teacher if teacher and recipe.train.labels == "teacher" else TeacherSource()
     cell = Cell(
-        dataset, method, versions, kept, network, protocol, recipe.version, seed, base_seed, "nominal", "", version
-    )
+        dataset, method, versions, kept, network, protocol, recipe.version, seed, base_seed, "nominal", "", version,
+        tutor.label,
+    )  # fmt: skip
     with claimed(out) if leads() else nullcontext():
         value = evaluate_item(
             dataset=dataset,
@@ -93,6 +98,8 @@ def evaluate_file(
             protocol=protocol,
             architecture=network,
             seed=seed_value(cell),
+            base_seed=base_seed,
+            teacher=tutor.plain() if tutor.label else None,
             device=device,
             compile=compile,
         )

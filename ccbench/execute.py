@@ -60,11 +60,11 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0 where everything that could run did, 1 where something failed."""
-        return int(any(self.counts.get(s) for s in ("failed", "timeout", "oom")))
+        """0 where everything that was asked for ran, 1 where something failed or a method was not ready."""
+        return int(any(self.counts.get(s) for s in ("failed", "timeout", "oom")) or bool(self.plan.problems))
 
 
-def plan_run(request: Request, source: DataSource, found: Plugins) -> Plan:
+def plan_run(request: Request, source: DataSource, found: Plugins, device: str | None = None) -> Plan:
     """The plan of a request; reads no image where the dataset's shape is declared.
 
     Raises:
@@ -75,9 +75,11 @@ def plan_run(request: Request, source: DataSource, found: Plugins) -> Plan:
     def shape(dataset: str) -> DataShape:
         return shape_of(dataset, plugins=found, source=source.for_dataset(dataset), cache=cache)
 
-    plan = make_plan(request, found, shape)
+    plan = make_plan(request, found, shape, device=device)
     if not plan.runnable:
         reasons = list(dict.fromkeys(c.skip for c in plan.cells))
+        if plan.problems:
+            raise UserError("no method of this run is ready", found="\n         ".join(plan.problems))
         raise UserError("no method can run at this budget", found="; ".join(reasons), mend="another --ratio or dataset")
     return plan
 
@@ -95,10 +97,10 @@ def execute(request: Request, options: Options) -> Summary:
         from ccbench.work import check_device  # imports torch, which a run on the best device needs only in its workers
 
         check_device(options.device)
-    plan = plan_run(request, options.source, found)
+    plan = plan_run(request, options.source, found, options.device)
     executor = found.get("executor", options.executor)
     with claimed(options.out):
-        items = _items(plan, options, found)
+        items = _items(plan, request, options, found)
         known, problems = _known(plan, options.out, items)
         done = {i: r["accuracy"] for i, r in known.items() if r["status"] == "ok"}
         attempts = {i: r["attempt"] for i, r in known.items()}
@@ -106,7 +108,8 @@ def execute(request: Request, options: Options) -> Summary:
         artifacts = items.artifacts(plan, done)
         with make_display(options.display, plan.cells, done, options.out / "logs") as display:
             broken = [f"broken plugin {p.name} of {p.distribution}: {p.errors[0]}" for p in found.broken()]
-            for note in (*plan.notes, *problems, *broken):
+            unready = [f"error: {problem}" for problem in plan.problems]
+            for note in (*unready, *plan.notes, *problems, *broken):
                 display.note(note)
             _settle(plan, known, book)
             if artifacts:
@@ -121,7 +124,7 @@ def execute(request: Request, options: Options) -> Summary:
     return Summary(dict(book.counts), book.reasons, plan, options.out)
 
 
-def _items(plan: Plan, options: Options, found: Plugins) -> Items:
+def _items(plan: Plan, request: Request, options: Options, found: Plugins) -> Items:
     """Open every dataset, so that a fault of the data ends the run before it starts."""
     store, source = default_store(), options.source
     digests, tests = {}, {}
@@ -138,6 +141,8 @@ def _items(plan: Plan, options: Options, found: Plugins) -> Items:
         device=options.device,
         compile=options.compile,
         timeout=options.timeout,
+        jobs=options.jobs,
+        teacher=request.teacher,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ccbench.plan import Plan
 from ccbench.plugins import Plugins
 from ccbench.schedule import Artifact
 from ccbench.store import Store
+from ccbench.teacher_source import TeacherSource
 from ccbench.training import Protocol, load_protocol
 
 
@@ -29,7 +30,8 @@ class Items:
         cache: the store's folder.
         source: where datasets come from.
         digests, test_digests: of each dataset's two splits, by dataset name.
-        device, compile, timeout: as in :class:`ccbench.execute.Options`.
+        teacher: as in :class:`ccbench.plan.Request`.
+        device, compile, timeout, jobs: as in :class:`ccbench.execute.Options`.
     """
 
     out: Path
@@ -41,6 +43,8 @@ class Items:
     device: str | None
     compile: bool
     timeout: float | None
+    jobs: int = 1
+    teacher: TeacherSource = field(default_factory=TeacherSource)
 
     def artifacts(self, plan: Plan, done: Container[str]) -> list[Artifact]:
         """What has to be made and trained on, in the order of the plan; cells in ``done`` are left out."""
@@ -55,6 +59,8 @@ class Items:
                 facts = read_facts(path)
                 group = (cell.dataset, cell.protocol) if expression.needs else None
                 artifacts[key] = Artifact(path, group, None if facts else self._compress(cell, path, key), facts=facts)
+                if not facts:
+                    artifacts[key].prepare = self._shares(cell, expression, key)
             artifacts[key].cells.append(cell)
         return list(artifacts.values())
 
@@ -77,6 +83,8 @@ class Items:
             "recipe": _protocol(cell.protocol, self.plugins).proxy.axes() if expression.needs else None,
             "stages": {n: self.plugins.get("stage", n).version for n in expression.needs},
         }
+        if "teacher" in expression.needs:
+            axes["teacher"] = [_protocol(cell.protocol, self.plugins).teacher.axes(), self.teacher.label]
         newer = self._newer(cell, expression) if expression.needs else {}
         return Store.key(**axes, **({"newer": newer} if newer else {}))[:12]
 
@@ -87,21 +95,36 @@ class Items:
         """
         recipe = _protocol(cell.protocol, self.plugins).proxy
         networks = {recipe.using(dict(step.params).get("proxy")).architecture for step in expression.steps}
+        if "teacher" in expression.needs:
+            teacher = _protocol(cell.protocol, self.plugins).teacher
+            networks.add(teacher.using(self.teacher.architecture).architecture)
         found = [self.plugins.get("architecture", name) for name in sorted(networks)]
         found += self.plugins.all("score").values()
         return {f"{spec.kind} {spec.name}": spec.version for spec in found if spec.version != "1"}
 
     def _compress(self, cell: Cell, path: Path, key: str) -> WorkItem:
-        payload = {
-            **self._shared(cell, key),
+        payload = {**self._method(cell, key), "match": cell.match, "artifact": str(path)}
+        return WorkItem(key, "ccbench.work:compress_item", payload, self.timeout)
+
+    def _shares(self, cell: Cell, expression: Expression, key: str) -> list[WorkItem]:
+        """What several workers can do of a compression at once, where its method shares work out and they are there."""
+        alone = self.jobs == 1 or len(expression.steps) > 1 or cell.match != "nominal"
+        if alone or not expression.steps[0].spec.prepare:
+            return []
+        names = [f"{key}-part{part}" for part in range(self.jobs)]
+        shares = [{**self._method(cell, name), "part": i, "parts": self.jobs} for i, name in enumerate(names)]
+        return [
+            WorkItem(name, "ccbench.work:prepare_item", share, self.timeout)
+            for name, share in zip(names, shares, strict=True)
+        ]
+
+    def _method(self, cell: Cell, log: str) -> dict[str, Any]:
+        return {
+            **self._shared(cell, log),
             "method": cell.method,
             "kept": str(cell.kept),
-            "match": cell.match,
             "seed": cell.seed,
-            "base_seed": cell.base_seed,
-            "artifact": str(path),
         }
-        return WorkItem(key, "ccbench.work:compress_item", payload, self.timeout)
 
     def evaluate(self, cell: Cell, artifact: Artifact, micro_batch: int | None) -> WorkItem:
         """The training of one cell."""
@@ -125,7 +148,9 @@ class Items:
             "source": self.source.for_dataset(cell.dataset).plain(),
             "cache": str(self.cache),
             "protocol": cell.protocol,
+            "base_seed": cell.base_seed,
             "device": self.device,
+            "teacher": self.teacher.plain() if cell.teacher else None,
             "log": str(self.out / "logs" / log),
         }
 

@@ -14,6 +14,8 @@ from ccbench.cells import Cell
 from ccbench.errors import UserError
 from ccbench.expressions import Expression, parse
 from ccbench.plugins import Plugins
+from ccbench.readiness import unready
+from ccbench.teacher_source import TeacherSource
 from ccbench.training import load_protocol
 
 
@@ -30,6 +32,7 @@ class Request:
         base_seed: what every seed is derived from.
         snap: whether budgets move to the palette grid when a method needs it.
         match: ``"nominal"`` or ``"bytes"``.
+        teacher: instead of the protocols' own.
     """
 
     methods: tuple[str, ...]
@@ -41,15 +44,21 @@ class Request:
     base_seed: int = 0
     snap: bool = True
     match: str = "nominal"
+    teacher: TeacherSource = field(default_factory=TeacherSource)
 
 
 @dataclass
 class Plan:
-    """Cells in the order they run, the expressions behind their labels, and what the user should know."""
+    """Cells in the order they run, the expressions behind their labels, and what the user should know.
+
+    Attributes:
+        problems: why methods cannot run on this machine, each with the command that mends it.
+    """
 
     cells: list[Cell] = field(default_factory=list)
     expressions: dict[str, Expression] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     @property
     def runnable(self) -> list[Cell]:
@@ -57,13 +66,16 @@ class Plan:
         return [c for c in self.cells if not c.skip]
 
 
-def make_plan(request: Request, plugins: Plugins, shape_of: Callable[[str], DataShape]) -> Plan:
+def make_plan(
+    request: Request, plugins: Plugins, shape_of: Callable[[str], DataShape], *, device: str | None = None
+) -> Plan:
     """Every cell of a request.
 
     Args:
         request: what was asked for.
         plugins: where names are looked up.
         shape_of: the shape of a dataset's training split, by name.
+        device: where methods would compute; None is the best there is.
 
     Raises:
         UserError: an unknown name, a malformed expression or budget, or a budget that is missing.
@@ -76,18 +88,25 @@ def make_plan(request: Request, plugins: Plugins, shape_of: Callable[[str], Data
     expressions = list({e.label: e for e in (parse(m, plugins) for m in request.methods)}.values())
     plan.expressions = {e.label: e for e in expressions}
     protocols = [(name, plugins.get("protocol", name)) for name in dict.fromkeys(request.protocols)]
-    networks = {name: request.architectures or (load_protocol(name, plugins).architecture,) for name, _ in protocols}
+    recipes = {name: load_protocol(name, plugins) for name, _ in protocols}
+    networks = {name: request.architectures or (recipe.architecture,) for name, recipe in recipes.items()}
     versions = {a: plugins.get("architecture", a).version for names in networks.values() for a in names}
+    unable = {e.label: reason for e in expressions if (reason := unready(e, device))}
+    plan.problems = list(dict.fromkeys(unable.values()))
+    if request.teacher.architecture:
+        plugins.get("architecture", request.teacher.architecture)
     for dataset in dict.fromkeys(request.datasets):
         shape = shape_of(dataset)
         asked = _asked(request, expressions, shape, plan)
         rows: dict[tuple[str, Fraction], tuple[Expression, str]] = {}
         for expression, budget in product(expressions, asked):
             own = expression.budget(budget, shape)
-            rows.setdefault((expression.label, own.kept), (expression, _why_not(expression, own, shape, request.match)))
+            skip = unable.get(expression.label) or _why_not(expression, own, shape, request.match)
+            rows.setdefault((expression.label, own.kept), (expression, skip))
         for (name, spec), seed in product(protocols, range(request.seeds)):
             for architecture in networks[name]:
                 for (label, kept), (expression, skip) in rows.items():
+                    taught = recipes[name].train.labels == "teacher" or "teacher" in expression.needs
                     plan.cells.append(
                         Cell(
                             dataset,
@@ -102,6 +121,7 @@ def make_plan(request: Request, plugins: Plugins, shape_of: Callable[[str], Data
                             request.match,
                             skip,
                             versions[architecture],
+                            request.teacher.label if taught else "",
                         )
                     )
     return plan
@@ -147,7 +167,7 @@ def _why_not(expression: Expression, total: Budget, shape: DataShape, match: str
         missing = [m for m in step.spec.imports if importlib.util.find_spec(m.partition(".")[0]) is None]
         if missing:
             return f"{step.name} needs {', '.join(missing)}, which is not installed: pip install {' '.join(missing)}"
-        # a file that is held to bytes takes the largest palette that fits, see compress.fit_bytes
+        # a file that is held to bytes takes the largest palette that fits, see ccbench.fitting
         free = match == "bytes" and step.budget is None and budget.bits >= min(step.spec.bits)
         if step.spec.budgets == "bits" and budget.palette_bits not in step.spec.bits and not free:
             grid = f"{min(step.spec.bits)} to {max(step.spec.bits)}"

@@ -34,6 +34,9 @@ class Record:
         seed: index 0, 1, ...; ``seed_value`` in [0, 2**32); ``base_seed`` what it is derived from.
         planned_seeds: how many seeds the run wanted for this row.
         accuracy: of the last epoch, a fraction in [0, 1]; ``best_accuracy`` of the best epoch where the protocol looks.
+        teacher: what labelled the images in training, where the protocol has it so; ``teacher_accuracy`` is that on the
+            test split, a fraction; ``teacher_bytes`` the size of its weights, which no ratio counts.
+        colorfulness, color_distance: of the compressed images, see :mod:`ccbench.colors`.
         compress_seconds, train_seconds, stage_seconds: wall clock; the last by stage name.
         peak_memory: bytes.
         artifact: file name under ``artifacts/``.
@@ -66,6 +69,11 @@ class Record:
     planned_seeds: int | None = None
     accuracy: float | None = None
     best_accuracy: float | None = None
+    teacher: str | None = None
+    teacher_accuracy: float | None = None
+    teacher_bytes: int | None = None
+    colorfulness: float | None = None
+    color_distance: float | None = None
     compress_seconds: float | None = None
     train_seconds: float | None = None
     stage_seconds: dict[str, float] = field(default_factory=dict)
@@ -188,7 +196,10 @@ _TEXT = (
     "finished",
     "match",
 )
-_NUMBERS = ("ratio", "nominal_ratio", "measured_ratio", "bytes", "accuracy", "best_accuracy")
+_NUMBERS = (
+    "ratio", "nominal_ratio", "measured_ratio", "bytes", "accuracy", "best_accuracy",
+    "teacher_accuracy", "teacher_bytes", "colorfulness", "color_distance",
+)  # fmt: skip
 
 
 def _fault(facts: Any) -> str:

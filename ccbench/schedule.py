@@ -22,6 +22,7 @@ class Artifact:
         compress: the item that makes it, or None where the file is there.
         cells: what to train once it is there.
         facts: what is known of the file, where it is there.
+        prepare: shares of the compression that several workers do before it, each on its own.
     """
 
     path: Path
@@ -29,6 +30,7 @@ class Artifact:
     compress: WorkItem | None
     cells: list[Cell] = field(default_factory=list)
     facts: dict[str, Any] | None = None
+    prepare: list[WorkItem] = field(default_factory=list)
 
 
 class Scheduler:
@@ -49,10 +51,11 @@ class Scheduler:
         smaller_batch: Callable[[Cell], int],
     ) -> None:
         self.executor, self.evaluate, self.smaller_batch = executor, evaluate, smaller_batch
-        self._compress: deque[Artifact] = deque()
+        self._compress: deque[tuple[Artifact, WorkItem]] = deque()
         self._train: deque[tuple[Cell, Artifact]] = deque()
         self._open: dict[str, tuple[Artifact, Cell | None, WorkItem]] = {}
         self._held: dict[Any, list[Artifact]] = defaultdict(list)
+        self._shares: dict[str, int] = {}  # by artifact, how many shares of its work are still out
         leaders = set()
         for artifact in artifacts:
             if artifact.compress is None:
@@ -61,7 +64,7 @@ class Scheduler:
                 self._held[artifact.group].append(artifact)
             else:
                 leaders.add(artifact.group)
-                self._compress.append(artifact)
+                self._queue(artifact)
 
     def step(self, seconds: float) -> list[tuple[Artifact, Cell | None, Finished]] | None:
         """What ended within some seconds, or None when nothing is left."""
@@ -81,9 +84,17 @@ class Scheduler:
                 cell, artifact = self._train.popleft()
                 self._submit(artifact, cell, self.evaluate(cell, artifact, None))
             else:
-                artifact = self._compress.popleft()
-                assert artifact.compress is not None
-                self._submit(artifact, None, artifact.compress)
+                artifact, item = self._compress.popleft()
+                self._submit(artifact, None, item)
+
+    def _queue(self, artifact: Artifact) -> None:
+        """The next thing to do for an artifact: its shares where there are some, otherwise the compression."""
+        assert artifact.compress is not None
+        if artifact.prepare and artifact.path.name not in self._shares:
+            self._shares[artifact.path.name] = len(artifact.prepare)
+            self._compress.extend((artifact, share) for share in artifact.prepare)
+        else:
+            self._compress.append((artifact, artifact.compress))
 
     def _submit(self, artifact: Artifact, cell: Cell | None, item: WorkItem) -> None:
         self._open[item.id] = artifact, cell, item
@@ -97,7 +108,13 @@ class Scheduler:
             return []
         if cell is not None:
             return [(artifact, cell, finished)]
-        self._compress.extend(self._held.pop(artifact.group, []))
+        if artifact.compress is None or item.id != artifact.compress.id:  # a share; what it failed at is made later
+            self._shares[artifact.path.name] -= 1
+            if not self._shares[artifact.path.name]:
+                self._queue(artifact)
+            return []
+        for held in self._held.pop(artifact.group, []):
+            self._queue(held)
         if finished.status == "ok":
             self._train.extend((c, artifact) for c in artifact.cells)
             return [(artifact, None, finished)]

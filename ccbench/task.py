@@ -16,7 +16,8 @@ from ccbench.data import ImageDataset
 from ccbench.errors import UserError
 from ccbench.plugins import Plugins
 from ccbench.specs import StageSpec
-from ccbench.store import Entry, Store
+from ccbench.store import Blobs, Entry, Store
+from ccbench.teacher_source import TeacherSource
 
 Progress = Callable[[int, int, str], None]
 
@@ -28,6 +29,8 @@ class Workbench:
     Attributes:
         root: the whole training split.
         recipe: the proxy recipe of the run, as ``ccbench.training`` reads it.
+        teacher_recipe: how the protocol trains its teacher; None: as the proxy.
+        teacher: a file or a network instead of the protocol's own.
         base_seed: what every seed is derived from; a proxy's never depends on the method that uses it.
         stage_seconds: wall-clock seconds by stage, filled as stages are made or read.
     """
@@ -39,6 +42,8 @@ class Workbench:
     base_seed: int = 0
     device: str = "cpu"
     progress: Progress = lambda done, total, what: None
+    teacher_recipe: Any = None
+    teacher: TeacherSource = field(default_factory=TeacherSource)
     stage_seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -100,16 +105,34 @@ def stage_axes(bench: Workbench, dataset: ImageDataset, spec: StageSpec, values:
         "root": bench.root.digest,
         "dataset": (bench.root if spec.whole else dataset).digest,
         "seed": bench.base_seed if spec.seeded else None,
-        "params": {name: value for name, value in values.items() if name != "proxy"},
+        "params": {name: value for name, value in values.items() if name not in {"proxy", "teacher"}},
     }
     if "proxy" in values:
         recipe = bench.recipe.using(values["proxy"])
         axes["recipe"] = recipe.axes()
         axes["architecture"] = bench.plugins.get("architecture", recipe.architecture).version
         axes["proxy"] = bench.plugins.get("stage", "proxy").version
+    if "teacher" in values:
+        axes["teacher"] = teacher_axes(bench, values["teacher"])
     if "score" in values:
         axes["score"] = bench.plugins.get("score", values["score"]).version
     return axes
+
+
+def teacher_recipe(bench: Workbench, architecture: str | None) -> Any:
+    """How the teacher is trained: the network that is asked for, or the user's, or the protocol's own."""
+    return (bench.teacher_recipe or bench.recipe).using(architecture or bench.teacher.architecture)
+
+
+def teacher_axes(bench: Workbench, architecture: str | None) -> dict[str, Any]:
+    """Everything that can change a teacher beside the data and the seed."""
+    recipe = teacher_recipe(bench, architecture)
+    return {
+        "recipe": {"normalise": recipe.normalise} if bench.teacher.digest else recipe.axes(),
+        "architecture": [recipe.architecture, bench.plugins.get("architecture", recipe.architecture).version],
+        "file": bench.teacher.digest,
+        "stage": bench.plugins.get("stage", "teacher").version,
+    }
 
 
 @dataclass
@@ -127,6 +150,11 @@ class Task:
     budget: Budget
     ids: np.ndarray
     axes: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def whole(cls, bench: Workbench) -> Task:
+        """The whole training split without a budget, for whoever only wants its stages."""
+        return cls(bench, bench.root, Budget.from_fraction(1), np.arange(len(bench.root.labels)))
 
     @property
     def images(self) -> int:
@@ -160,6 +188,10 @@ class Task:
     def progress(self, done: int, total: int, what: str = "") -> None:
         """Tell how far the method is."""
         self.bench.progress(done, total, what)
+
+    def blobs(self, kind: str) -> Blobs:
+        """Small results that are kept one by one, such as generated pictures, so that a kill loses none of them."""
+        return self.bench.store.blobs(kind)
 
     def stage(self, name: str, **params: Any) -> Entry:
         """The arrays of a shared stage, made once; see ``ccbench list stages``."""

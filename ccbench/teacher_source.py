@@ -11,7 +11,7 @@ from ccbench.errors import UserError
 from ccbench.store import file_digest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TeacherSource:
     """``--teacher FILE`` and ``--teacher-arch NAME``; empty for the teacher that the protocol trains.
 
@@ -36,7 +36,7 @@ class TeacherSource:
             return cls(architecture=architecture)
         path = Path(file)
         try:
-            return cls(str(path.resolve()), architecture, file_digest(path))
+            return cls(file=str(path.resolve()), architecture=architecture, digest=file_digest(path))
         except OSError as error:
             raise UserError(
                 f"cannot read the teacher {path}",

@@ -9,15 +9,21 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.errors import UserError
 from ccbench.plugins import plugins
 from ccbench.store import Store, atomic_write, file_digest
+from ccbench.teacher_source import TeacherSource
+
+if TYPE_CHECKING:
+    from ccbench.task import Workbench
+    from ccbench.training.teacher import Teacher
 
 
 def compress_item(
@@ -35,6 +41,7 @@ def compress_item(
     artifact: str,
     log: str,
     beside: bool = True,
+    teacher: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Compress a training set and write the artifact with its facts beside it.
 
@@ -43,31 +50,24 @@ def compress_item(
         method: label of a method expression.
         kept: the budget as a fraction, such as ``"1/12"``.
         match: ``"nominal"`` or ``"bytes"``.
-        protocol: whose proxy recipe the stages use.
+        protocol: whose proxy and teacher recipes the stages use.
         artifact: the ``.ccb`` file to write.
         beside: whether a ``.json`` beside it gets the facts.
         log: where output and progress go, without suffix.
+        teacher: fields of a TeacherSource; None for the protocol's own.
 
     Returns:
         The facts: bytes, images, nominal_kept, compress_seconds, stage_seconds, warnings, sha256.
     """
-    from ccbench.compress import compress, fit_bytes
+    from ccbench.colors import color_distance, measure_compressed, measured
+    from ccbench.compress import compress
     from ccbench.expressions import parse
-    from ccbench.task import Workbench
-    from ccbench.training import load_protocol
+    from ccbench.fitting import fit_bytes
 
     with _logged(log) as progress:
         splits = _open(dataset, source, cache)
         expression = parse(method, plugins())
-        bench = Workbench(
-            splits.train,
-            Store(cache),
-            plugins(),
-            load_protocol(protocol, plugins()).proxy,
-            base_seed,
-            _device(device),
-            progress,
-        )
+        bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress)
         shape, budget, path = splits.train.shape, Budget(Fraction(kept)), Path(artifact)
         warnings: list[str] = []
         options: dict[str, Any] = {
@@ -94,6 +94,7 @@ def compress_item(
             result = compress(expression, budget, bench, **options)
             size = result.save(path)
         seconds = time.perf_counter() - started
+        colors = measure_compressed(result)
         facts = {
             "bytes": size,
             "sha256": file_digest(path),
@@ -103,11 +104,43 @@ def compress_item(
             "compress_seconds": seconds - sum(bench.stage_seconds.values()),
             "stage_seconds": bench.stage_seconds,
             "peak_memory": _peak_memory(),
+            "colorfulness": colors.colorfulness,
+            "color_distance": color_distance(measured(splits.train, bench.store), colors),
             "warnings": warnings,
         }
         if beside:
             atomic_write(path.with_suffix(".json"), json.dumps(facts, indent=1))
         return facts
+
+
+def prepare_item(
+    *,
+    dataset: str,
+    source: dict[str, Any],
+    cache: str,
+    method: str,
+    kept: str,
+    seed: int,
+    base_seed: int,
+    protocol: str,
+    device: str | None,
+    part: int,
+    parts: int,
+    log: str,
+    teacher: dict[str, Any] | None = None,
+) -> None:
+    """Do one share of a compression and leave it in the store.
+
+    Args:
+        part: 0 .. parts-1; the others as for :func:`compress_item`.
+    """
+    from ccbench.compress import prepare
+    from ccbench.expressions import parse
+
+    with _logged(log) as progress:
+        splits = _open(dataset, source, cache)
+        bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress)
+        prepare(parse(method, plugins()), Budget(Fraction(kept)), bench, part=part, parts=parts, seed=seed)
 
 
 def evaluate_item(
@@ -119,7 +152,9 @@ def evaluate_item(
     protocol: str,
     architecture: str,
     seed: int,
+    base_seed: int,
     device: str | None,
+    teacher: dict[str, Any] | None = None,
     compile: bool = False,  # noqa: A002 - torch's word
     micro_batch: int | None = None,
     log: str = "",
@@ -129,6 +164,8 @@ def evaluate_item(
     Args:
         artifact: a ``.ccb`` file.
         seed: the seed value, already derived.
+        base_seed: what the teacher's seed is derived from.
+        teacher: fields of a TeacherSource; None for the protocol's own.
         micro_batch: images per forward pass where the whole batch does not fit.
 
     Returns:
@@ -139,16 +176,26 @@ def evaluate_item(
     from ccbench.archive import CompressedDataset
     from ccbench.training import evaluate, load_protocol
 
+    started = datetime.now(UTC).isoformat(timespec="seconds")
     with _logged(log) as progress:
         splits = _open(dataset, source, cache)
         compressed = CompressedDataset.open(artifact)
-        full = compressed.meta.get("full")
+        full = DataShape(*compressed.meta["full"]) if "full" in compressed.meta else splits.train.shape
+        kept = compressed.meta.get("kept")
+        recipe = load_protocol(protocol, plugins())
+        tutor: Teacher | None = None
+        taught: dict[str, Any] = {}
+        if recipe.train.labels == "teacher":
+            bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress)
+            tutor, taught = _teacher(bench, splits)
         outcome = evaluate(
             compressed,
             splits.test,
-            protocol=load_protocol(protocol, plugins()),
+            protocol=recipe,
             architecture=architecture,
-            full=DataShape(*full) if full else splits.train.shape,
+            full=full,
+            kept_images=Budget(Fraction(kept)).images(full) if kept else len(compressed),
+            teacher=tutor,
             seed=seed,
             device=_device(device),
             micro_batch=micro_batch,
@@ -159,7 +206,65 @@ def evaluate_item(
         facts = environment(_device(device), outcome.precision)
         if micro_batch is not None:  # batch normalisation saw fewer images at a time
             facts["micro_batch"] = str(micro_batch)
-        return {**asdict(outcome), "environment": facts}
+        return {**asdict(outcome), **taught, "environment": facts, "started": started}
+
+
+def teacher_item(
+    *,
+    dataset: str,
+    source: dict[str, Any],
+    cache: str,
+    protocol: str,
+    base_seed: int,
+    device: str | None,
+    teacher: dict[str, Any] | None = None,
+    log: str = "",
+) -> dict[str, Any]:
+    """Train or import the teacher of a protocol on a dataset and test it.
+
+    Returns:
+        teacher (its name), teacher_accuracy (a fraction) and teacher_bytes.
+    """
+    with _logged(log) as progress:
+        splits = _open(dataset, source, cache)
+        return _teacher(_workbench(splits, cache, protocol, base_seed, device, teacher, progress), splits)[1]
+
+
+def _teacher(bench: Workbench, splits: Splits) -> tuple[Teacher, dict[str, Any]]:
+    """The teacher of a run, and what records say of it."""
+    from ccbench.stages.teacher import load_teacher, tested
+    from ccbench.task import Task
+
+    teacher = load_teacher(Task.whole(bench))
+    accuracy = tested(bench, teacher, splits.test)
+    return teacher, {"teacher": teacher.name, "teacher_accuracy": accuracy, "teacher_bytes": teacher.bytes}
+
+
+def _workbench(
+    splits: Splits,
+    cache: str,
+    protocol: str,
+    base_seed: int,
+    device: str | None,
+    teacher: dict[str, Any] | None,
+    progress: Any,
+) -> Workbench:
+    """Where the stages of an item run."""
+    from ccbench.task import Workbench
+    from ccbench.training import load_protocol
+
+    recipes = load_protocol(protocol, plugins())
+    return Workbench(
+        splits.train,
+        Store(cache),
+        plugins(),
+        recipes.proxy,
+        base_seed,
+        _device(device),
+        progress,
+        recipes.teacher,
+        TeacherSource.from_plain(teacher),
+    )
 
 
 def environment(device: str, precision: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ _SUMMARIES = {
     "plan": "Show what a run would do: cells to run, cells done, skips and why, shared stages.",
     "compress": "Write one compressed dataset to a file.",
     "evaluate": "Train on a compressed dataset and record the accuracy.",
+    "teacher": "Train or import a protocol's teacher and show its accuracy.",
     "export": "Write a compressed dataset as folders of PNG images.",
     "leaderboard": "Tables and figure from result records.",
     "list": "List methods, datasets, architectures, protocols and every other offer.",

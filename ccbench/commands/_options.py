@@ -56,6 +56,15 @@ MACHINE = [
     click.option("--device", help="cpu, cuda or cuda:0; default: the best there is."),
     click.option("--base-seed", type=int, default=0, show_default=True, help="What every seed is derived from."),
 ]
+TEACHER = [
+    click.option(
+        "--teacher",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Weights of the teacher (.safetensors or a checkpoint); default: trained by the protocol's recipe.",
+    ),
+    click.option("--teacher-arch", metavar="NAME", help="The teacher's network; default: the protocol's."),
+]
 CELLS = [
     click.option(
         "--methods",
@@ -70,6 +79,7 @@ CELLS = [
     click.option("--arch", "-a", type=LIST, default="", help="Networks, any timm name; default: the protocol's own."),
     click.option("--protocol", "-p", type=LIST, default="quick", show_default=True, help="Evaluation recipes."),
     click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Trainings per row."),
+    *TEACHER,
     *DATA,
     *MACHINE,
     click.option(
@@ -108,7 +118,15 @@ def request(given: dict[str, Any]) -> Any:
         base_seed=given["base_seed"],
         snap=not given["no_snap"],
         match=given["match"],
+        teacher=teacher(given),
     )
+
+
+def teacher(given: dict[str, Any]) -> Any:
+    """The teacher that the options of ``TEACHER`` name."""
+    from ccbench.teacher_source import TeacherSource
+
+    return TeacherSource.of(given["teacher"], given["teacher_arch"])
 
 
 def budgets(given: dict[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -17,9 +17,13 @@ from ccbench.commands import _options
 @_options.add(*_options.BUDGET)
 @click.option("--dataset", "-d", default="photodigits", show_default=True, help="A name, or folder:PATH.")
 @click.option(
-    "--protocol", "-p", default="quick", show_default=True, help="Whose proxy recipe the method's stages use."
+    "--protocol",
+    "-p",
+    default="quick",
+    show_default=True,
+    help="Whose proxy and teacher recipes the method's stages use.",
 )
-@_options.add(*_options.DATA, *_options.MACHINE)
+@_options.add(*_options.TEACHER, *_options.DATA, *_options.MACHINE)
 @click.option("--no-snap", is_flag=True, help="Keep the ratio as given.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -48,8 +52,9 @@ def compress(file: Path, **given: Any) -> None:
         base_seed=given["base_seed"],
         snap=not given["no_snap"],
         match=given["match"],
+        teacher=_options.teacher(given),
     )
-    plan = plan_run(request, source, plugins())
+    plan = plan_run(request, source, plugins(), given["device"])
     if len(plan.cells) != 1:
         raise UserError(
             "compress takes one budget", found=f"{len(plan.cells)} of them", mend="ccbench run takes a list"
@@ -69,6 +74,7 @@ def compress(file: Path, **given: Any) -> None:
             base_seed=cell.base_seed,
             protocol=cell.protocol,
             device=given["device"],
+            teacher=request.teacher.plain(),
             artifact=str(file),
             log="",
             beside=False,  # the file alone is the result here

@@ -16,7 +16,7 @@ from ccbench.commands import _options
 @click.option("--arch", "-a", help="A network; default: the protocol's own.")
 @click.option("--protocol", "-p", default="quick", show_default=True, help="The evaluation recipe.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Index of the repetition.")
-@_options.add(*_options.DATA, *_options.MACHINE)
+@_options.add(*_options.TEACHER, *_options.DATA, *_options.MACHINE)
 @click.option("--compile", "compile_", is_flag=True, help="Put the network through torch.compile.")
 @click.option(
     "--out",
@@ -38,6 +38,7 @@ def evaluate(file: Path, **given: Any) -> None:
         protocol=given["protocol"],
         seed=given["seed"],
         base_seed=given["base_seed"],
+        teacher=_options.teacher(given),
         source=_options.source(given, given["dataset"] or ""),
         device=given["device"],
         compile=given["compile_"],

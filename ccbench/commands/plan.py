@@ -22,7 +22,7 @@ def plan(**given: Any) -> None:
     from ccbench.plugins import plugins
 
     request = _options.request(given)
-    made = plan_run(request, _options.source(given), plugins())
+    made = plan_run(request, _options.source(given), plugins(), given["device"])
     records, problems = results.read_all(given["out"])
     known = {r["cell"]: r for r in results.latest(records)}
     state = {
@@ -45,9 +45,20 @@ def plan(**given: Any) -> None:
             }
             for c in made.cells
         ]
-        click.echo(json.dumps({"cells": cells, "notes": made.notes, "seconds": seconds, "unknown": unknown}, indent=1))
+        click.echo(
+            json.dumps(
+                {
+                    "cells": cells,
+                    "notes": made.notes,
+                    "problems": made.problems,
+                    "seconds": seconds,
+                    "unknown": unknown,
+                },
+                indent=1,
+            )
+        )
         return
-    for note in (*made.notes, *problems):
+    for note in (*(f"error: {p}" for p in made.problems), *made.notes, *problems):
         click.echo(note, err=True)
     groups = defaultdict(list)
     for cell in made.cells:

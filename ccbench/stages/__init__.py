@@ -45,6 +45,23 @@ def ccbench_stages() -> list[StageSpec]:
             ),
         ),
         StageSpec(
+            name="last-layer",
+            target="ccbench.stages.last_layer:run",
+            version="1",
+            params=(_PROXY,),
+            summary="the classifier's input and the logits of the proxy network, which give its last layer's gradients",
+        ),
+        StageSpec(
+            name="teacher",
+            target="ccbench.stages.teacher:run",
+            version="1",
+            params=(
+                Param(name="teacher", default=None, type=str, doc="architecture of the teacher; auto: the protocol's"),
+            ),
+            whole=True,
+            summary="the network that labels and ranks pictures: trained on the whole training split, or imported",
+        ),
+        StageSpec(
             name="attention",
             target="ccbench.stages.attention:run",
             version="1",

@@ -34,7 +34,7 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
     """
     from safetensors.torch import save_file
 
-    recipe = context.recipe.using(proxy)
+    recipe = context.recipe.resolve(proxy, context.root.shape, context.root.shape.images)
     data = DeviceData.from_dataset(context.root, context.device)
     network = _network(context, recipe.architecture)
     iterations = recipe.steps(len(data))
@@ -52,11 +52,11 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
         observers=[_WholeEpochs(whole, scores), _WholeEpochs(whole, log)],
         progress=lambda done, total, _: context.progress(done, total, "proxy"),
     )
-    right = 0
+    right, normalise = 0, data.normalisation(recipe.normalise)
     network.eval()
     for ids, images in data.batches(PLAIN_BATCH):
         with torch.no_grad():
-            logits = network(data.normalise(images)).float()
+            logits = network(normalise(images)).float()
         labels = data.labels[ids]
         right += int((logits.argmax(1) == labels).sum())
         scores.finish(ids, logits, labels)
@@ -78,8 +78,8 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
     (context.folder / FACTS).write_text(json.dumps(facts, indent=1))
     return {
         "accuracy": np.array(right / len(data), np.float32),
-        "mean": data.normalise.mean.numpy(),
-        "std": data.normalise.std.numpy(),
+        "mean": normalise.mean.numpy(),
+        "std": normalise.std.numpy(),
         **{f"score-{name}": values for name, values in results.items()},
     }
 

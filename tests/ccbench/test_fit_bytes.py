@@ -1,15 +1,20 @@
 """--match bytes: a method takes the largest budget whose file fits, a pipeline through the step that is left open."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from ccbench.archive import CompressedDataset
+from ccbench.archive import CompressedDataset, EncodedImages
 from ccbench.budget import Budget
-from ccbench.compress import Skipped, fit_bytes
+from ccbench.compress import Skipped
 from ccbench.data import ImageDataset
-from ccbench.expressions import parse
+from ccbench.expressions import Expression, Step, parse
+from ccbench.fitting import fit_bytes
 from ccbench.plan import Request, make_plan
 from ccbench.plugins import Plugins
+from ccbench.specs import MethodSpec
 from ccbench.store import Store
 from ccbench.task import Workbench
 
@@ -60,7 +65,7 @@ def test_a_selection_before_a_fixed_palette_gives_way(bench, tmp_path):
 
 def test_a_pipeline_without_an_open_step_is_tried_once(bench, tmp_path, monkeypatch):
     tried = []
-    monkeypatch.setattr("ccbench.compress.compress", lambda *a, real=fit_bytes.__globals__["compress"], **k: (
+    monkeypatch.setattr("ccbench.fitting.compress", lambda *a, real=fit_bytes.__globals__["compress"], **k: (
         tried.append(1), real(*a, **k))[1])  # fmt: skip
     with pytest.raises(Skipped, match="no setting"):
         fitted("random[fraction=0.5]+mediancut[bits=2]", 0.02, bench, tmp_path)
@@ -80,3 +85,41 @@ def test_the_plan_lets_palettes_off_the_grid_where_files_are_held_to_bytes(bench
     assert "less than the smallest palette" in cell.skip
     (cell,) = plan(bench, "mediancut", budgets=(("ratio", "0.9"),), snap=False).cells
     assert "can only keep q of 24 bits" in cell.skip
+
+
+class Flat:
+    """Keeps as many images for each class as the budget has room for, as grey pictures that a codec packs well."""
+
+    def compress(self, task):
+        labels = np.repeat(np.arange(4), task.images // 4)
+        pictures = np.full((len(labels), 16, 16, 3), 7, np.uint8)
+        blobs = [png(picture) for picture in pictures]
+        return CompressedDataset(
+            EncodedImages(blobs, "png"),
+            np.full(len(labels), -1),
+            labels,
+            classes=task.dataset.classes,
+            nominal="images",
+        )
+
+
+def png(picture):
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "png")
+    return file.getvalue()
+
+
+def test_pictures_that_pack_well_fill_the_bytes(bench, tmp_path, monkeypatch):
+    tried = []
+    real = fit_bytes.__globals__["compress"]
+    monkeypatch.setattr("ccbench.fitting.compress", lambda *a, **k: (tried.append(1), real(*a, **k))[1])
+    spec = MethodSpec(name="flat", target=f"{__name__}:Flat", version="1", summary="grey pictures")
+    monkeypatch.setattr(MethodSpec, "load", lambda self: Flat)
+    expression = Expression((Step("flat", spec, (), None),))
+    one = len(png(np.full((16, 16, 3), 7, np.uint8)))
+    size = 6000  # as raw pixels 7 images; as pictures many more
+    made, written = fit_bytes(expression, size, bench, tmp_path / "x.ccb")
+    assert written <= size == (tmp_path / "x.ccb").stat().st_size + size - written
+    assert len(made) % 4 == 0
+    assert written + 4 * (one + 2) > size  # four more, with their lengths and labels, would not fit
+    assert len(tried) <= 5

@@ -86,3 +86,28 @@ def test_trainings_go_before_compressions_and_a_failed_compression_fails_each_of
     executor, ended = run([artifact("x", 3), artifact("y", 2, there=True)], capacity=1, ends={("x", False): "failed"})
     assert [i for i, *_ in executor.seen] == ["y0", "y1", "x"]
     assert statuses(ended) == {"y0": "ok", "y1": "ok", "x0": "failed", "x1": "failed", "x2": "failed"}
+
+
+def shared(name, parts, **facts):
+    made = artifact(name, **facts)
+    made.prepare = [WorkItem(f"{name}-part{i}", "m:f") for i in range(parts)]
+    return made
+
+
+def test_shares_of_the_work_go_before_the_compression():
+    executor, ended = run([shared("a", 3, seeds=2)])
+    assert [name for name, *_ in executor.seen] == ["a-part0", "a-part1", "a-part2", "a", "a0", "a1"]
+    assert statuses(ended) == {"a0": "ok", "a1": "ok"}
+
+
+def test_a_share_that_fails_leaves_its_work_to_the_compression():
+    executor, ended = run([shared("a", 2)], ends={("a-part1", False): "failed"})
+    assert [name for name, *_ in executor.seen] == ["a-part0", "a-part1", "a", "a0"]
+    assert statuses(ended) == {"a0": "ok"}
+
+
+def test_artifacts_of_one_group_wait_for_the_shares_of_the_first():
+    executor, _ = run([shared("a", 2, group="g"), shared("b", 2, group="g")])
+    names = [name for name, *_ in executor.seen]
+    assert names.index("a") < names.index("b-part0") < names.index("b")
+    assert sorted(names) == sorted(["a-part0", "a-part1", "a", "a0", "b-part0", "b-part1", "b", "b0"])

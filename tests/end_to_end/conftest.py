@@ -15,9 +15,17 @@ def tiny():
     base = {"architecture": "quicknet", "batch": 64, "lr": 0.05, "weight_decay": 5e-4, "crop_padding": 2}
     return {"train": {**base, "iterations": 12}, "proxy": {**base, "epochs": 2}}
 
+def taught():
+    mixed = {"labels": "teacher", "temperature": 4.0, "mix": "cutmix", "mix_alpha": 1.0, "crop_scale": 0.5}
+    train = {"architecture": "quicknet", "batch": 32, "lr": 0.002, "optimizer": "adamw", "epochs_of": "budget"}
+    return {**tiny(), "train": {**train, **mixed, "epochs": 3}}
+
 @hookimpl
 def ccbench_protocols():
-    return [ProtocolSpec(name="tiny", target="tiny_protocol:tiny", version="1", summary="for tests")]
+    return [
+        ProtocolSpec(name="tiny", target="tiny_protocol:tiny", version="1", summary="for tests"),
+        ProtocolSpec(name="taught", target="tiny_protocol:taught", version="1", summary="for tests, with a teacher"),
+    ]
 """
 
 

@@ -1,0 +1,48 @@
+"""``ccbench teacher``: train or import the network that labels pictures, and test it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccbench.commands import _options
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option("--arch", "-a", metavar="NAME", help="The teacher's network; default: the protocol's.")
+@click.option("--dataset", "-d", default="photodigits", show_default=True, help="A name, or folder:PATH.")
+@click.option("--protocol", "-p", default="quick", show_default=True, help="Whose teacher recipe is followed.")
+@_options.add(*_options.DATA, *_options.MACHINE)
+def teacher(file: Path | None, **given: Any) -> None:
+    """Show what the teacher of a protocol gets right on a dataset's test split.
+
+    FILE holds its weights (.safetensors, or a checkpoint that torch.load reads with weights_only=True); without
+    FILE it is trained by the protocol's recipe, once: runs find it in the cache. Use it with --teacher FILE.
+    """
+    from ccbench.plugins import plugins
+    from ccbench.store import default_store
+    from ccbench.teacher_source import TeacherSource
+    from ccbench.training import load_protocol
+    from ccbench.work import check_device, teacher_item
+
+    check_device(given["device"])
+    source = TeacherSource.of(file, given["arch"])
+    found = plugins()
+    network = source.architecture or load_protocol(given["protocol"], found).teacher.architecture
+    found.get("architecture", network)
+    facts = teacher_item(
+        dataset=given["dataset"],
+        source=_options.source(given, given["dataset"]).plain(),
+        cache=str(default_store().root),
+        protocol=given["protocol"],
+        base_seed=given["base_seed"],
+        device=given["device"],
+        teacher=source.plain(),
+    )
+    click.echo(
+        f"{network}{f' from {file}' if file else ''}: {facts['teacher_accuracy']:.2%} on the test split of "
+        f"{given['dataset']}, {facts['teacher_bytes']:,} bytes"
+    )

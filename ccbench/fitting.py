@@ -1,0 +1,94 @@
+"""Hold a method to the bytes of its file (``--match bytes``)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ccbench.archive import CompressedDataset
+from ccbench.budget import BITS_PER_PIXEL, Budget, DataShape
+from ccbench.compress import Skipped, compress
+from ccbench.expressions import Expression
+from ccbench.task import Workbench
+
+ATTEMPTS = 12
+
+Search = Generator[Budget, tuple[int, int], None]
+"""Gives budgets to try; is sent (images kept, bytes written) of each."""
+
+
+def fit_bytes(
+    expression: Expression, size: int, bench: Workbench, path: Path, **options: Any
+) -> tuple[CompressedDataset, int]:
+    """Compress so that the file has at most ``size`` bytes and, as nearly as the method allows, all of them.
+
+    Where the step that is left open keeps whole images, their number is searched: encoded pictures may take far
+    fewer bytes than raw ones. Where it takes only palette sizes, they are tried from the largest down.
+
+    Args:
+        expression: a method or a pipeline with at most one open step.
+        size: bytes, everything counted.
+        bench, options: as for :func:`ccbench.compress.compress`.
+        path: the ``.ccb`` file, written.
+
+    Returns:
+        The compressed set and the bytes of its file.
+
+    Raises:
+        Skipped: no setting of this method gives a file that small.
+    """
+    shape, share = bench.root.shape, expression.fixed_share(bench.root.shape).kept
+    step = next((s for s in expression.steps if s.budget is None), None)  # what can give way
+    if step is None:
+        search = _once(share)
+    elif step.spec.budgets == "bits":
+        search = _palettes(share, step.spec.bits, shape, size)
+    else:
+        search = _images(share, shape, size)
+    best: tuple[CompressedDataset, int] | None = None
+    budget, result = next(search, None), None
+    for _ in range(ATTEMPTS):
+        if budget is None:
+            break
+        result = compress(expression, budget, bench, **options)
+        written = result.save(path)
+        if written <= size and (best is None or written > best[1]):
+            best = result, written
+        try:
+            budget = search.send((len(result), written))
+        except StopIteration:
+            break
+    if best is None:
+        path.unlink(missing_ok=True)
+        raise Skipped(f"{expression.label} has no setting whose file is within {size} bytes")
+    if result is not best[0]:
+        best[0].save(path)
+    return best
+
+
+def _once(share: Fraction) -> Search:
+    yield Budget(share)
+
+
+def _palettes(share: Fraction, sizes: tuple[int, ...], shape: DataShape, size: int) -> Search:
+    """From the largest palette whose nominal size fits down, until a file fits."""
+    written = size + 1
+    for bits in sorted(sizes, reverse=True):
+        budget = Budget(share * bits / BITS_PER_PIXEL)
+        if budget.kept * shape.raw_bytes <= size and written > size:
+            _, written = yield budget
+
+
+def _images(share: Fraction, shape: DataShape, size: int) -> Search:
+    """A number of images, from the bytes that an image took so far, between what fitted and what did not."""
+    low, high = 0, shape.images + 1  # the most that fitted, the fewest that did not
+    count = int(size / (share * shape.image_bytes))  # as if they were raw
+    while low < (count := min(count, high - 1)) and count >= shape.classes:
+        kept, written = yield Budget(Fraction(count, shape.images) * share)
+        if written <= size:
+            low = count
+        else:
+            high = count
+        count = size * kept // written

@@ -1,0 +1,27 @@
+"""Whether the methods of a run can work on this machine, asked before any work starts."""
+
+from __future__ import annotations
+
+import importlib
+
+from ccbench.expressions import Expression
+
+
+def unready(expression: Expression, device: str | None) -> str:
+    """Why a method of an expression cannot run here and the command that mends it, or "".
+
+    Args:
+        expression: every step whose spec names a ``ready`` function is asked.
+        device: as the user gave it; None is the best there is.
+    """
+    for step in expression.steps:
+        if not step.spec.ready:
+            continue
+        module, _, name = step.spec.ready.partition(":")
+        try:
+            reason = getattr(importlib.import_module(module), name)(dict(step.params), device)
+        except Exception as error:  # a plugin's own fault must not stop the other methods
+            reason = f"its check failed with {type(error).__name__}: {error}"
+        if reason:
+            return f"{step.name}: {' '.join(str(reason).split())}"
+    return ""

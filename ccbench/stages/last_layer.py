@@ -1,0 +1,50 @@
+"""What the gradients of a network's last layer are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ccbench.stages.layers import last_linear
+from ccbench.stages.proxy import load_network, normalisation
+from ccbench.training.images import DeviceData
+
+BATCH = 512
+
+
+@torch.no_grad()
+def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
+    """The classifier's input h and the logits z of every image of ``context.dataset``, plain and in eval mode.
+
+    The gradient of the cross entropy in the last layer's weights and bias is the outer product of
+    e = softmax(z) - onehot(y) and [h, 1], so inner products of gradients are <e, e'> (1 + <h, h'>): whoever
+    needs them never holds n x C x D numbers.
+
+    Writes ``features.npy`` (n, D) and ``logits.npy`` (n, C), float32, one batch in memory at a time.
+
+    Raises:
+        UserError: the network has no linear classifier.
+    """
+    network, normalise = load_network(context, proxy), normalisation(context, proxy)
+    data = DeviceData.from_dataset(context.dataset, context.device)
+    inputs: list[torch.Tensor] = []
+    hook = last_linear(network).register_forward_pre_hook(lambda _m, given: inputs.append(given[0]))
+    out: dict[str, np.memmap] = {}
+    try:
+        for ids, images in data.batches(BATCH):
+            inputs.clear()
+            logits = network(normalise(images)).float()
+            for name, rows in (("features", inputs[-1].float().flatten(1)), ("logits", logits)):
+                if name not in out:  # on disk at once: a million images do not fit into memory
+                    out[name] = np.lib.format.open_memmap(
+                        context.folder / f"{name}.npy", mode="w+", dtype=np.float32, shape=(len(data), rows.shape[1])
+                    )
+                out[name][int(ids[0]) : int(ids[-1]) + 1] = rows.cpu().numpy()
+            context.progress(int(ids[-1]) + 1, len(data), "last layer")
+    finally:
+        hook.remove()
+    for array in out.values():
+        array.flush()
+    return {}

@@ -1,0 +1,98 @@
+"""Methods that say before a run starts why they cannot run here."""
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from ccbench import MethodSpec, Param, hookimpl
+from ccbench.budget import DataShape
+from ccbench.errors import UserError
+from ccbench.plan import Request, make_plan
+from ccbench.plugins import Plugins
+from ccbench.readiness import unready
+
+
+class Picky:
+    """A method that is ready where ``model`` is ``there``."""
+
+    __name__ = "picky"
+
+    @hookimpl
+    def ccbench_methods(self):
+        return [
+            MethodSpec(
+                name="picky",
+                target="picky_methods:Picky",
+                version="1",
+                summary="needs a model",
+                ready="picky_methods:ready",
+                params=(Param(name="model", default="missing", doc="there or missing"),),
+                needs=("proxy", "teacher?model=there|elsewhere"),
+            )
+        ]
+
+
+@pytest.fixture
+def plugins(monkeypatch):
+    module = ModuleType("picky_methods")
+
+    def ready(params, device):
+        if params["model"] == "broken":
+            raise ValueError("no good")
+        return None if params["model"] == "there" else f"the model is not here ({device});\n run get-model"
+
+    module.ready = ready
+    monkeypatch.setitem(sys.modules, "picky_methods", module)
+    return Plugins(
+        discover=False, extra=(Picky(), "cc_plugins.coresets", "cc_plugins.protocols", "cc_plugins.architectures")
+    )
+
+
+def plan(plugins, *methods):
+    request = Request(methods=methods, budgets=(("ratio", "0.9"),), datasets=("d",), seeds=2)
+    return make_plan(request, plugins, lambda name: DataShape(100, 8, 8, 2), device="cpu")
+
+
+def test_a_method_that_is_not_ready_is_skipped_with_its_reason_and_the_others_go_on(plugins):
+    made = plan(plugins, "picky", "random")
+    assert made.problems == ["picky: the model is not here (cpu); run get-model"]
+    assert {c.method: c.skip for c in made.cells} == {"picky": made.problems[0], "random": ""}
+
+
+def test_a_pipeline_asks_each_of_its_steps(plugins):
+    assert "not here" in plan(plugins, "random[fraction=0.5]+picky").problems[0]
+
+
+def test_one_that_is_ready_raises_no_problem(plugins):
+    made = plan(plugins, "picky[model=there]")
+    assert made.problems == []
+    assert not made.cells[0].skip
+
+
+def test_a_check_that_fails_is_a_reason_too(plugins):
+    from ccbench.expressions import parse
+
+    assert unready(parse("picky[model=broken]", plugins), None) == "picky: its check failed with ValueError: no good"
+
+
+def test_needs_follow_the_parameters(plugins):
+    from ccbench.expressions import parse
+
+    assert parse("picky", plugins).needs == ("proxy",)
+    assert parse("picky[model=there]", plugins).needs == ("proxy", "teacher")
+    assert parse("picky[model=elsewhere]", plugins).needs == ("proxy", "teacher")
+
+
+@pytest.mark.parametrize("need", ["teacher?", "teacher?model", "teacher?size=3"])
+def test_a_condition_that_names_no_parameter_is_an_error(need):
+    spec = MethodSpec(
+        name="x",
+        target="m:f",
+        version="1",
+        summary="",
+        needs=(need,),
+        params=(Param(name="model", default="", doc=""),),
+    )
+    with pytest.raises(UserError, match="stage\\?param=value"):
+        spec.check()
