@@ -107,6 +107,39 @@ def test_the_quantiser_passes_the_kit():
     assert report.ran == len(report.outcomes)
 
 
+def test_the_condensation_passes_the_kit():
+    from ccbench import testing
+
+    report = testing.check_method("twins", extra=["example_condensation"])
+    assert report.ok, str(report)
+
+
+def test_the_condensation_shares_its_work_and_finds_what_is_there(tmp_path):
+    from ccbench.archive import CompressedDataset
+    from ccbench.compress import compress, prepare
+    from ccbench.expressions import parse
+    from ccbench.readiness import unready
+    from ccbench.store import Store
+    from ccbench.task import Workbench
+    from ccbench.testing.images import image_set
+
+    found = load("example_condensation")
+    expression, budget = parse("twins", found), Budget.from_fraction("0.5")
+    made = {}
+    for parts in (0, 1, 3):
+        bench = Workbench(image_set(), Store(tmp_path / str(parts)), found, None)
+        for part in range(parts):
+            prepare(expression, budget, bench, part=part, parts=parts)
+        before = {p: p.stat().st_mtime_ns for p in (tmp_path / str(parts)).rglob("*") if p.is_file()}
+        result = compress(expression, budget, bench)
+        assert isinstance(result, CompressedDataset)
+        after = {p: p.stat().st_mtime_ns for p in (tmp_path / str(parts)).rglob("*") if p.is_file()}
+        assert (before == after) == (parts > 0), "what was prepared is not made again"
+        made[parts] = list(result.payload.blobs)
+    assert made[0] == made[1] == made[3]
+    assert unready(parse("twins[quality=13]", found), None).startswith("twins: the quality of 13")
+
+
 def test_the_quantiser_keeps_the_top_bits():
     from ccbench.data import ImageDataset
     from ccbench.task import Task, Workbench
