@@ -15,7 +15,7 @@ from cc_plugins.dc3.settings import Settings
 from cc_plugins.dc3.shifts import shifted
 from cc_plugins.dc3.stitch import stitched, variants
 from cc_plugins.dc3.storing import encode, soft_labels
-from cc_plugins.dc3.weights import VAE, identity, is_folder
+from cc_plugins.dc3.weights import revision_of
 from ccbench import CompressedDataset, UserError
 from ccbench.archive import EncodedImages
 from ccbench.seeds import derive
@@ -138,9 +138,8 @@ class DC3:
 
     def latents(self, task: Any) -> np.ndarray:
         """(N, 50) float32, the VAE's means reduced by PCA class by class."""
-        settings = self.settings
-        revision = identity(settings, VAE) if is_folder(settings) else settings.commit
-        return task.stage("latents", model=settings.model, revision=revision, dtype=settings.dtype)["latents"]
+        held = {"model": self.settings.model, "revision": revision_of(self.settings), "dtype": self.settings.dtype}
+        return task.stage("latents", **held)["latents"]
 
     def pictures(self, task: Any, chosen: np.ndarray) -> Iterator[np.ndarray]:
         """For each image its pictures (variants, h, w, 3) uint8, cool ones first; without compensation itself alone."""
