@@ -118,7 +118,7 @@ def test_larger_images_are_shrunk_as_pillow_shrinks_them(stage, tiny_model):
         )
         for image in normal.transpose(0, 3, 1, 2)
     ]
-    found, means = stage(data), encode(tiny_model, np.stack(small))
+    found, means = stage(data), encode(tiny_model, np.stack(small).reshape(-1, 3, 32, 32))
     for label in range(3):
         mine = label == LABELS
         np.testing.assert_allclose(distances(found[mine]), distances(means[mine]), atol=1e-3, rtol=1e-4)
