@@ -17,8 +17,10 @@ from ccbench.training.images import DeviceData, Normalise
 from ccbench.training.loop import fit
 from ccbench.training.networks import build_network
 from ccbench.training.parallel import own_device
-from ccbench.training.precision import autocast
+from ccbench.training.precision import autocast, fastest
 from ccbench.training.protocols import Protocol
+from ccbench.training.resample import resize
+from ccbench.training.teacher import Teacher
 
 if TYPE_CHECKING:
     from ccbench.archive import CompressedDataset
@@ -59,6 +61,8 @@ def evaluate(
     protocol: Protocol,
     architecture: str | None = None,
     full: DataShape,
+    kept_images: int | None = None,
+    teacher: Teacher | None = None,
     seed: int,
     device: str = "cpu",
     micro_batch: int | None = None,
@@ -69,11 +73,15 @@ def evaluate(
     """Train a fresh network on a compressed set under a protocol and test it on the untouched test split.
 
     Args:
-        compressed: all that the network sees in training; its own mean and deviation normalise both splits.
+        compressed: all that the network sees in training. Images of another size than the test split's are
+            resampled to it on the device; where the recipe crops at random, in one go with the crop.
         test: never compressed.
         protocol: whose ``train`` recipe is followed.
         architecture: the network; None is the protocol's.
-        full: the whole training set, from which the number of updates follows.
+        full: the whole training set, from which the number of updates follows, and which rules apply.
+        kept_images: as many as a selection of the cell's budget keeps, whatever a method made of it; the number of
+            updates follows from it where epochs are of the budget. None: those of ``compressed``.
+        teacher: labels each batch where the recipe's labels are ``"teacher"``.
         seed: of the weights, the order and the augmentation.
         device: ``"cpu"`` or ``"cuda:0"``.
         micro_batch: images per forward pass, where the batch does not fit.
@@ -81,16 +89,19 @@ def evaluate(
         progress: told (iterations done, iterations, "train").
 
     Raises:
-        UserError: the two splits do not belong together, or the network cannot take such images.
+        UserError: the two splits or the teacher do not belong together, or the network cannot take such images.
+        ValueError: the recipe's labels are ``"teacher"`` and there is none.
         FloatingPointError: the training diverged.
     """
-    if compressed.shape != test.images.shape[1:3] or tuple(compressed.classes) != tuple(test.classes):
+    if tuple(compressed.classes) != tuple(test.classes):
         raise UserError(
             "the compressed set and the test split are not of the same dataset",
-            found=f"{compressed.shape} pixels and {len(compressed.classes)} classes against "
-            f"{tuple(test.images.shape[1:3])} pixels and {len(test.classes)} classes",
+            found=f"{len(compressed.classes)} classes ({', '.join(compressed.classes[:3])}, ...) against "
+            f"{len(test.classes)} ({', '.join(test.classes[:3])}, ...)",
         )
-    recipe = protocol.train.using(architecture)
+    kept = len(compressed) if kept_images is None else kept_images
+    recipe = protocol.train.resolve(architecture, full, kept)
+    size = (test.images.shape[1], test.images.shape[2])
     place = own_device(device)
     if place.type == "cuda":
         torch.cuda.reset_peak_memory_stats(place)
@@ -101,31 +112,44 @@ def evaluate(
         seed=seeds.derive(seed, name="weights"),
         plugins=plugins,
     )
-    data = DeviceData.from_compressed(compressed, place)
+    stored = DeviceData.from_compressed(compressed, place)
+    plain = stored.resized(size)
+    normalise = plain.normalisation(recipe.normalise)
+    iterations = recipe.steps(kept if recipe.epochs_of == "budget" else full.images)
+    precision = fastest(str(place))
     looks: list[float] = []
     held: list[DeviceData] = []
 
-    def look(_: int) -> None:
+    def test_now() -> float:
         if not held:
             held.append(DeviceData.from_dataset(test, place))
-        looks.append(accuracy(network, held[0], data.normalise))
+        return accuracy(network, held[0], normalise, precision=precision, center_crop=recipe.center_crop)
+
+    def look(done: int) -> None:
+        if done < iterations:  # the last look is the test itself
+            looks.append(test_now())
 
     report = fit(
         network,
-        data,
+        stored if recipe.crop_scale else plain,
         recipe,
-        iterations=recipe.steps(full.images),
+        iterations=iterations,
         seed=seeds.derive(seed, name="training"),
         device=place,
+        epoch_images=kept,
+        size=size,
+        normalise=normalise,
+        teacher=teacher,
         micro_batch=micro_batch,
         compile=compile,
+        precision=precision,
         progress=progress,
         look=look,
     )
-    final = accuracy(network, DeviceData.from_dataset(test, place), data.normalise, precision=report.precision)
+    final = test_now()
     return Outcome(
         accuracy=final,
-        best_accuracy=max([*looks, final]) if recipe.evaluate_every else None,
+        best_accuracy=max([*looks, final]) if recipe.evaluate_every or recipe.evaluate_every_epochs else None,
         train_seconds=report.seconds,
         images_per_second=report.images_per_second,
         iterations=report.iterations,
@@ -136,7 +160,14 @@ def evaluate(
 
 
 @torch.no_grad()
-def accuracy(network: torch.nn.Module, data: DeviceData, normalise: Normalise, *, precision: str = "float32") -> float:
+def accuracy(
+    network: torch.nn.Module,
+    data: DeviceData,
+    normalise: Normalise,
+    *,
+    precision: str = "float32",
+    center_crop: bool = False,
+) -> float:
     """The share of images, in [0, 1], whose largest logit is their label's; one plain pass in eval mode.
 
     Args:
@@ -144,14 +175,36 @@ def accuracy(network: torch.nn.Module, data: DeviceData, normalise: Normalise, *
         data: images and labels.
         normalise: of the data the network was trained on.
         precision: of the forward pass.
+        center_crop: look at the middle of images enlarged from size to size // 7 * 8.
     """
     network.eval()
     right = torch.zeros((), dtype=torch.int64, device=data.device)
     for ids, images in data.batches(TEST_BATCH):
+        if center_crop:
+            images = middle(images)
         with autocast(data.device, precision):
             logits = network(normalise(images))
         right += (logits.argmax(1) == data.labels[ids]).sum()
     return int(right) / len(data)
+
+
+def middle(images: torch.Tensor) -> torch.Tensor:
+    """The middle of images whose shorter side s was enlarged to s // 7 * 8, at the old size.
+
+    Args:
+        images: (b, 3, H, W) uint8.
+
+    Returns:
+        (b, 3, H, W): float32 in 0 .. 255, or the images themselves below 8 pixels more (sizes up to 62).
+    """
+    height, width = images.shape[2:]
+    short = min(height, width)
+    long = short // 7 * 8
+    if long <= short:
+        return images
+    tall, wide = height * long // short, width * long // short
+    top, left = round((tall - height) / 2), round((wide - width) / 2)
+    return resize(images, (tall, wide))[:, :, top : top + height, left : left + width]
 
 
 def _peak(device: torch.device) -> int:

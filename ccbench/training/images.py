@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+
+from ccbench.training.resample import resize
 
 if TYPE_CHECKING:
     from ccbench.archive import CompressedDataset
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 Decode = Callable[[torch.Tensor], torch.Tensor]
 CHUNK = 1024
+RESIZED = 128  # images resized at once
+HELD = 1 << 30  # bytes of resized images that are kept rather than made again for every batch
 # mean and deviation of ImageNet's training images as torchvision's networks use them, in 0 .. 255
 IMAGENET = (torch.tensor([0.485, 0.456, 0.406]) * 255, torch.tensor([0.229, 0.224, 0.225]) * 255)
 
@@ -72,6 +76,32 @@ class DeviceData:
         for start in range(0, len(self), size):
             ids = torch.arange(start, min(start + size, len(self)), device=self.device)
             yield ids, self.decode(ids)
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the images in pixels."""
+        height, width = self.decode(torch.zeros(1, dtype=torch.int64, device=self.device)).shape[2:]
+        return height, width
+
+    def resized(self, size: tuple[int, int]) -> DeviceData:
+        """The same images at another size, antialiased, in whole values; itself where they have that size.
+
+        Made once where they take at most a gibibyte, otherwise batch by batch.
+        """
+        if self.size == tuple(size):
+            return self
+
+        def decode(ids: torch.Tensor) -> torch.Tensor:
+            pixels = resize(self.decode(ids), size).round_().clamp_(0, 255).to(torch.uint8)
+            return pixels.contiguous(memory_format=torch.channels_last)
+
+        if len(self) * size[0] * size[1] * 3 <= HELD:
+            held = torch.empty(len(self), *size, 3, dtype=torch.uint8, device=self.device)
+            for start in range(0, len(self), RESIZED):
+                ids = torch.arange(start, min(start + RESIZED, len(self)), device=self.device)
+                held[start : start + RESIZED] = decode(ids).permute(0, 2, 3, 1)
+            return replace(self, decode=lambda ids: held[ids].permute(0, 3, 1, 2))
+        return replace(self, decode=decode)
 
     @cached_property
     def normalise(self) -> Normalise:

@@ -9,16 +9,22 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 
-from ccbench.training.augment import crop_and_flip
-from ccbench.training.images import DeviceData
+from ccbench.errors import UserError
+from ccbench.training.augment import augment
+from ccbench.training.batchnorm import counted
+from ccbench.training.images import DeviceData, Normalise
+from ccbench.training.losses import Objective
+from ccbench.training.mixing import Mixed, mix
+from ccbench.training.optimizers import build_optimizer
 from ccbench.training.order import batches
 from ccbench.training.parallel import Parallel, launched, own_device
 from ccbench.training.precision import autocast, fastest, seeded
-from ccbench.training.protocols import Recipe
-from ccbench.training.schedule import learning_rate
+from ccbench.training.recipe import Recipe
+from ccbench.training.schedule import learning_rate, look_now
+from ccbench.training.teacher import Teacher
 
 LOOK = 50  # iterations between reads of the loss; each read waits for the device
 
@@ -37,7 +43,7 @@ class FitReport:
     Attributes:
         iterations: updates made.
         seconds: wall-clock seconds, from the first batch to the last update.
-        images_per_second: batch * iterations / seconds.
+        images_per_second: images of all batches / seconds.
         final_loss: mean training loss of the last at most 50 iterations.
         precision: ``"float32"`` or ``"bfloat16"``.
     """
@@ -57,6 +63,10 @@ def fit(
     iterations: int,
     seed: int,
     device: str | torch.device | None = None,
+    epoch_images: int | None = None,
+    size: tuple[int, int] | None = None,
+    normalise: Normalise | None = None,
+    teacher: Teacher | None = None,
     observers: Iterable[Observer] = (),
     micro_batch: int | None = None,
     compile: bool = False,  # noqa: A002 - torch's word
@@ -68,45 +78,71 @@ def fit(
 
     Args:
         network: takes (b, 3, H, W) float32, normalised; gives logits (b, classes). Left on the device, in train mode.
-        data: what to train on; its own mean and standard deviation normalise it.
-        recipe: batch, optimiser, schedule, augmentation and labels.
-        iterations: updates to make, usually ``recipe.steps(images of the full training set)``.
-        seed: of the order, the augmentation and dropout. The same seed gives the same weights on the same machine.
+        data: what to train on.
+        recipe: batch, optimiser, schedule, augmentation and labels, without rules (see ``Recipe.resolve``).
+        iterations: updates to make, usually ``recipe.steps(images)``.
+        seed: of the order, the augmentation, mixing and dropout. The same seed gives the same weights on the same
+            machine.
         device: where to train; default: where the data is.
-        observers: shown the training outputs of every batch.
+        epoch_images: images that the budget keeps, for ``epochs_of`` ``"budget"``; None: those of ``data``.
+        size: (h, w) in pixels of random resized crops; None: that of ``data``.
+        normalise: of the images; None: what the recipe names, of ``data``.
+        teacher: for labels ``"teacher"``; moved to the device.
+        observers: shown the training outputs of every batch, and the labels of its images before any mixing.
         micro_batch: images per forward pass; gradients accumulate to the recipe's batch, so the update is the
             same but for batch normalisation, whose statistics are those of the micro-batch.
         compile: put the network through ``torch.compile``.
         precision: ``"float32"`` or ``"bfloat16"``; None measures which is faster.
         progress: told (iterations done, iterations, "train") now and then.
-        look: called with the number of iterations done every ``recipe.evaluate_every``, if that is not 0.
+        look: called with the number of iterations done whenever the recipe looks at the test set.
 
     Raises:
         FloatingPointError: the loss became infinite or not a number.
+        UserError: the teacher knows another number of classes, or a batch has fewer images than there are processes.
+        ValueError: labels ``"teacher"`` without one, or a recipe with rules.
     """
+    if recipe.when:
+        raise ValueError("the recipe still has rules: resolve it first")
     place = own_device(device or data.device)
     together = Parallel(place) if launched() else None
     precision = precision or fastest(str(place))
     network.to(place).to(memory_format=torch.channels_last).train()
-    step = _Step(network, data, recipe, place, seed, precision, micro_batch, compile, together)
-    order = batches(len(data), recipe.batch, iterations, torch.Generator().manual_seed(seed))
+    step = _Step(
+        network,
+        data,
+        recipe,
+        device=place,
+        seed=seed,
+        precision=precision,
+        objective=Objective(recipe, data, teacher.to(place) if teacher else None, precision),
+        normalise=normalise or data.normalisation(recipe.normalise),
+        size=size or data.size,
+        micro_batch=micro_batch or recipe.batch,
+        compiled=compile,
+        together=together,
+    )
+    epoch = (epoch_images or len(data)) if recipe.epochs_of == "budget" else None
+    order = batches(len(data), recipe.batch, iterations, torch.Generator().manual_seed(seed), epoch)
     report = _Loss()
+    images = 0
     started = time.perf_counter()
     # cudnn's fastest algorithms change from run to run, and results with them
-    with seeded(seed, place), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+    deterministic = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+    with seeded(seed, place), deterministic, counted(network, recipe.batchnorm_updates):
         for iteration, pieces in enumerate(order):
             step.rate(learning_rate(recipe, iteration, iterations))
             report.add(step(pieces, observers))
+            images += sum(len(ids) for _, ids in pieces)
             done = iteration + 1
             if done % LOOK == 0 or done == iterations:
                 report.read(done)
                 if progress:
                     progress(done, iterations, "train")
-            if look and recipe.evaluate_every and done % recipe.evaluate_every == 0:
+            if look and look_now(recipe, done, iterations):
                 look(done)
                 network.train()
     seconds = time.perf_counter() - started
-    return FitReport(iterations, seconds, recipe.batch * iterations / seconds, report.last, precision)
+    return FitReport(iterations, seconds, images / seconds, report.last, precision)
 
 
 class _Step:
@@ -117,29 +153,25 @@ class _Step:
         network: torch.nn.Module,
         data: DeviceData,
         recipe: Recipe,
+        *,
         device: torch.device,
         seed: int,
         precision: str,
-        micro_batch: int | None,
+        objective: Objective,
+        normalise: Normalise,
+        size: tuple[int, int],
+        micro_batch: int,
         compiled: bool,
         together: Parallel | None,
     ) -> None:
         self.data, self.recipe, self.device, self.precision, self.together = data, recipe, device, precision, together
-        self.optimizer = torch.optim.SGD(
-            network.parameters(),
-            lr=recipe.lr,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            nesterov=recipe.nesterov,
-            fused=True,
-        )
+        self.objective, self.normalise, self.size, self.micro = objective, normalise, size, micro_batch
+        self.optimizer = build_optimizer(network, recipe)
         model = together.wrap(network) if together else network
         self.network: Any = torch.compile(model) if compiled else model
         rank = together.rank if together else 0
         self.generator = torch.Generator(device).manual_seed(seed + rank)
-        self.normalise = data.normalise
-        self.micro = micro_batch or recipe.batch
-        self.soft = data.soft_labels if recipe.labels == "soft" else None
+        self.boxes = np.random.default_rng(seed)  # all processes cut the same boxes
 
     def rate(self, lr: float) -> None:
         for group in self.optimizer.param_groups:
@@ -150,15 +182,11 @@ class _Step:
         ids = torch.cat([p for _, p in pieces]) if len(pieces) > 1 else pieces[0][1]
         ids = ids.to(self.device, non_blocking=True)
         weights = self.data.weights
-        share = weights[ids].sum() if weights is not None else torch.tensor(float(len(ids)), device=self.device)
-        mine = self.together.share(ids) if self.together else ids
-        images = crop_and_flip(
-            self.data.decode(mine),
-            self.generator,
-            padding=self.recipe.crop_padding,
-            mode=self.recipe.padding_mode,
-            flip=self.recipe.flip,
-        )
+        share = weights[ids].sum() if weights is not None else torch.full((), float(len(ids)), device=self.device)
+        mine = self._mine(ids)
+        images, mixed = self._view(mine)
+        partners = mine if mixed is None else mine[mixed.partners]
+        kept = 1.0 if mixed is None else mixed.kept
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.device)
         outputs = []
@@ -169,7 +197,7 @@ class _Step:
             with nullcontext() if last or not self.together else self.together.no_sync(self.network):
                 with autocast(self.device, self.precision):
                     logits = self.network(self.normalise(images[part])).float()
-                loss = self._loss(logits, mine[part]) / share
+                loss = self.objective(logits, images[part], mine[part], partners[part], kept) / share
                 # the processes' gradients are averaged; their losses are shares of one sum
                 (loss * self.together.world if self.together else loss).backward()
             total += loss.detach()
@@ -180,16 +208,23 @@ class _Step:
             self._show(pieces, torch.cat(outputs), ids, observers)
         return self.together.sum(total) if self.together else total
 
-    def _loss(self, logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        """The weighted sum of the images' cross entropies."""
-        if self.soft is not None:
-            losses = F.cross_entropy(logits, self.soft[ids], reduction="none")
-        else:
-            smoothing = self.recipe.label_smoothing
-            losses = F.cross_entropy(logits, self.data.labels[ids], reduction="none", label_smoothing=smoothing)
-        if self.data.weights is not None:
-            losses = losses * self.data.weights[ids]
-        return losses.sum()
+    def _mine(self, ids: torch.Tensor) -> torch.Tensor:
+        """This process's part of a batch."""
+        if self.together is None:
+            return ids
+        if len(ids) < self.together.world:
+            raise UserError(
+                f"a batch of {len(ids)} images cannot be shared by {self.together.world} processes",
+                mend="accelerate launch with fewer --num-processes",
+            )
+        return self.together.share(ids)
+
+    def _view(self, ids: torch.Tensor) -> tuple[torch.Tensor, Mixed | None]:
+        """Those images, augmented and mixed, in 0 .. 255."""
+        images = augment(self.data.decode(ids), self.recipe, self.generator, self.size)
+        if self.recipe.mix == "none":
+            return images, None
+        return mix(images, self.recipe.mix, self.recipe.mix_alpha, self.boxes, self.generator)
 
     def _show(
         self,

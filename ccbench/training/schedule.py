@@ -1,4 +1,4 @@
-"""Learning rates, in closed form."""
+"""Learning rates and looks at the test set, in closed form."""
 
 from __future__ import annotations
 
@@ -10,19 +10,41 @@ from ccbench.training.recipe import Recipe
 def learning_rate(recipe: Recipe, iteration: int, iterations: int) -> float:
     """The rate of one update.
 
-    Linear warmup over ``warmup * iterations`` updates, then cosine annealing
+    Linear warmup over ``warmup`` of the training, then cosine annealing
     (Loshchilov and Hutter, 2017, eq. 5 without restarts) that reaches ``lr_min``
-    after the last update, as torch's CosineAnnealingLR does with T_max = iterations.
+    ``cosine_length`` trainings after the first update, as torch's CosineAnnealingLR
+    does with T_max = cosine_length * iterations. Where the recipe steps by epochs,
+    the same with epochs in place of iterations.
 
     Args:
-        recipe: its ``lr``, ``lr_min``, ``warmup`` and ``schedule``.
+        recipe: its ``lr``, ``lr_min``, ``warmup``, ``schedule``, ``schedule_step`` and ``cosine_length``.
         iteration: 0 .. iterations - 1.
         iterations: of the whole training.
     """
-    warm = round(recipe.warmup * iterations)
-    if iteration < warm:
-        return recipe.lr * (iteration + 1) / (warm + 1)
+    step: int = iteration
+    steps: float = iterations
+    if recipe.schedule_step == "epoch":
+        step, steps = recipe.epoch(iteration, iterations), recipe.epochs or 1
+    warm = round(recipe.warmup * steps)
+    if step < warm:
+        return recipe.lr * (step + 1) / (warm + 1)
     if recipe.schedule == "constant":
         return recipe.lr
-    done = (iteration - warm) / max(iterations - warm, 1)
+    done = (step - warm) / max(steps - warm, 1) / recipe.cosine_length
     return recipe.lr_min + (recipe.lr - recipe.lr_min) * (1 + math.cos(math.pi * done)) / 2
+
+
+def look_now(recipe: Recipe, done: int, iterations: int) -> bool:
+    """Whether the test set is looked at after ``done`` of so many updates.
+
+    That is after each ``evaluate_every`` updates, or after each ``evaluate_every_epochs`` whole epochs,
+    and only once more than ``evaluate_from`` of the training is done.
+    """
+    if done <= recipe.evaluate_from * iterations * (1 + 1e-12):  # the share itself may be rounded down
+        return False
+    if recipe.evaluate_every:
+        return done % recipe.evaluate_every == 0
+    if recipe.evaluate_every_epochs:
+        epoch = recipe.epoch(done, iterations)
+        return epoch > recipe.epoch(done - 1, iterations) and epoch % recipe.evaluate_every_epochs == 0
+    return False
