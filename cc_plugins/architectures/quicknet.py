@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ccbench.errors import UserError
+from ccbench.errors import Unfit
 
 
 class QuickNet(nn.Module):
@@ -28,7 +28,7 @@ class QuickNet(nn.Module):
     def __init__(self, *, classes: int, image_size: int, width: int = 32) -> None:
         super().__init__()
         if image_size < 8:
-            raise UserError(
+            raise Unfit(
                 f"quicknet cannot take images of {image_size}x{image_size} pixels", mend="images of at least 8 pixels"
             )
         first, second, third = width, 3 * width // 2, 3 * width

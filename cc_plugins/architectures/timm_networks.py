@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import timm
-import torch
 from timm.models.resnet import ResNet
 from torch import nn
 
-from ccbench.errors import UserError
-
-SMALL = 64  # pixels; at most this large, a network keeps the resolution of its first layer
+from cc_plugins.architectures.fitting import SMALL, fitted
 
 
 def build(*, classes: int, image_size: int, model: str) -> nn.Module:
@@ -30,31 +27,23 @@ def build(*, classes: int, image_size: int, model: str) -> nn.Module:
         model: the timm name.
 
     Raises:
-        UserError: the network cannot take images of that size.
+        Unfit: the network cannot take images of that size.
     """
-    network = _create(model, classes, image_size)
-    if image_size <= SMALL:
-        _small_stem(network)
-    try:
-        with torch.no_grad():
-            logits = network.eval()(torch.zeros(1, 3, image_size, image_size))
-    except Exception as error:
-        raise _unfit(model, image_size, error) from error
-    if logits.shape != (1, classes):
-        raise UserError(
-            f"architecture {model} does not give one logit per class", found=f"output of shape {tuple(logits.shape)}"
-        )
-    return network.train()
+
+    def make() -> nn.Module:
+        network = _create(model, classes, image_size)
+        if image_size <= SMALL:
+            _small_stem(network)
+        return network
+
+    return fitted(model, classes, image_size, make)
 
 
 def _create(model: str, classes: int, image_size: int) -> nn.Module:
     try:
         return timm.create_model(model, num_classes=classes, img_size=image_size)
     except TypeError:  # most networks take any size and know no such argument
-        pass
-    except (AssertionError, ValueError, ZeroDivisionError, RuntimeError) as error:
-        raise _unfit(model, image_size, error) from error
-    return timm.create_model(model, num_classes=classes)
+        return timm.create_model(model, num_classes=classes)
 
 
 def _small_stem(network: Any) -> None:
@@ -73,11 +62,3 @@ def _small_stem(network: Any) -> None:
     first = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
     if first is not None and first.in_channels == 3 and first.stride[0] > 1 and first.kernel_size[0] > first.stride[0]:
         first.stride = (1, 1)
-
-
-def _unfit(model: str, image_size: int, error: Exception) -> UserError:
-    return UserError(
-        f"architecture {model} cannot take images of {image_size}x{image_size} pixels",
-        found=f"{type(error).__name__}: {error}",
-        mend="another --arch, such as resnet18, or another --image-size",
-    )
