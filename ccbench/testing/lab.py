@@ -84,13 +84,12 @@ class Lab:
         """The kit's images, opened as any dataset is; the test split lies in :attr:`folder` too."""
         return open_dataset(offers.DATASET, plugins=self.plugins, source=DataSource(), cache=self.folder)
 
-    def bench(self) -> Workbench:
-        """A workbench over this lab's store."""
+    def bench(self, store: str = "") -> Workbench:
+        """A workbench over this lab's store, or over another one in a folder of that name."""
         from ccbench.training import load_protocol
 
-        return Workbench(
-            self.splits.train, Store(self.folder), self.plugins, load_protocol(offers.PROTOCOL, self.plugins).proxy
-        )
+        recipe = load_protocol(offers.PROTOCOL, self.plugins).proxy
+        return Workbench(self.splits.train, Store(self.folder / store), self.plugins, recipe)
 
     @property
     def first(self) -> int:

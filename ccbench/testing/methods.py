@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from ccbench.archive import CompressedDataset, RawImages
-from ccbench.compress import MethodError, Skipped
+from ccbench.compress import MethodError, Skipped, compress, prepare
 from ccbench.errors import UserError
 from ccbench.expressions import Expression, parse
 from ccbench.guard import undisturbed
@@ -97,6 +97,8 @@ def builds(lab: Lab) -> str:
         need(callable(getattr(method, "compress", None)), f"{step.spec.target} has no compress(task) method")
         skip = getattr(method, "skip", None)
         need(skip is None or callable(skip), f"{step.spec.target}: skip must be a method")
+        shares = callable(getattr(method, "prepare", None)) or not step.spec.prepare
+        need(shares, f"{step.spec.target}: the spec says prepare=True, but there is no prepare(task, part, parts)")
     return ", ".join(step.spec.target for step in lab.expression.steps)
 
 
@@ -260,6 +262,21 @@ def twice(lab: Lab) -> str:
         files.append(path.read_bytes())
     need(files[0] == files[1], f"{step.name}: the second call of compress(task) gave another result")
     return ""
+
+
+@_check("shares of its work")
+def shares(lab: Lab) -> str:
+    """What ``prepare`` leaves in an empty store, in two parts and in any order, ends in the same file."""
+    step, (title, budget) = lab.expression.steps[0], lab.levels[lab.first]
+    if len(lab.expression.steps) > 1 or not step.spec.prepare:
+        return "it shares none"
+    bench = lab.bench("shares")
+    for part in (1, 0):
+        prepare(lab.expression, budget, bench, part=part, parts=2)
+    path = lab.folder / "shares.ccb"
+    compress(lab.expression, budget, bench).save(path)
+    need(path.read_bytes() == lab.make().file, f"at {title} work done in two shares gave another file")
+    return "2 shares"
 
 
 @_check("second step of a pipeline")

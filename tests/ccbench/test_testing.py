@@ -38,8 +38,8 @@ def failed(report):
 def test_a_sound_method_passes_every_check():
     report = check("kit-sound")
     assert report.ok, str(report)
-    assert report.ran == len(report.outcomes) == len(METHOD_CHECKS) == 17
-    assert str(report).splitlines()[-1] == "method kit-sound: 17 checks ran, 0 failed"
+    assert report.ran == len(report.outcomes) == len(METHOD_CHECKS) == 18
+    assert str(report).splitlines()[-1] == "method kit-sound: 18 checks ran, 0 failed"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,8 @@ def test_a_sound_method_passes_every_check():
         ("kit-no-summary", "spec and parameters documented", "summary must be one line"),
         ("kit-unknown-stage", "spec and parameters documented", "a-stage-that-nobody-has"),
         ("kit-no-bits", "spec and parameters documented", "bits must be whole numbers"),
+        ("kit-uneven-shares", "shares of its work", "in two shares gave another file"),
+        ("kit-no-shares", "builds with its defaults", "there is no prepare(task, part, parts)"),
         ("kit-wrong-keyword", "builds with its defaults", "cannot be built by keyword"),
     ],
 )
@@ -71,7 +73,7 @@ def test_each_breach_is_found_by_its_check(name, broken, said):
 
 
 def test_a_breach_fails_its_own_check_alone():
-    for name in ("kit-reads-test", "kit-seeds-globally", "kit-stateful", "kit-secretly-random"):
+    for name in ("kit-uneven-shares", "kit-reads-test", "kit-seeds-globally", "kit-stateful", "kit-secretly-random"):
         assert len(failed(check(name))) == 1, name
 
 
@@ -239,7 +241,7 @@ def test_the_command_exits_1_for_a_breach_and_its_json_is_clean():
     done = command("check", "kit-relabels", "--json")
     assert done.returncode == 1, done.stderr
     data = json.loads(done.stdout)
-    assert (data["kind"], data["subject"], data["ok"], data["ran"]) == ("method", "kit-relabels", False, 17)
+    assert (data["kind"], data["subject"], data["ok"], data["ran"]) == ("method", "kit-relabels", False, 18)
     assert "labels and pixels true" in {o["name"] for o in data["outcomes"] if o["status"] == "failed"}
 
 

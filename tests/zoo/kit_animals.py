@@ -35,6 +35,8 @@ def ccbench_methods():
         _spec("hangs", "Hangs"),
         _spec("undocumented", "Counts", params=(Param(name="count", default=3, doc=""),)),
         _spec("bad-default", "Counts", params=(Param(name="count", default=30, high=9, doc="a number"),)),
+        _spec("uneven-shares", "UnevenShares", prepare=True),
+        _spec("no-shares", "Sound", prepare=True),
         _spec("wrong-keyword", "Sound", params=(_COUNT,)),
         _spec("no-summary", "Sound", summary=" "),
         _spec("unknown-stage", "Sound", needs=("a-stage-that-nobody-has",)),
@@ -51,6 +53,16 @@ def keep(task, ids):
 class Sound:
     def compress(self, task):
         return keep(task, range(task.images))
+
+
+class UnevenShares(Sound):
+    """What a share leaves in the store changes the result."""
+
+    def prepare(self, task, part, parts):
+        task.blobs("uneven").put("last", b"x")
+
+    def compress(self, task):
+        return keep(task, range(task.images - (task.blobs("uneven").get("last") is not None)))
 
 
 class Counts(Sound):
