@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ccbench.commands import _options
 from ccbench.errors import UserError
 
 _SUFFIXES = {".csv": "csv", ".md": "md", ".html": "html", ".htm": "html", ".tex": "latex", ".png": "png"}
@@ -18,9 +19,13 @@ _SUFFIXES = {".csv": "csv", ".md": "md", ".html": "html", ".htm": "html", ".tex"
 @click.option("--format", "fmt", type=click.Choice(["csv", "md", "html", "latex"]),
               help="Print this format. [default: a table on a terminal, Markdown elsewhere]")  # fmt: skip
 @click.option("--published", is_flag=True, help="Set published numbers beside ours, marked by their source.")
+@click.option("--columns", type=_options.LIST, default="", metavar="NAMES",
+              help="Further columns of the tables, such as colorfulness,color_distance; CSV has them all.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write here instead of printing; the ending tells the format: csv, md, html, tex, png.")  # fmt: skip
-def leaderboard(outs: tuple[Path, ...], fmt: str | None, published: bool, output: Path | None) -> None:
+def leaderboard(
+    outs: tuple[Path, ...], fmt: str | None, published: bool, columns: tuple[str, ...], output: Path | None
+) -> None:
     """Build the leaderboard from result records.
 
     With one DIR, leaderboard.csv, leaderboard.md and leaderboard.png in it are written again. The
@@ -32,9 +37,11 @@ def leaderboard(outs: tuple[Path, ...], fmt: str | None, published: bool, output
             raise UserError("the ending of --output tells the format", found=output.name,
                             mend="one of " + " ".join(_SUFFIXES) + ", or give --format")  # fmt: skip
         chosen = fmt or ending or "csv"
+    from ccbench.leaderboard.columns import check_columns
     from ccbench.leaderboard.rendering import render
     from ccbench.leaderboard.writing import load, write_files
 
+    check_columns(columns)
     frame = load(outs or (Path("ccbench-out"),), published=published)
     for note in frame.attrs["notes"]:
         click.echo(f"note: {note}", err=True)
@@ -42,13 +49,13 @@ def leaderboard(outs: tuple[Path, ...], fmt: str | None, published: bool, output
         from ccbench.leaderboard.figure import png
         from ccbench.store import atomic_write
 
-        atomic_write(output, png(frame) if chosen == "png" else render(frame, chosen))
+        atomic_write(output, png(frame) if chosen == "png" else render(frame, chosen, columns))
         click.echo(f"wrote {output}", err=True)
     elif fmt is None and sys.stdout.isatty():
         from ccbench.leaderboard.terminal import show
 
-        show(frame)
+        show(frame, chosen=columns)
     else:
-        click.echo(render(frame, fmt or "md"), nl=False)
+        click.echo(render(frame, fmt or "md", columns), nl=False)
     if len(outs) <= 1:
-        write_files(frame, (*outs, Path("ccbench-out"))[0])
+        write_files(frame, (*outs, Path("ccbench-out"))[0], columns)

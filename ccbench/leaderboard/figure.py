@@ -57,9 +57,11 @@ def _panel(axis, title: str, rows: pd.DataFrame) -> None:
     if (rows["source"] == MEASURED).any():  # a published line only where ours is beside it, or none can be read
         rows = rows[rows["method"].isin(set(rows.loc[rows["source"] == MEASURED, "method"]) | {"full"})]
     points = rows[rows["method"] != "full"]
-    names = list(dict.fromkeys(points["method"]))
-    for (method, source), line in points.groupby(["method", "source"], sort=False):
-        index = names.index(method)
+    several = rows["teacher"].nunique() > 1  # lines of one method by two teachers are two lines
+    names = list(dict.fromkeys(zip(points["method"], points["teacher"], strict=True)))
+    for (method, teacher, source), line in points.groupby(["method", "teacher", "source"], sort=False):
+        index = names.index((method, teacher))
+        method = f"{method}, teacher {teacher}" if several and teacher else method
         ours = source == MEASURED
         kept = 100 * (1 - line["measured_ratio"].fillna(line["nominal_ratio"]).fillna(line["ratio"]))
         at = kept.clip(lower=1e-6).sort_values()
@@ -72,8 +74,9 @@ def _panel(axis, title: str, rows: pd.DataFrame) -> None:
         )  # fmt: skip
     for row in rows[rows["method"] == "full"].to_dict("records"):
         ours = row["source"] == MEASURED
+        name = f"full, teacher {row['teacher']}" if several and row["teacher"] else "full"
         axis.axhline(100 * row["accuracy_mean"], color="black", linewidth=1, linestyle="--" if ours else ":",
-                     label="full" if ours else _literal(f"full ({row['source']})"))  # fmt: skip
+                     label=_literal(name if ours else f"full ({row['source']})"))  # fmt: skip
     if len(points):
         axis.set_xscale("log")
         low, high = axis.get_xlim()

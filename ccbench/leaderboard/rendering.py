@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from ccbench.errors import UserError
+from ccbench.leaderboard.columns import cells, check_columns, columns, has_published
 from ccbench.leaderboard.escaping import ESCAPES
 from ccbench.leaderboard.tables import MEASURED, SECTION
 
@@ -22,26 +23,27 @@ _STYLE = (
     "th,td{padding:.3rem .7rem;border-bottom:1px solid #ccc;text-align:left}td.n,th.n{text-align:right}"
     "tr.published{color:#555;font-style:italic}"
 )
-_NUMERIC = 8  # columns 1..7 hold numbers
 
 
-def render(frame: pd.DataFrame, fmt: str) -> str:
+def render(frame: pd.DataFrame, fmt: str, chosen: Sequence[str] = ()) -> str:
     """The whole leaderboard as text.
 
     Args:
         frame: from :func:`ccbench.leaderboard.table`; rows of ``published()`` may be appended.
         fmt: ``csv`` (every column, fractions), ``md``, ``html`` (a whole page, nothing loaded from elsewhere)
             or ``latex`` (``tabular`` environments; needs booktabs).
+        chosen: further columns of the tables, some of :data:`ccbench.leaderboard.columns.CHOSEN`; CSV has all anyway.
 
     Raises:
-        UserError: an unknown format.
+        UserError: an unknown format or column.
     """
+    chosen = check_columns(chosen)
     if fmt == "csv":
         return frame.to_csv(index=False, float_format="%.8g", lineterminator="\n")
     builders = {"md": _markdown, "html": _html, "latex": _latex}
     if fmt not in builders:
         raise UserError("the format is one of " + ", ".join(FORMATS), found=fmt)
-    return builders[fmt](frame)
+    return builders[fmt](frame, chosen)
 
 
 def sections(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -64,88 +66,58 @@ def sections(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield f"{key[0]}, {key[1]}, published", rows
 
 
-def header(rows: pd.DataFrame) -> list[str]:
-    """Column titles with their units."""
-    names = ["Method", "Ratio", "Nominal ratio", "Measured ratio", "Bytes", "Accuracy (%)", "n", "vs random (points)",
-             "vs full (points)", "Status"]  # fmt: skip
-    return names + ["Source"] * _has_published(rows) + ["Match"] * _has_matches(rows)
-
-
-def cells(rows: pd.DataFrame) -> Iterator[list[str]]:
-    """The texts of each row, not yet escaped; an empty text where there is no value."""
-    for row in rows.to_dict("records"):
-        accuracy = number(row["accuracy_mean"], ".2f", 100)
-        spread = number(row["accuracy_std"], ".2f", 100)
-        accuracy = f"{accuracy} ± {spread}" if spread else accuracy
-        texts = [
-            row["method"], number(row["ratio"], ".4f"), number(row["nominal_ratio"], ".4f"),
-            number(row["measured_ratio"], ".4f"), number(row["bytes"], ",d"), accuracy,
-            number(row["n_seeds"], "d"), number(row["diff_random"], "+.2f", 100), number(row["diff_full"], "+.2f", 100),
-            row["status"],
-        ]  # fmt: skip
-        yield texts + [row["source"]] * _has_published(rows) + [row["match"]] * _has_matches(rows)
-
-
-def number(value: float | None, form: str, times: float = 1) -> str:
-    """A number as text, or an empty text where it is missing."""
-    if value is None or pd.isna(value):
-        return ""
-    if form.endswith("d"):
-        return format(int(value), form)
-    text = format(float(value) * times, form)
-    return text if text.strip("-0.") else text.replace("-", "+" if form.startswith("+") else "")
-
-
-def _has_published(rows: pd.DataFrame) -> bool:
-    return bool((rows["source"] != MEASURED).any())
-
-
-def _has_matches(rows: pd.DataFrame) -> bool:
-    return bool((rows["match"] != "nominal").any())
-
-
-def notes(frame: pd.DataFrame) -> list[str]:
+def notes(frame: pd.DataFrame, chosen: Sequence[str] = ()) -> list[str]:
     """What a reader of the tables must know."""
-    return [NOTE, *([PUBLISHED_NOTE] if _has_published(frame) else []), *frame.attrs.get("notes", [])]
+    shown = (column.note for _, rows in sections(frame) for column in columns(rows, chosen))
+    return [
+        NOTE,
+        *dict.fromkeys(filter(None, shown)),
+        *([PUBLISHED_NOTE] if has_published(frame) else []),
+        *frame.attrs.get("notes", []),
+    ]
 
 
-def _markdown(frame: pd.DataFrame) -> str:
+def _markdown(frame: pd.DataFrame, chosen: Sequence[str]) -> str:
     escape = ESCAPES["md"]
     parts = ["# Leaderboard\n"]
     for title, rows in sections(frame):
-        names = header(rows)
-        rule = ["---:" if 1 <= i <= _NUMERIC else "---" for i in range(len(names))]
-        lines = [names, rule, *([escape(c) for c in row] for row in cells(rows))]
+        shown = columns(rows, chosen)
+        rule = ["---:" if column.right else "---" for column in shown]
+        lines = [[c.title for c in shown], rule, *([escape(c) for c in row] for row in cells(rows, shown))]
         parts.append(f"## {escape(title)}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
-    return "\n".join([*parts, *(f"{escape(n) if n not in (NOTE, PUBLISHED_NOTE) else n}\n" for n in notes(frame))])
+    texts, foreign = notes(frame, chosen), len(frame.attrs.get("notes", []))  # those speak of users' and plugins' names
+    ours = len(texts) - foreign
+    texts = [*texts[:ours], *map(escape, texts[ours:])]
+    return "\n".join([*parts, *(f"{text}\n" for text in texts)])
 
 
-def _html(frame: pd.DataFrame) -> str:
+def _html(frame: pd.DataFrame, chosen: Sequence[str]) -> str:
     escape = ESCAPES["html"]
     parts = ["<!DOCTYPE html>", '<html lang="en"><head><meta charset="utf-8"><title>Leaderboard</title>',
              f"<style>{_STYLE}</style></head><body>", "<h1>Leaderboard</h1>"]  # fmt: skip
     for title, rows in sections(frame):
-        kinds = [' class="n"' if 1 <= i <= _NUMERIC else "" for i in range(len(header(rows)))]
-        head = "".join(f"<th{k}>{escape(n)}</th>" for k, n in zip(kinds, header(rows), strict=True))
+        shown = columns(rows, chosen)
+        kinds = [' class="n"' if column.right else "" for column in shown]
+        head = "".join(f"<th{k}>{escape(c.title)}</th>" for k, c in zip(kinds, shown, strict=True))
         parts += [f"<h2>{escape(title)}</h2>", f"<table><thead><tr>{head}</tr></thead><tbody>"]
-        for texts, source in zip(cells(rows), rows["source"], strict=True):
+        for texts, source in zip(cells(rows, shown), rows["source"], strict=True):
             mark = "" if source == MEASURED else ' class="published"'
             body = "".join(f"<td{k}>{escape(c)}</td>" for k, c in zip(kinds, texts, strict=True))
             parts.append(f"<tr{mark}>{body}</tr>")
         parts.append("</tbody></table>")
-    return "\n".join([*parts, *(f"<p>{escape(n)}</p>" for n in notes(frame)), "</body></html>", ""])
+    return "\n".join([*parts, *(f"<p>{escape(n)}</p>" for n in notes(frame, chosen)), "</body></html>", ""])
 
 
-def _latex(frame: pd.DataFrame) -> str:
+def _latex(frame: pd.DataFrame, chosen: Sequence[str]) -> str:
     escape = ESCAPES["latex"]
     parts = ["% needs \\usepackage{booktabs}"]
     for title, rows in sections(frame):
-        names = header(rows)
-        columns = "".join("r" if 1 <= i <= _NUMERIC else "l" for i in range(len(names)))
-        lines = [" & ".join(map(escape, texts)) + r" \\" for texts in cells(rows)]
-        head = " & ".join(map(escape, names)) + r" \\"
+        shown = columns(rows, chosen)
+        lines = [" & ".join(map(escape, texts)) + r" \\" for texts in cells(rows, shown)]
+        head = " & ".join(escape(column.title) for column in shown) + r" \\"
         body = [r"\toprule", head, r"\midrule", *lines, r"\bottomrule"]
-        table = [rf"\begin{{tabular}}{{{columns}}}", *body, r"\end{tabular}"]
+        kinds = "".join("r" if column.right else "l" for column in shown)
+        table = [rf"\begin{{tabular}}{{{kinds}}}", *body, r"\end{tabular}"]
         caption = rf"\caption{{{escape(title)}. {escape(NOTE)}}}"
         parts.append("\n".join([r"\begin{table}", caption, *table, r"\end{table}"]))
-    return "\n\n".join([*parts, *("% " + escape(n) for n in notes(frame)[1:])]) + "\n"
+    return "\n\n".join([*parts, *("% " + escape(n) for n in notes(frame, chosen)[1:])]) + "\n"

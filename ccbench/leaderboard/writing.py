@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -72,9 +73,10 @@ def write(out: str | Path, *, published: bool = False) -> pd.DataFrame:
     return frame
 
 
-def write_files(frame: pd.DataFrame, folder: str | Path) -> None:
-    """The three files of a table; see :func:`write`."""
+def write_files(frame: pd.DataFrame, folder: str | Path, chosen: Sequence[str] = ()) -> None:
+    """The three files of a table; see :func:`write`. ``chosen`` as for :func:`ccbench.leaderboard.render`."""
     folder = Path(folder)
+    text = render(frame, "md", chosen) + "\n![Accuracy against bytes kept](leaderboard.png)\n"
     atomic_write(folder / "leaderboard.csv", render(frame, "csv"))
     atomic_write(folder / "leaderboard.png", png(frame))
-    atomic_write(folder / "leaderboard.md", render(frame, "md") + "\n![Accuracy against bytes kept](leaderboard.png)\n")
+    atomic_write(folder / "leaderboard.md", text)

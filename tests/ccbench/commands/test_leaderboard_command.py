@@ -58,6 +58,19 @@ def test_published(ccbench, tmp_path):
     assert "89.15" in done.out
 
 
+def test_further_columns(ccbench, tmp_path):
+    out = fill(tmp_path / "o", colorfulness=31.256)
+    done = ccbench("leaderboard", "--out", out, "--columns", "colorfulness,color_distance")
+    assert "Colourfulness" in done.out
+    assert "31.26" in done.out
+    assert done.out in (out / "leaderboard.md").read_text()
+    assert ccbench("leaderboard", "--out", out).code == 0
+    assert "Colourfulness" not in (out / "leaderboard.md").read_text()
+    wrong = ccbench("leaderboard", "--out", out, "--columns", "colour")
+    assert wrong.code == 2
+    assert "colorfulness" in wrong.err
+
+
 def test_faults(ccbench, tmp_path):
     empty = ccbench("leaderboard", "--out", tmp_path / "nothing")
     assert empty.code == 2

@@ -1,0 +1,134 @@
+"""What a table shows: columns that are always there, and columns that are shown when they are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ccbench.errors import UserError
+from ccbench.leaderboard.tables import MEASURED
+from ccbench.specs import did_you_mean
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        title: with its unit.
+        text: a row's cell, not yet escaped; an empty text where there is no value.
+        right: whether it holds numbers.
+        note: what a reader must know of it.
+    """
+
+    title: str
+    text: Callable[[Row], str]
+    right: bool = True
+    note: str = ""
+
+
+def number(value: float | None, form: str, times: float = 1) -> str:
+    """A number as text, or an empty text where it is missing."""
+    if value is None or pd.isna(value):
+        return ""
+    if form.endswith("d"):
+        return format(int(value), form)
+    text = format(float(value) * times, form)
+    return text if text.strip("-0.") else text.replace("-", "+" if form.startswith("+") else "")
+
+
+def _number(title: str, name: str, form: str, times: float = 1, note: str = "") -> Column:
+    return Column(title, lambda row: number(row[name], form, times), note=note)
+
+
+def _text(title: str, name: str) -> Column:
+    return Column(title, lambda row: row[name], right=False)
+
+
+def _accuracy(row: Row) -> str:
+    accuracy, spread = (number(row[name], ".2f", 100) for name in ("accuracy_mean", "accuracy_std"))
+    return f"{accuracy} ± {spread}" if spread else accuracy
+
+
+ALWAYS = (
+    _text("Method", "method"),
+    _number("Ratio", "ratio", ".4f"),
+    _number("Nominal ratio", "nominal_ratio", ".4f"),
+    _number("Measured ratio", "measured_ratio", ".4f"),
+    _number("Bytes", "bytes", ",d"),
+    Column("Accuracy (%)", _accuracy),
+    _number("n", "n_seeds", "d"),
+    _number("vs random (points)", "diff_random", "+.2f", 100),
+    _number("vs full (points)", "diff_full", "+.2f", 100),
+)
+_BEST = "Best accuracy: of the epoch that was best on the test set."
+_COLOURFULNESS = "Colourfulness: Hasler and Süsstrunk's as DC3 writes it, mean over the compressed images."
+_DISTANCE = (
+    "Colour distance: 1-Wasserstein between the pixel values of compressed and original images, mean over the "
+    "channels, as a fraction of their range."
+)
+_TEACHER_BYTES = "Teacher bytes: its weights, which training needs and no ratio counts."
+CHOSEN = {  # by their names in leaderboard.csv
+    "best_accuracy_mean": _number("Best accuracy (%)", "best_accuracy_mean", ".2f", 100, _BEST),
+    "colorfulness": _number("Colourfulness", "colorfulness", ".2f", 1, _COLOURFULNESS),
+    "color_distance": _number("Colour distance", "color_distance", ".4f", 1, _DISTANCE),
+    "images": _number("Images", "images", ",.10g"),
+    "ipc": _number("IPC", "ipc", ",.4g", 1, "IPC: images of the compressed set for each class."),
+    "planned_seeds": _number("n planned", "planned_seeds", "d"),
+    "teacher": _text("Teacher", "teacher"),
+    "teacher_accuracy": _number("Teacher accuracy (%)", "teacher_accuracy", ".2f", 100),
+    "teacher_bytes": _number("Teacher bytes", "teacher_bytes", ",d", 1, _TEACHER_BYTES),
+}
+WITH_TEACHER = ("teacher", "teacher_accuracy", "teacher_bytes")  # shown unasked where a row has a teacher
+
+
+def check_columns(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, each once.
+
+    Raises:
+        UserError: one of them is no column that can be chosen.
+    """
+    for name in names:
+        if name not in CHOSEN:
+            known = ", ".join(CHOSEN)
+            raise UserError(f"there is no column {name!r} to show{did_you_mean(name, CHOSEN)}", mend=f"some of {known}")
+    return tuple(dict.fromkeys(names))
+
+
+def columns(rows: pd.DataFrame, chosen: Sequence[str] = ()) -> list[Column]:
+    """The columns of one section.
+
+    Args:
+        rows: its rows.
+        chosen: names of further columns, in their order; one appears only where some row has a value.
+    """
+    taught = [name for name in WITH_TEACHER if has_teacher(rows) and name not in chosen]
+    further = [CHOSEN[name] for name in (*chosen, *taught)]
+    held = rows.to_dict("records")
+    return [
+        *ALWAYS,
+        *(column for column in further if any(column.text(row) for row in held)),
+        _text("Status", "status"),
+        *[_text("Source", "source")] * has_published(rows),
+        *[_text("Match", "match")] * bool((rows["match"] != "nominal").any()),
+    ]
+
+
+def cells(rows: pd.DataFrame, shown: Sequence[Column]) -> list[list[str]]:
+    """The texts of each row, not yet escaped."""
+    return [[column.text(row) for column in shown] for row in rows.to_dict("records")]
+
+
+def has_published(rows: pd.DataFrame) -> bool:
+    """Whether a row is taken from a paper."""
+    return bool((rows["source"] != MEASURED).any())
+
+
+def has_teacher(rows: pd.DataFrame) -> bool:
+    """Whether a teacher labelled the images of a row."""
+    return bool((rows["teacher"] != "").any())
