@@ -172,12 +172,15 @@ class DatasetSpec(Spec):
     """A dataset; its target is a class with ``splits(source) -> {"train": ..., "test": ...}``.
 
     Attributes:
-        shape: of the training split, where it is known without the data.
+        shape: of the training split, where it is known without the data: with every parameter at its default,
+            no ``--image-size``, and no file left out under ``--skip-bad``.
+        resizable: whether ``--image-size S`` makes its images S x S.
         license: of the images, for people.
     """
 
     kind: ClassVar[str] = "dataset"
     shape: DataShape | None = None
+    resizable: bool = False
     license: str = ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,7 @@ def build(
         UserError: the plugin gave something that is not a dataset, or the disk is full.
     """
     check(name, streams)
+    _check_space(folder, name, streams)
     facts: dict[str, Any] = {split: _write(folder, name, split, streams[split], progress) for split in SPLITS}
     train = facts["train"]
     shape = DataShape(train["shape"][0], train["shape"][1], train["shape"][2], len(train["classes"]))
@@ -139,6 +141,23 @@ def _check_counts(name: str, labels: np.ndarray, classes: tuple[str, ...], split
             found=_few(tuple(empty)),
             mend="add images to them or remove the classes",
         )
+
+
+def _check_space(folder: Path, name: str, streams: Mapping[str, ImageStream]) -> None:
+    """Refuse before hours of decoding what the disk cannot hold."""
+    sizes = [len(s.labels) * int(s.height) * int(s.width) * 3 for s in streams.values()]
+    free = shutil.disk_usage(folder).free
+    if sum(sizes) > free:
+        raise UserError(
+            f"the cache cannot hold dataset {name}",
+            found=f"its pixels take {_gigabytes(sum(sizes))}, {folder.parent} has {_gigabytes(free)} left",
+            mend="set CCBENCH_CACHE to a folder on a larger disk, free some space, or give a smaller --image-size "
+            "where the dataset takes it",
+        )
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB"
 
 
 def _write(folder: Path, name: str, split: str, stream: ImageStream, progress: Progress | None) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class _Offer:
     spec: DatasetSpec
     params: Mapping[str, Any]
     source: DataSource
+    shape: DataShape | None  # of the training split, where it is known without the data
 
 
 def open_dataset(
@@ -84,7 +85,7 @@ def open_dataset(
 
     def make(folder: Path) -> None:
         # the store reads the facts after this returns, so the digests computed on the way are in them
-        facts.update(build(folder, name, _call(offer, dataset, "splits"), offer.spec.shape, progress))
+        facts.update(build(folder, name, _call(offer, dataset, "splits"), offer.shape, progress))
 
     return _read(store.get_or_make(KIND, key, make, facts), name)
 
@@ -98,8 +99,8 @@ def shape_of(
         UserError: as :func:`open_dataset`.
     """
     offer = _resolve(name, plugins, source)
-    if offer.spec.shape is not None:
-        return offer.spec.shape
+    if offer.shape is not None:
+        return offer.shape
     return open_dataset(name, plugins=plugins, source=source, cache=cache, progress=progress).train.shape
 
 
@@ -115,16 +116,22 @@ def _resolve(name: str, plugins: Any, source: DataSource) -> _Offer:
             )
         given[key] = value
     argument = name[len(spec.name) :] if spec.name.endswith(":") else ""
-    size = source.image_size
-    if spec.shape is not None and size is not None:
-        if (spec.shape.height, spec.shape.width) != (size, size):
+    values = spec.read_params(given)
+    size, shape = source.image_size, spec.shape
+    if shape is not None and size is not None:
+        if (shape.height, shape.width) == (size, size):
+            size = None  # what it is anyway; the two ways of asking share a cache entry
+        elif spec.resizable:
+            shape = replace(shape, height=size, width=size)
+        else:
             raise UserError(
-                f"the images of {name} are {spec.shape.width}x{spec.shape.height} and are not resized",
+                f"the images of {name} are {shape.width}x{shape.height} and are not resized",
                 found=f"--image-size {size}",
                 mend="leave --image-size out",
             )
-        size = None
-    return _Offer(name, spec, spec.read_params(given), replace(source, argument=argument, image_size=size))
+    if source.skip_bad or values != spec.read_params({}):
+        shape = None
+    return _Offer(name, spec, values, replace(source, argument=argument, image_size=size), shape)
 
 
 def _load(offer: _Offer) -> Any:
