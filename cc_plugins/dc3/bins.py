@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
 
+from cc_plugins.dc3.threads import one_thread
 from ccbench import UserError
 
 
@@ -37,8 +37,7 @@ def cluster(features: np.ndarray, bins: int, seed: int) -> list[np.ndarray]:
             found=f"{np.count_nonzero(~np.isfinite(rows).all(1))} of {n} images",
             mend="another proxy, or for features=vae dtype=float32",
         )
-    # one thread: sums are then added in one order on every machine
-    with threadpool_limits(limits=1), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than bins
         labels = KMeans(min(bins, n), n_init=1, random_state=seed).fit_predict(rows)
     found = [np.flatnonzero(labels == k) for k in np.unique(labels)]

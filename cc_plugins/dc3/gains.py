@@ -63,20 +63,20 @@ class GraphCut:
     """
 
     def __init__(self, errors: np.ndarray, features: np.ndarray) -> None:
-        self.errors = _unit(np.asarray(errors, np.float64))
-        ones = np.ones((len(features), 1))
-        self.features = _unit(np.concatenate([np.asarray(features, np.float64), ones], axis=1))
+        self.features = np.asarray(features, np.float64)
+        lengths = np.sqrt(1 + np.einsum("nd,nd->n", self.features, self.features))
+        self.errors = _unit(np.asarray(errors, np.float64)) / lengths[:, None]  # the gradient's length is 1
 
     def first(self) -> np.ndarray:
         """Column sums of the similarity matrix."""
-        together = self.errors.T @ self.features
-        cosines = np.einsum("nc,nc->n", self.features @ together.T, self.errors)
-        return 0.5 * len(self.errors) + 0.5 * cosines
+        together = self.errors.T @ self.features  # (C, D), and for the bias (C,)
+        inner = self.features @ together.T + self.errors.sum(0)
+        return 0.5 * len(self.errors) + 0.5 * np.einsum("nc,nc->n", inner, self.errors)
 
     def change(self, chosen: int) -> np.ndarray:
         """Less twice the similarity to the chosen image."""
-        cosines = (self.errors @ self.errors[chosen]) * (self.features @ self.features[chosen])
-        return -2 * (0.5 + 0.5 * cosines)
+        cosines = (self.errors @ self.errors[chosen]) * (1 + self.features @ self.features[chosen])
+        return -1 - cosines
 
 
 class PaperGain:

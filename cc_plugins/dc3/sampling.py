@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from cc_plugins.dc3.gains import Gain, GraphCut, PaperGain, cross_entropy_errors, greedy, released_errors
+from cc_plugins.dc3.threads import one_thread
 from ccbench import UserError
 
 ERRORS = {"released": released_errors, "cross-entropy": cross_entropy_errors}
@@ -57,8 +58,11 @@ class Bin:
 
 def submodular(images: Bin, budget: int) -> np.ndarray:
     """Greedy by a gain of the proxy's last layer (section 3.4)."""
-    gain: Gain = PaperGain(images.features) if images.gain == "paper" else GraphCut(images.errors, images.features)
-    return greedy(gain, budget)
+    # the network's arrays are asked for outside: where they are not there yet, a proxy is trained for them
+    features, errors = images.features, images.errors if images.gain == "graphcut" else None
+    with one_thread():
+        gain: Gain = PaperGain(features) if errors is None else GraphCut(errors, features)
+        return greedy(gain, budget)
 
 
 def random(images: Bin, budget: int) -> np.ndarray:

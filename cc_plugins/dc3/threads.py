@@ -1,0 +1,20 @@
+"""One thread for linear algebra: sums are then added in one order on every machine, and small products never wait."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from functools import cache
+
+import sklearn.cluster  # noqa: F401 - its thread pool must be there when pools are looked for
+from threadpoolctl import ThreadpoolController
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """A context in which NumPy's and scikit-learn's pools have one thread; everything is put back after it."""
+    return _controller().limit(limits=1)
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    """Looking for pools takes milliseconds, limiting them microseconds."""
+    return ThreadpoolController()
