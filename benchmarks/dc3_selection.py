@@ -20,7 +20,7 @@ IMAGES, WIDTH, CLASSES, BINS, IPC = 5000, 512, 10, 10, 50
 
 
 def network(n: int) -> tuple[dict[str, np.ndarray], np.ndarray, str]:
-    """A last layer, ``features`` (n, 512) and ``logits`` (n, 10), of ``n`` images of one class; (n, 50) as of the VAE."""
+    """``features`` (n, 512) and ``logits`` (n, 10) of ``n`` images of one class; (n, 50) rows as of the VAE."""
     import torch
     import torch.nn.functional as F
     from sklearn.decomposition import PCA
