@@ -6,11 +6,15 @@ import json
 import statistics
 import sys
 import time
-from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ccbench.cells import Cell
+from ccbench.pace import Pace, clock, told
+
+_LONG = 60.0  # seconds after which a line says how far an item is, where no table does
+_RARELY = 600.0  # seconds between such lines at most; they come ever more rarely until then
 
 
 class Display:
@@ -28,6 +32,8 @@ class Display:
         self.todo = sum(not c.skip and c.id not in done for c in cells)
         self.finished = 0
         self.started = time.monotonic()
+        self._paces: dict[str, Pace] = {}
+        self._lines: dict[str, tuple[float, float]] = {}  # when an item began, and when a line on it is due
 
     def __enter__(self) -> Display:
         return self
@@ -36,7 +42,32 @@ class Display:
         return None
 
     def tick(self, running: dict[str, Any]) -> None:
-        """Called several times a second with what is being worked on."""
+        """Called several times a second with what is being worked on.
+
+        Args:
+            running: by item id, the artifact it works on and the cell it trains, or None where it compresses.
+        """
+        now = time.monotonic()
+        paces = self._follow(running, now)
+        self._lines = {item: self._lines.get(item, (now, now + _LONG)) for item in running}
+        for item, (artifact, cell) in running.items():
+            began, due = self._lines[item]
+            if now < due:
+                continue
+            self._lines[item] = began, now + min(max(now - began, _LONG), _RARELY)
+            title = cell.title if cell else _compression(artifact.cells[0])
+            self.note(f"{title}: {told([paces[item]], now, 'training' if cell else 'compressing')}")
+
+    def _follow(self, running: dict[str, Any], now: float) -> dict[str, Pace]:
+        """How far each running item says it is."""
+        self._paces = {item: self._paces.get(item) or Pace() for item in running}
+        for item, pace in self._paces.items():
+            try:
+                done, total, what = json.loads((self.logs / f"{item}.progress").read_text())
+                pace.tell(int(done), int(total), str(what), now)
+            except (OSError, ValueError, TypeError):
+                continue  # it has not said anything yet, or is done
+        return self._paces
 
     def note(self, text: str) -> None:
         """Something worth a line."""
@@ -76,6 +107,9 @@ class Display:
 class QuietDisplay(Display):
     """Shows nothing but warnings."""
 
+    def tick(self, running: dict[str, Any]) -> None:
+        """Nothing."""
+
     def compressed(self, method: str, facts: dict[str, Any]) -> None:
         """Warnings only."""
         for warning in facts["warnings"]:
@@ -87,8 +121,41 @@ class QuietDisplay(Display):
             self.note(f"{status}: {cell.title}: {reason}")
 
 
+@dataclass
+class Row:
+    """One row of the live table: the seeds of one method at one budget."""
+
+    head: tuple[str, str, str, str]  # method, dataset, ratio, network
+    cells: list[Cell] = field(default_factory=list)
+    known: list[float] = field(default_factory=list)  # accuracies
+    ended: int = 0
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Its cells but for the last, which says what is being done now."""
+        accuracy = f"{100 * statistics.fmean(self.known):.2f}" if self.known else ""
+        if len(self.known) > 1:
+            accuracy += f" ± {100 * statistics.stdev(self.known):.2f}"
+        if self.cells[0].skip and not self.known:
+            accuracy = "skipped"
+        return *self.head, f"{self.ended}/{len(self.cells)}", accuracy
+
+
 class LiveDisplay(Display):
     """A table that is drawn anew in place, one row for each method at each budget."""
+
+    def __init__(self, cells: list[Cell], done: dict[str, float], logs: Path) -> None:
+        super().__init__(cells, done, logs)
+        rows: dict[tuple, Row] = {}
+        self._row: dict[str, Row] = {}  # by cell id: a tick touches what has changed, not every cell of the plan
+        for cell in cells:
+            key = (cell.method, cell.dataset, cell.kept, cell.architecture, cell.protocol, cell.match, cell.teacher)
+            row = rows.setdefault(key, Row((cell.method, cell.dataset, f"{cell.ratio:.4f}", cell.architecture)))
+            row.cells.append(cell)
+            row.ended += cell.id in self.ended
+            row.known += [self.accuracy[cell.id]] if cell.id in self.accuracy else []
+            self._row[cell.id] = row
+        self.rows = list(rows.values())
 
     def __enter__(self) -> LiveDisplay:
         from rich.console import Console
@@ -109,55 +176,60 @@ class LiveDisplay(Display):
     def cell(self, cell: Cell, status: str, reason: str, accuracy: float | None, seconds: float) -> None:
         """Only what went wrong gets a line; the table shows the rest."""
         self._count(cell, accuracy)
+        row = self._row[cell.id]
+        row.ended += 1
+        row.known += [] if accuracy is None else [accuracy]
         if accuracy is None:
             self.note(f"{status}: {cell.title}: {reason}")
 
     def tick(self, running: dict[str, Any]) -> None:
         """Draw the table."""
         from rich.table import Table
+        from rich.text import Text
 
-        left = self.left()
+        left, doing = self.left(), self._doing(running)
         table = Table(
             title=f"{self.finished} of {self.todo} trainings" + (f", about {clock(left)} left" if left else "")
         )
         for column in ("method", "dataset", "ratio", "network", "done", "accuracy so far (%)", "now"):
             table.add_column(column, justify="right" if column in {"ratio", "done"} else "left")
-        rows: dict[tuple, list[Cell]] = defaultdict(list)
-        for cell in self.cells:
-            rows[cell.method, cell.dataset, cell.kept, cell.architecture, cell.protocol].append(cell)
-        now = self._now(running)
-        for (method, dataset, kept, network, _), cells in rows.items():
-            known = [self.accuracy[c.id] for c in cells if c.id in self.accuracy]
-            accuracy = f"{100 * statistics.fmean(known):.2f}" if known else "skipped" if cells[0].skip else ""
-            if len(known) > 1:
-                accuracy += f" ± {100 * statistics.stdev(known):.2f}"
-            done = sum(c.id in self.ended for c in cells)
-            doing = next((now[k] for c in cells for k in (c.id, (c.method, c.kept)) if k in now), "")
-            table.add_row(method, dataset, f"{float(1 - kept):.4f}", network, f"{done}/{len(cells)}", accuracy, doing)
+        shown = self._visible(doing)
+        for row in shown:
+            # brackets of a method's parameters are no markup
+            table.add_row(*(Text(" ".join(text.split())) for text in (*row.texts, doing.get(id(row), ""))))
+        if len(shown) < len(self.rows):
+            table.caption = f"and {len(self.rows) - len(shown):,} more rows"
         self._live.update(table)
 
-    def _now(self, running: dict[str, Any]) -> dict[Any, str]:
-        """What each running item says of itself, by cell id or (method, kept)."""
-        now: dict[Any, str] = {}
+    def _doing(self, running: dict[str, Any]) -> dict[int, str]:
+        """What is being done for each row; one artifact may be made for several, and by several items."""
+        now = time.monotonic()
+        paces = self._follow(running, now)
+        compressing: dict[int, tuple[Any, list[Pace]]] = {}
+        texts: dict[int, str] = {}
         for item, (artifact, cell) in running.items():
-            try:
-                done, total, what = json.loads((self.logs / f"{item}.progress").read_text())
-                text = f"{what} {100 * done // max(total, 1)} %"
-            except (OSError, ValueError):
-                text = "training" if cell else "compressing"
-            key = cell.id if cell else (artifact.cells[0].method, artifact.cells[0].kept)
-            now[key] = text
-        return now
+            if cell is None:
+                compressing.setdefault(id(artifact), (artifact, []))[1].append(paces[item])
+        for artifact, shares in compressing.values():
+            text = told(shares, now, "compressing")
+            texts |= {id(self._row[cell.id]): text for cell in artifact.cells}
+        for item, (_, cell) in running.items():
+            if cell is not None:
+                texts[id(self._row[cell.id])] = told([paces[item]], now, "training")
+        return texts
+
+    def _visible(self, doing: dict[int, str]) -> list[Row]:
+        """The rows that fit on the terminal, in their order: what is being done first of all, then what is to come."""
+        room = max(self._console.height - 6, 1)  # title, head, edges, caption
+        if len(self.rows) <= room:
+            return self.rows
+        first = sorted(self.rows, key=lambda row: (id(row) not in doing, row.ended == len(row.cells)))[:room]
+        chosen = {id(row) for row in first}
+        return [row for row in self.rows if id(row) in chosen]
 
 
-def clock(seconds: float) -> str:
-    """Seconds as people say them: 45 s, 3 min 20 s, 2 h 5 min."""
-    seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+def _compression(cell: Cell) -> str:
+    return f"{cell.method} · {cell.dataset} · ratio {cell.ratio:.4g}"
 
 
 def make_display(kind: str, cells: list[Cell], done: dict[str, float], logs: Path) -> Display:
