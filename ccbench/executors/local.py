@@ -35,7 +35,9 @@ class LocalExecutor:
         # threads that spin while they wait made one training 20 times slower on a busy machine
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         self._limit = memory_limit or int(_total_memory() * 0.9 / jobs)
-        self._threads = max(1, (os.cpu_count() or 1) // jobs)
+        # sums are rounded by how many threads share them: who sets OMP_NUM_THREADS gets the same bits for any jobs
+        asked = os.environ.get("OMP_NUM_THREADS", "")
+        self._threads = int(asked) if asked.isdigit() and int(asked) else max(1, (os.cpu_count() or 1) // jobs)
         self._pool = self._start(jobs)
         self._futures: dict[Any, tuple[WorkItem, ProcessPool]] = {}
 
