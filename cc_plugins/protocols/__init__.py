@@ -9,10 +9,13 @@ from typing import Any
 from ccbench.hookspecs import hookimpl
 from ccbench.specs import ProtocolSpec
 
+_RDED = "On the Diversity and Realism of Distilled Dataset: An Efficient Dataset Distillation Paradigm"
+_DC3 = "Dataset Condensation with Color Compensation"
+
 
 @hookimpl
 def ccbench_protocols() -> list[ProtocolSpec]:
-    """``quick`` and ``dcq-cifar``."""
+    """``quick`` and ``dcq-cifar``, and with a teacher ``quick-soft``, ``rded`` and ``dc3``."""
     return [
         ProtocolSpec(
             name="quick",
@@ -21,11 +24,45 @@ def ccbench_protocols() -> list[ProtocolSpec]:
             summary="quicknet, any set up to 64 pixels; about a minute for CIFAR-10 on two CPU cores.",
         ),
         ProtocolSpec(
+            name="quick-soft",
+            target="cc_plugins.protocols:quick_soft",
+            version="1",
+            summary="quick's updates with labels from a quicknet teacher, CutMix and AdamW.",
+        ),
+        ProtocolSpec(
             name="dcq-cifar",
             target="cc_plugins.protocols:dcq_cifar",
             version="1",
             summary="DCQ's CIFAR recipe: ResNet-18, 40,000 iterations of batch 256, SGD, cosine.",
             paper="Dataset Color Quantization, appendix A.1",
+        ),
+        ProtocolSpec(
+            name="rded",
+            target="cc_plugins.protocols:rded",
+            version="1",
+            summary="RDED's evaluation: ResNet-18, 300 epochs of what is kept, labels by an online teacher, CutMix.",
+            paper=_RDED,
+        ),
+        ProtocolSpec(
+            name="rded-hard",
+            target="cc_plugins.protocols:rded_hard",
+            version="1",
+            summary="rded with the images' own labels, unmixed.",
+            paper=_RDED,
+        ),
+        ProtocolSpec(
+            name="dc3",
+            target="cc_plugins.protocols:dc3",
+            version="1",
+            summary="DC3's evaluation: RDED's with larger batches, shuffled patches at every size, longer on CIFAR-10.",
+            paper=_DC3,
+        ),
+        ProtocolSpec(
+            name="dc3-hard",
+            target="cc_plugins.protocols:dc3_hard",
+            version="1",
+            summary="dc3 with the images' own labels, unmixed.",
+            paper=_DC3,
         ),
     ]
 
@@ -35,10 +72,38 @@ def quick() -> dict[str, Any]:
     return _table("quick")
 
 
+def quick_soft() -> dict[str, Any]:
+    """The table of ``quick-soft.toml`` over that of ``quick``."""
+    return _table("quick-soft")
+
+
 def dcq_cifar() -> dict[str, Any]:
     """The table of ``dcq-cifar.toml``."""
     return _table("dcq-cifar")
 
 
+def rded() -> dict[str, Any]:
+    """The table of ``rded.toml``."""
+    return _table("rded")
+
+
+def rded_hard() -> dict[str, Any]:
+    """The table of ``rded-hard.toml`` over that of ``rded``."""
+    return _table("rded-hard")
+
+
+def dc3() -> dict[str, Any]:
+    """The table of ``dc3.toml`` over that of ``rded``."""
+    return _table("dc3")
+
+
+def dc3_hard() -> dict[str, Any]:
+    """The table of ``dc3-hard.toml`` over that of ``dc3``."""
+    return _table("dc3-hard")
+
+
 def _table(name: str) -> dict[str, Any]:
-    return tomllib.loads(files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+    """A file's tables; one with a ``base`` changes keys of that file, its rules taking the place of the base's."""
+    table = tomllib.loads(files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+    base = _table(table.pop("base")) if "base" in table else {}
+    return base | {part: base.get(part, {}) | keys for part, keys in table.items()}
