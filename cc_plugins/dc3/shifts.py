@@ -9,6 +9,7 @@ import numpy as np
 BRIGHTNESS = CONTRAST = SATURATION = 0.4  # factors are drawn from [1 - x, 1 + x]
 HUE = 0.1  # of the whole circle, to both sides
 HSV = (40 / 360, 30 / 255, 20 / 255)  # largest shifts of hue (of the circle), saturation and value (of [0, 1])
+STRIP = 1 << 18  # pixels in floats at once
 TEMPERATURE = (0.1, 0.4)  # how far red and blue are moved apart by balance
 
 
@@ -32,11 +33,16 @@ def color_jitter(image: np.ndarray, rng: np.random.Generator, warm: bool) -> np.
         (F.adjust_saturation, rng.uniform(1 - SATURATION, 1 + SATURATION)),
         (F.adjust_hue, rng.uniform(-HUE, HUE)),
     ]
-    picture = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+    picture = image
     for i in rng.permutation(len(steps)):
         adjust, factor = steps[i]
-        picture = adjust(picture, factor)
-    return picture.permute(1, 2, 0).contiguous().numpy()
+
+        def change(part: np.ndarray, adjust: Callable = adjust, factor: float = factor) -> np.ndarray:
+            return adjust(torch.tensor(part).permute(2, 0, 1), factor).permute(1, 2, 0).numpy()
+
+        # contrast looks at the mean of the whole picture
+        picture = change(picture) if adjust is F.adjust_contrast else _in_strips(change, picture)
+    return picture
 
 
 def hsv_shift(image: np.ndarray, rng: np.random.Generator, warm: bool) -> np.ndarray:
@@ -50,13 +56,17 @@ def hsv_shift(image: np.ndarray, rng: np.random.Generator, warm: bool) -> np.nda
     from matplotlib.colors import hsv_to_rgb, rgb_to_hsv
 
     hue, saturation, value = (rng.uniform(-most, most) for most in HSV)
-    hsv = rgb_to_hsv(image.astype(np.float32) / 255)
-    grey = hsv[..., 1] == 0
-    hsv[..., 0] = (hsv[..., 0] + hue) % 1
-    hsv[..., 1] = np.clip(hsv[..., 1] + saturation, 0, 1)
-    hsv[..., 1][grey] = 0
-    hsv[..., 2] = np.clip(hsv[..., 2] + value, 0, 1)
-    return np.rint(hsv_to_rgb(hsv) * 255).astype(np.uint8)
+
+    def change(part: np.ndarray) -> np.ndarray:
+        hsv = rgb_to_hsv(part.astype(np.float32) / 255)
+        grey = hsv[..., 1] == 0
+        hsv[..., 0] = (hsv[..., 0] + hue) % 1
+        hsv[..., 1] = np.clip(hsv[..., 1] + saturation, 0, 1)
+        hsv[..., 1][grey] = 0
+        hsv[..., 2] = np.clip(hsv[..., 2] + value, 0, 1)
+        return np.rint(hsv_to_rgb(hsv) * 255).astype(np.uint8)
+
+    return _in_strips(change, image)
 
 
 def balance(image: np.ndarray, rng: np.random.Generator, warm: bool) -> np.ndarray:
@@ -75,6 +85,15 @@ SHIFTS: dict[str, Callable[[np.ndarray, np.random.Generator, bool], np.ndarray]]
     "hsv_shift": hsv_shift,
     "balance": balance,
 }
+
+
+def _in_strips(change: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
+    """``change``, which looks at one pixel at a time, of some rows at once: floats of a large picture take much."""
+    rows = max(1, STRIP // image.shape[1])
+    found = np.empty_like(image)
+    for start in range(0, len(image), rows):
+        found[start : start + rows] = change(image[start : start + rows])
+    return found
 
 
 def shifted(image: np.ndarray, kind: str, variants: int, seed: int, key: int) -> np.ndarray:

@@ -46,9 +46,9 @@ def soft_labels(task: Any, payload: EncodedImages, teacher: str | None, temperat
         (n, C) float16 probabilities.
     """
     import torch
-    from ccbench.training.resample import resize
 
     from ccbench.stages.teacher import load_teacher
+    from ccbench.training.resample import resize
 
     network, size = load_teacher(task, teacher), tuple(task.dataset.images.shape[1:3])
     rows = []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from cc_plugins.dc3 import COMPENSATE, GENERATED, shifts
+from cc_plugins.dc3 import COMPENSATE, GENERATED
 from cc_plugins.dc3.shifts import SHIFTS, balance, color_jitter, hsv_shift, shifted
 
 
@@ -110,7 +110,15 @@ def test_balance_makes_the_first_half_cool_and_the_second_warm():
     assert (red[2:] > blue[2:]).all()
 
 
+@pytest.mark.parametrize("kind", SHIFTS)
+def test_strips_change_nothing(kind, monkeypatch):
+    image = photo(31, 20)
+    whole = shifted(image, kind, 4, 1, 1)
+    monkeypatch.setattr("cc_plugins.dc3.shifts.STRIP", 50)  # two rows at a time, and one left
+    assert np.array_equal(shifted(image, kind, 4, 1, 1), whole)
+
+
 def test_a_side_of_4000_pixels():
     row = np.broadcast_to(photo(1, 4000), (4, 4000, 3))
     for kind in SHIFTS:
-        assert shifts.shifted(row, kind, 2, 0, 0).shape == (2, 4, 4000, 3)
+        assert shifted(row, kind, 2, 0, 0).shape == (2, 4, 4000, 3)
