@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,6 @@ from PIL import Image
 from cc_plugins.dc3.prompts import HUES, Prompts
 from cc_plugins.dc3.settings import Settings
 from cc_plugins.dc3.weights import PIPELINE, identity
-from ccbench.display import clock
 from ccbench.errors import UserError
 from ccbench.seeds import derive
 from ccbench.store import Store
@@ -185,14 +183,11 @@ def _make(
     from cc_plugins.dc3.pipeline import load
 
     pipeline = load(settings, task.device)
-    started, total = time.perf_counter(), len(todo) * settings.steps
+    total = len(todo) * settings.steps
     for number, batch in enumerate(todo):
 
         def tell(step: int, before: int = number * settings.steps) -> None:
-            done = before + step
-            left = (time.perf_counter() - started) / done * (total - done)
-            # every step counts: on a slow device a batch alone takes long
-            task.progress(done, total, f"compensating, about {clock(left)} left,")
+            task.progress(before + step, total, "compensating")  # every step: a batch alone may take minutes
 
         pictures = _denoise(pipeline, [images[p.row] for p in batch], batch, settings, tell)
         for picture, found in zip(batch, pictures, strict=False):
