@@ -1,0 +1,47 @@
+"""The set that new pictures end in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cc_plugins.synthetic.encoding import encode
+from cc_plugins.synthetic.labels import soft_labels
+from ccbench.archive import CompressedDataset, EncodedImages
+
+
+def synthetic(
+    task: Any,
+    pictures: EncodedImages | Iterable[np.ndarray],
+    labels: np.ndarray | Sequence[int],
+    *,
+    codec: str = "jpeg",
+    quality: int = 75,
+    soft: str = "none",
+    teacher: str | None = None,
+    temperature: float = 1.0,
+    meta: Mapping[str, Any] | None = None,
+) -> CompressedDataset:
+    """Pictures that are no training images, counted as images (IPC), with soft labels where they are asked for.
+
+    Args:
+        task: see ``ccbench.task.Task``.
+        pictures: n encoded pictures, or (H, W, 3) uint8 arrays, each looked at once.
+        labels: (n,) whole numbers.
+        codec, quality: see :func:`cc_plugins.synthetic.encoding.encoded`.
+        soft: ``"none"``, or ``"stored"``: the teacher's predictions for the pictures as the file holds them.
+        teacher, temperature: see :func:`cc_plugins.synthetic.labels.soft_labels`.
+        meta: facts that the file keeps.
+    """
+    payload = pictures if isinstance(pictures, EncodedImages) else encode(pictures, codec, quality)
+    return CompressedDataset(
+        payload,
+        ids=np.full(len(payload), -1),
+        labels=labels,
+        classes=task.dataset.classes,
+        soft_labels=soft_labels(task, payload, teacher, temperature) if soft == "stored" else None,
+        nominal="images",
+        meta=dict(meta or {}),
+    )
