@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from ccbench import DatasetSpec, DataShape, hookimpl
+from ccbench import DatasetSpec, DataShape, Param, hookimpl
 
 _CIFAR = "not stated by its authors"
+_IMAGENET = "the photographs are their owners'; ImageNet's terms of access allow non-commercial research and education"
+_PARTIAL = (Param(name="partial", default=False, doc="take a folder with some of the classes or images"),)
 
 
 @hookimpl
 def ccbench_datasets() -> list[DatasetSpec]:
-    """photodigits, cifar10, cifar100 and folder:PATH."""
+    """photodigits, the published sets, and folder:PATH."""
     return [
         DatasetSpec(
             name="photodigits",
@@ -36,6 +38,48 @@ def ccbench_datasets() -> list[DatasetSpec]:
             paper="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
             shape=DataShape(50000, 32, 32, 100),
             license=_CIFAR,
+        ),
+        DatasetSpec(
+            name="tiny-imagenet",
+            target="cc_plugins.datasets.tiny_imagenet:TinyImageNet",
+            version="1",
+            summary="100,000 training and 10,000 validation photographs of 200 kinds of things, 64x64.",
+            paper="Le and Yang 2015, Tiny ImageNet Visual Recognition Challenge",
+            shape=DataShape(100_000, 64, 64, 200),
+            resizable=True,
+            params=_PARTIAL,
+            license=_IMAGENET,
+        ),
+        DatasetSpec(
+            name="imagenette",
+            target="cc_plugins.datasets.imagenette:Imagenette",
+            version="1",
+            summary="Ten easy classes of ImageNet: 9,469 training and 3,925 validation photographs.",
+            shape=DataShape(9469, 224, 224, 10),
+            resizable=True,
+            params=_PARTIAL,
+            license=_IMAGENET,
+        ),
+        DatasetSpec(
+            name="imagewoof",
+            target="cc_plugins.datasets.imagenette:Imagewoof",
+            version="1",
+            summary="Ten breeds of dogs of ImageNet: 9,025 training and 3,929 validation photographs.",
+            shape=DataShape(9025, 224, 224, 10),
+            resizable=True,
+            params=_PARTIAL,
+            license=_IMAGENET,
+        ),
+        DatasetSpec(
+            name="imagenet",
+            target="cc_plugins.datasets.imagenet:ImageNet",
+            version="1",
+            summary="ImageNet-1k (ILSVRC 2012): 1,281,167 training and 50,000 validation photographs of 1,000 classes.",
+            paper="Russakovsky et al. 2015, ImageNet Large Scale Visual Recognition Challenge",
+            shape=DataShape(1_281_167, 224, 224, 1000),
+            resizable=True,
+            params=_PARTIAL,
+            license=_IMAGENET,
         ),
         DatasetSpec(
             name="folder:",

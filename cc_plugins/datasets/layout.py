@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,25 +23,25 @@ class Split:
     """One split's files in order.
 
     Attributes:
-        folder: ``PATH/train``, ``PATH/test`` or ``PATH/val``.
-        files: paths relative to PATH with forward slashes, sorted within each class.
+        files: paths relative to the dataset's folder with forward slashes, in the order of their class and path.
         labels: one per file.
     """
 
-    folder: Path
     files: tuple[str, ...]
     labels: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A folder dataset: ``train/<class>/**`` and ``test/<class>/**``.
+    """A dataset as files of a folder.
 
-    Classes are the folders of ``train`` in the order of their names. Files are taken at any depth below a
-    class, symbolic links followed, in the order of their class and path. Names that begin with a dot and names
-    without one of :data:`EXTENSIONS` (in any case) are passed over.
+    Attributes:
+        name: what errors call it.
+        root: the folder.
+        classes: one name per label.
     """
 
+    name: str
     root: Path
     classes: tuple[str, ...]
     train: Split
@@ -48,7 +49,9 @@ class Layout:
 
 
 def find(path: str) -> Layout:
-    """List a folder dataset.
+    """List a folder dataset: ``train/<class>/**`` and ``test/<class>/**`` or ``val/<class>/**``.
+
+    Classes are the folders of ``train`` in the order of their names.
 
     Raises:
         UserError: no such folder, no ``train`` or no ``test`` or ``val``, fewer than two classes, a class
@@ -61,20 +64,27 @@ def find(path: str) -> Layout:
         raise UserError(
             f"folder:{path} is not a folder", found=f"{root} {'is a file' if root.exists() else 'does not exist'}"
         )
-    try:
+    with listing(f"folder:{path}"):
         return _find(root, path)
+
+
+@contextmanager
+def listing(name: str) -> Iterator[None]:
+    """Name the folder or the file that cannot be read while a dataset's files are listed."""
+    try:
+        yield
     except OSError as error:
-        raise UserError(f"folder:{path} cannot be listed", found=f"{error.filename}: {error.strerror}") from error
+        raise UserError(f"{name} cannot be listed", found=f"{error.filename}: {error.strerror}") from error
 
 
 def _find(root: Path, path: str) -> Layout:
-    holds = ", ".join(_folders(root)[:8]) or "no folders"
+    holds = ", ".join(folders(root)[:8]) or "no folders"
     if not (root / "train").is_dir():
         raise UserError(f"folder:{path} has no train/", found=holds, mend=LAYOUT)
     test = next((root / name for name in ("test", "val") if (root / name).is_dir()), None)
     if test is None:
         raise UserError(f"folder:{path} has no test split", found=f"{holds}, but neither test/ nor val/", mend=LAYOUT)
-    classes = tuple(_folders(root / "train"))
+    classes = tuple(folders(root / "train"))
     if len(classes) < 2:
         raise UserError(
             f"folder:{path} has fewer than two classes",
@@ -82,14 +92,14 @@ def _find(root: Path, path: str) -> Layout:
             mend=LAYOUT,
         )
     known = set(classes)
-    strangers = [name for name in _folders(test) if name not in known]
+    strangers = [name for name in folders(test) if name not in known]
     if strangers:
         raise UserError(
             f"folder:{path}: {test.name}/ has classes that train/ lacks",
             found=", ".join(strangers[:8]),
             mend="give both splits the same class folders",
         )
-    layout = Layout(root, classes, _split(root, root / "train", classes), _split(root, test, classes))
+    layout = Layout(f"folder:{path}", root, classes, by_class(root / "train", classes), by_class(test, classes))
     filled = set(layout.train.labels)
     empty = [c for i, c in enumerate(classes) if i not in filled]
     if empty:
@@ -103,17 +113,28 @@ def _find(root: Path, path: str) -> Layout:
     return layout
 
 
-def _split(root: Path, folder: Path, classes: tuple[str, ...]) -> Split:
+def by_class(folder: Path, names: Sequence[str]) -> Split:
+    """The images below ``folder/<name>/``, whose label is the place of the name; paths begin with the folder's name.
+
+    Files are taken at any depth below a class, symbolic links followed. Names that begin with a dot and names
+    without one of :data:`EXTENSIONS` (in any case) are passed over. A folder that is not there has no files.
+    """
     files, labels = [], []
-    for label, name in enumerate(classes):
-        found = sorted(_images(folder / name, root)) if (folder / name).is_dir() else []
+    for label, name in enumerate(names):
+        found = sorted(_images(folder / name, folder.parent)) if (folder / name).is_dir() else []
         files += found
         labels += [label] * len(found)
-    return Split(folder, tuple(files), tuple(labels))
+    return Split(tuple(files), tuple(labels))
 
 
-def _folders(folder: Path) -> list[str]:
+def folders(folder: Path) -> list[str]:
+    """The folders in a folder, sorted; those that begin with a dot are passed over."""
     return sorted(e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith("."))
+
+
+def is_image(name: str) -> bool:
+    """Whether a file counts as an image, by its name alone."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS  # noqa: PTH122 - a million names
 
 
 def _images(folder: Path, root: Path) -> Iterator[str]:
@@ -127,7 +148,7 @@ def _images(folder: Path, root: Path) -> Iterator[str]:
         below[:] = sorted(name for name in below if not name.startswith("."))
         prefix = Path(here).relative_to(root).as_posix()
         for name in names:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS:  # noqa: PTH122 - a million names
+            if is_image(name):
                 yield f"{prefix}/{name}"
 
 

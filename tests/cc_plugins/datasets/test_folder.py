@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cc_plugins import datasets
-from cc_plugins.datasets import folder as folder_module
+from cc_plugins.datasets import reading
 from cc_plugins.datasets.folder import Folder
 from cc_plugins.datasets.layout import EXTENSIONS, find
 from cc_plugins.datasets.pictures import size_of
@@ -151,7 +151,7 @@ def test_one_size_can_be_changed(root, opened):
 
 
 def test_more_images_than_a_batch(tmp_path, opened, monkeypatch):
-    monkeypatch.setattr(folder_module, "_BATCH_BYTES", 8 * 6 * 3 * 3)  # three images
+    monkeypatch.setattr(reading, "_BATCH_BYTES", 8 * 6 * 3 * 3)  # three images
     names = [f"train/{c}/{i:02}.png" for c in ("a", "b") for i in range(8)]
     for name in (*names, "test/a/0.png"):
         put(tmp_path / "set", name)
