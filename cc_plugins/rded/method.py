@@ -94,7 +94,7 @@ class RDED:
         from ccbench.training.resample import resized_crop
 
         data, factor, ipc = task.dataset, self._factor(task), _ipc(task)
-        size, draw = tuple(data.images.shape[1:3]), int(task.axes.get("seed", 0))
+        size, draw = tuple(data.images.shape[1:3]), task.repetition
         found = task.stage("realism", mipc=self.mipc, crops=self.crops, factor=factor, draw=draw, teacher=self.teacher)
         labels = data.labels[found["images"]]
         for label in range(len(data.classes)):
