@@ -14,7 +14,7 @@ from ccbench.cells import Cell
 from ccbench.errors import UserError
 from ccbench.expressions import Expression, parse
 from ccbench.plugins import Plugins
-from ccbench.readiness import unready
+from ccbench.readiness import unready, version_of
 from ccbench.teacher_source import TeacherSource
 from ccbench.training import load_protocol
 
@@ -92,6 +92,7 @@ def make_plan(
     networks = {name: request.architectures or (recipe.architecture,) for name, recipe in recipes.items()}
     versions = {a: plugins.get("architecture", a).version for names in networks.values() for a in names}
     unable = {e.label: reason for e in expressions if (reason := unready(e, device))}
+    contents = {e.label: version_of(e) for e in expressions}
     plan.problems = list(dict.fromkeys(unable.values()))
     if request.teacher.architecture:
         plugins.get("architecture", request.teacher.architecture)
@@ -111,7 +112,7 @@ def make_plan(
                         Cell(
                             dataset,
                             label,
-                            "+".join(s.spec.version for s in expression.steps),
+                            contents[label],
                             kept,
                             architecture,
                             name,

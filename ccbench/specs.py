@@ -123,7 +123,9 @@ class MethodSpec(Spec):
         bits: the palette sizes a ``"bits"`` method can hit.
         random: whether another seed gives another result.
         needs: names of the stages it asks for, for the plan. ``"teacher?soft_labels=stored"`` is asked for only where
-            that parameter has that value (or one of several, ``a|b``).
+            that parameter has that value (or one of several, ``a|b``), all of several conditions joined by ``&``.
+        identity: ``"module:function"``, called as ``f(params)``: what files or models outside the parameters change the
+            result, as a text that changes with them, or "". It becomes part of the method's version.
         ready: ``"module:function"``, called as ``f(params, device)`` before any work of a run starts: the reason why
             the method cannot run on this machine and the command that mends it, or None. No heavy imports.
         prepare: whether the target also has ``prepare(task, part, parts)``: shares of the work that several workers
@@ -138,6 +140,7 @@ class MethodSpec(Spec):
     random: bool = True
     needs: tuple[str, ...] = ()
     ready: str = ""
+    identity: str = ""
     prepare: bool = False
     stores: str = ""
     cost: str = ""
@@ -151,18 +154,18 @@ class MethodSpec(Spec):
             )
         known = {p.name for p in self.params}
         for need in self.needs:
-            _, conditional, condition = need.partition("?")
-            name, equals, _ = condition.partition("=")
-            if conditional and (not equals or name not in known):
+            _, conditional, conditions = need.partition("?")
+            parts = [condition.partition("=") for condition in conditions.split("&")]
+            if conditional and not all(equals and name in known for name, equals, _ in parts):
                 raise UserError(f"method {self.name}: needs must read stage or stage?param=value", found=repr(need))
 
     def stages(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The stages that it asks for with these parameters."""
         found = []
         for need in self.needs:
-            stage, _, condition = need.partition("?")
-            name, _, values = condition.partition("=")
-            if not condition or str(params[name]).lower() in values.split("|"):
+            stage, _, conditions = need.partition("?")
+            parts = [condition.partition("=") for condition in conditions.split("&") if condition]
+            if all(str(params[name]).lower() in values.split("|") for name, _, values in parts):
                 found.append(stage)
         return tuple(dict.fromkeys(found))
 

@@ -181,6 +181,18 @@ class Task:
         """A seed in [0, 2**32) of this cell; other names give independent ones."""
         return seeds.derive(self.bench.base_seed, name=name, **self.axes)
 
+    @property
+    def repetition(self) -> int:
+        """Which repetition of the cell this is: the index of the seed, 0 for a method that is not random."""
+        return int(self.axes.get("seed", 0))
+
+    def shared_seed(self, name: str) -> int:
+        """A seed in [0, 2**32) of this repetition, whatever the method, its parameters and the budget.
+
+        What is drawn by it is the same for every row of an ablation, and a larger budget extends a smaller one.
+        """
+        return seeds.derive(self.bench.base_seed, name=name, seed=self.repetition)
+
     def rng(self, name: str = "method") -> np.random.Generator:
         """A NumPy generator seeded by :meth:`seed`."""
         return np.random.default_rng(self.seed(name))

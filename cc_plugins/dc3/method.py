@@ -14,11 +14,11 @@ from cc_plugins.dc3.selection import select, too_small
 from cc_plugins.dc3.settings import Settings
 from cc_plugins.dc3.shifts import shifted
 from cc_plugins.dc3.stitch import stitched, variants
-from cc_plugins.dc3.storing import encode, soft_labels
 from cc_plugins.dc3.weights import revision_of
+from cc_plugins.synthetic.encoding import encoded, resized
+from cc_plugins.synthetic.labels import soft_labels
 from ccbench import CompressedDataset, UserError
 from ccbench.archive import EncodedImages
-from ccbench.seeds import derive
 
 SYNTHETIC = 1 << 40  # above every place in a training set
 
@@ -33,7 +33,7 @@ class DC3:
         model, revision, dtype, steps, image_guidance, guidance, resolution, batch: see :class:`Settings`.
         prompts: a prompts file, see :mod:`cc_plugins.dc3.prompts`.
         stitch: appendix D, see :mod:`cc_plugins.dc3.stitch`.
-        store_size, codec, quality, soft_labels, temperature, teacher: see :mod:`cc_plugins.dc3.storing`.
+        store_size, codec, quality, soft_labels, temperature, teacher: see :mod:`cc_plugins.synthetic`.
 
     Bins, choice, pictures and cuts are drawn by the run's base seed and the seed's index alone: not by the budget, and
     not by what other steps do. So the rows of an ablation differ in the step that is changed, and a picture
@@ -99,11 +99,11 @@ class DC3:
             raise UserError(reason, mend="a smaller --ipc")
         chosen = self.select(task)
         size = (self.store_size, self.store_size) if self.store_size else tuple(data.images.shape[1:3])
-        seed, keys = _seed(task, "stitch"), _keys(task)[chosen]
+        seed, keys = task.shared_seed("dc3 stitch"), _keys(task)[chosen]
         blobs = []
         for key, found in zip(keys, self.pictures(task, chosen), strict=True):
             picture = found[0] if self.compensate == "none" else stitched(found, self.stitch, seed, int(key))
-            blobs.append(encode(picture, size, self.codec, self.quality))
+            blobs.append(encoded(resized(picture, size), self.codec, self.quality))
             task.progress(len(blobs), len(chosen), "pictures")
         payload = EncodedImages(blobs, self.codec)
         soft = None
@@ -132,7 +132,7 @@ class DC3:
             sampling=self.sampling,
             gain=self.gain,
             gradient=self.gradient,
-            seed=_seed(task, "selection"),
+            seed=task.shared_seed("dc3 selection"),
             progress=lambda done, total: task.progress(done, total, "bins and sampling"),
         )
 
@@ -147,7 +147,7 @@ class DC3:
         if self.compensate == "none":
             return (images[i][None] for i in chosen)
         if self.compensate not in GENERATED:
-            keys, count, seed = _keys(task), variants(self.stitch), _seed(task, "compensate")
+            keys, count, seed = _keys(task), variants(self.stitch), task.shared_seed("dc3 compensate")
             return (shifted(images[i], self.compensate, count, seed, int(keys[i])) for i in chosen)
         from cc_plugins.dc3.generate import compensated
 
@@ -160,7 +160,7 @@ class DC3:
             "variants": variants(self.stitch),
             "settings": self.settings,
             "prompts": prompts_of(self.compensate, self.prompts),
-            "seed": _seed(task, "compensate"),
+            "seed": task.shared_seed("dc3 compensate"),
         }
         return Rows(task.dataset.images, chosen), _keys(task)[chosen], options
 
@@ -192,8 +192,3 @@ def _keys(task: Any) -> np.ndarray:
     """(N,) int64, what tells images apart: where they stand in the whole training split, or in a synthetic one."""
     ids = np.asarray(task.ids, np.int64)
     return np.where(ids >= 0, ids, SYNTHETIC + np.arange(len(ids)))
-
-
-def _seed(task: Any, name: str) -> int:
-    """Of the run and the seed's index, whatever the budget and the method's other parameters."""
-    return derive(task.bench.base_seed, name=f"dc3 {name}", seed=task.axes.get("seed"))

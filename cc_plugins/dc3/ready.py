@@ -7,8 +7,8 @@ from typing import Any
 
 from cc_plugins.dc3.memory import check_memory, free_memory
 from cc_plugins.dc3.prompts import BY_NAME, prompts_of
-from cc_plugins.dc3.settings import Settings
-from cc_plugins.dc3.weights import PIPELINE, VAE, locate
+from cc_plugins.dc3.settings import MODEL, Settings
+from cc_plugins.dc3.weights import PIPELINE, VAE, identity, is_folder, locate
 from ccbench.errors import UserError
 
 
@@ -37,3 +37,20 @@ def ready(params: Mapping[str, Any], device: str | None = None) -> str | None:
         found = f" (found: {error.found})" if error.found else ""
         return f"{error.what}{found}" + (f"; {error.mend}" if error.mend else "")
     return None
+
+
+def content(params: Mapping[str, Any]) -> str:
+    """What files of the user's a method with these parameters reads: of a model's folder and a prompts file.
+
+    The pinned commit of the default model names its content already.
+
+    Raises:
+        UserError: the model or the prompts file is missing or damaged.
+    """
+    compensate = params.get("compensate")
+    generated, settings, found = compensate in BY_NAME, Settings.of(params), []
+    if (is_folder(settings) or settings.model != MODEL) and (generated or params.get("features") == "vae"):
+        found.append(identity(settings, PIPELINE if generated else VAE))
+    if generated and params.get("prompts"):
+        found.append(repr(prompts_of(str(compensate), params["prompts"])))
+    return " ".join(found)

@@ -29,6 +29,13 @@ def encoded(picture: np.ndarray, codec: str = "jpeg", quality: int = 75) -> byte
     return file.getvalue()
 
 
+def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture (h, w, 3) uint8 at another size (H, W), by Pillow's bicubic filter, antialiased."""
+    if picture.shape[:2] == tuple(size):
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+
+
 def encode(pictures: Iterable[np.ndarray], codec: str = "jpeg", quality: int = 75) -> EncodedImages:
     """Pictures of one size as files, one at a time, so that they need not fit into memory unpacked.
 

@@ -27,8 +27,12 @@ class Picky:
                 version="1",
                 summary="needs a model",
                 ready="picky_methods:ready",
-                params=(Param(name="model", default="missing", doc="there or missing"),),
-                needs=("proxy", "teacher?model=there|elsewhere"),
+                identity="picky_methods:identity",
+                params=(
+                    Param(name="model", default="missing", doc="there or missing"),
+                    Param(name="size", default="small", doc="small or large"),
+                ),
+                needs=("proxy", "teacher?model=there|elsewhere", "features?size=large&model=elsewhere"),
             )
         ]
 
@@ -42,7 +46,10 @@ def plugins(monkeypatch):
             raise ValueError("no good")
         return None if params["model"] == "there" else f"the model is not here ({device});\n run get-model"
 
-    module.ready = ready
+    def identity(params):
+        return {"there": module.files, "broken": 1 / 0 if params["model"] == "broken" else ""}.get(params["model"], "")
+
+    module.ready, module.identity, module.files = ready, identity, "one"
     monkeypatch.setitem(sys.modules, "picky_methods", module)
     return Plugins(
         discover=False, extra=(Picky(), "cc_plugins.coresets", "cc_plugins.protocols", "cc_plugins.architectures")
@@ -76,15 +83,30 @@ def test_a_check_that_fails_is_a_reason_too(plugins):
     assert unready(parse("picky[model=broken]", plugins), None) == "picky: its check failed with ValueError: no good"
 
 
+def test_what_a_method_reads_outside_its_parameters_is_part_of_its_version(plugins):
+    def cell():
+        return plan(plugins, "picky[model=there]").cells[0]
+
+    one = cell()
+    assert one.method_version.startswith("1@")
+    assert cell() == one
+    sys.modules["picky_methods"].files = "two"
+    assert cell().id != one.id
+    assert plan(plugins, "picky", "random").cells[0].method_version == "1"
+    assert plan(plugins, "picky[model=broken]", "random").cells[0].method_version == "1"
+
+
 def test_needs_follow_the_parameters(plugins):
     from ccbench.expressions import parse
 
     assert parse("picky", plugins).needs == ("proxy",)
     assert parse("picky[model=there]", plugins).needs == ("proxy", "teacher")
     assert parse("picky[model=elsewhere]", plugins).needs == ("proxy", "teacher")
+    assert parse("picky[model=elsewhere,size=large]", plugins).needs == ("proxy", "teacher", "features")
+    assert parse("picky[size=large]", plugins).needs == ("proxy",)
 
 
-@pytest.mark.parametrize("need", ["teacher?", "teacher?model", "teacher?size=3"])
+@pytest.mark.parametrize("need", ["teacher?", "teacher?model", "teacher?size=3", "teacher?model=x&size=3"])
 def test_a_condition_that_names_no_parameter_is_an_error(need):
     spec = MethodSpec(
         name="x",

@@ -12,7 +12,7 @@ from PIL import Image
 from cc_plugins.dc3 import COMPENSATE, GENERATED, STITCHES
 from cc_plugins.dc3 import DC3 as SPEC
 from cc_plugins.dc3.generate import generate
-from cc_plugins.dc3.method import DC3, _seed
+from cc_plugins.dc3.method import DC3
 from cc_plugins.dc3.prompts import prompts_of
 from cc_plugins.dc3.settings import Settings
 from cc_plugins.dc3.shifts import SHIFTS, shifted
@@ -121,8 +121,8 @@ def test_the_steps_follow_each_other(kind, stitch, tmp_path):
     for source, found in zip(sources, pixels(result), strict=True):
         image = task.dataset.images[source]
         if kind != "none":
-            pictures = shifted(image, kind, wanted(stitch), _seed(task, "compensate"), int(source))
-            image = stitched(pictures, stitch, _seed(task, "stitch"), int(source))
+            pictures = shifted(image, kind, wanted(stitch), task.shared_seed("dc3 compensate"), int(source))
+            image = stitched(pictures, stitch, task.shared_seed("dc3 stitch"), int(source))
         assert np.array_equal(found, image)
     assert result.ids.tolist() == (sources.tolist() if kind == "none" else [-1] * 12)
 
@@ -186,8 +186,10 @@ def test_diffusion_is_generated_stitched_and_stored(kind, tiny, tmp_path):
     result = method.compress(task)
     sources = np.array(result.meta["source"])
     pictures = generate(task, task.dataset.images[sources], sources, variants=2, settings=method.settings,
-                        prompts=prompts_of(kind), seed=_seed(task, "compensate"))  # fmt: skip
-    expected = [stitched(p, "half", _seed(task, "stitch"), int(i)) for p, i in zip(pictures, sources, strict=True)]
+                        prompts=prompts_of(kind), seed=task.shared_seed("dc3 compensate"))  # fmt: skip
+    expected = [
+        stitched(p, "half", task.shared_seed("dc3 stitch"), int(i)) for p, i in zip(pictures, sources, strict=True)
+    ]
     assert np.array_equal(pixels(result), np.stack(expected))
     assert result.ids.tolist() == [-1] * 3
 

@@ -269,3 +269,24 @@ def test_free_memory_of_the_device_that_would_be_used():
     else:
         assert memory.free_memory(None) is None
         assert memory.free_memory("cuda:0") is None
+
+
+def test_content_changes_with_the_files_and_not_with_other_parameters(tiny_model, tmp_path):
+    from cc_plugins.dc3.ready import content
+
+    copy = shutil.copytree(tiny_model, tmp_path / "model")
+    given = {"compensate": "diffusion", "features": "auto", "model": str(tiny_model), "prompts": ""}
+    one = content(given)
+    assert one
+    assert content({**given, "model": str(copy)}) == one
+    assert content({**given, "compensate": "hsv_shift"}) == ""
+    config = copy / "scheduler" / "scheduler_config.json"
+    config.write_text(config.read_text().replace("0.012", "0.013"))
+    assert content({**given, "model": str(copy)}) != one
+    hues = tmp_path / "hues.toml"
+    found = set()
+    for warm in ("sun", "fire"):
+        hues.write_text(f'template = "{{p}}"\ncool = ["rain"]\nwarm = ["{warm}"]\n')
+        found.add(content({**given, "prompts": str(hues)}))
+    assert len(found | {one}) == 3
+    assert content({"compensate": "diffusion"}) == "", "the pinned commit names its content"

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from cc_plugins.dc3.storing import encode, soft_labels
+from cc_plugins.synthetic.encoding import encoded, resized
+from cc_plugins.synthetic.labels import soft_labels
 from ccbench.archive import CompressedDataset, EncodedImages
 from ccbench.budget import Budget
 from ccbench.compress import compress
@@ -35,7 +36,7 @@ def labelled(lab, pictures, temperature=1.0):
 def test_png_is_exact_and_jpeg_is_smaller(codec, same):
     y, x = np.mgrid[:64, :64]
     picture = np.stack([4 * x % 256, 4 * y % 256, (x + y) % 256], -1).astype(np.uint8)
-    blob = encode(picture, (64, 64), codec, 75)
+    blob = encoded(picture, codec, 75)
     back = EncodedImages([blob], codec).decode(0)
     assert np.array_equal(back, picture) == same
     assert np.abs(back.astype(int) - picture).mean() < 12
@@ -44,7 +45,7 @@ def test_png_is_exact_and_jpeg_is_smaller(codec, same):
 def test_shrinking_averages():
     """A chequerboard of single pixels becomes grey; without antialiasing it would be black or white."""
     board = np.repeat((255 * (np.indices((64, 64)).sum(0) % 2))[..., None], 3, axis=2).astype(np.uint8)
-    back = EncodedImages([encode(board, (16, 16), "png", 75)], "png").decode(0)
+    back = EncodedImages([encoded(resized(board, (16, 16)), "png")], "png").decode(0)
     assert np.abs(back.astype(int) - 127).max() <= 12
 
 
@@ -75,7 +76,7 @@ def test_soft_labels_are_counted(lab, tmp_path):
 
 def test_many_pictures_go_through_the_teacher_in_batches(lab, monkeypatch):
     result = make(lab, f"{ROW}]")
-    monkeypatch.setattr("cc_plugins.dc3.storing.BATCH", 5)
+    monkeypatch.setattr("cc_plugins.synthetic.labels.BATCH", 5)
     task = Task(lab.bench(), lab.splits.train, Budget.from_fraction("1/8"), np.arange(96))
     told = []
     task.bench.progress = lambda *said: told.append(said)
