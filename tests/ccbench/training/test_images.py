@@ -1,9 +1,12 @@
 """Batches and normalisation against plain numpy."""
 
 import numpy as np
+import pytest
 import torch
+from PIL import Image
 
 from ccbench.archive import CompressedDataset
+from ccbench.training import images as images_module
 from ccbench.training.images import CHUNK, DeviceData
 
 
@@ -48,3 +51,32 @@ def test_batches_cover_everything_in_order(train, tmp_path):
     assert len(ids) == -(-len(many) // CHUNK)
     assert torch.cat(ids).tolist() == list(range(len(many)))
     np.testing.assert_array_equal(torch.cat(images).permute(0, 2, 3, 1), mapped)
+
+
+def test_imagenets_normalisation_whatever_the_data(train):
+    data = DeviceData.from_dataset(train)
+    assert data.normalisation("own") is data.normalise
+    batch = data.decode(torch.tensor([3, 1]))
+    expected = (train.images[[3, 1]] / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    found = data.normalisation("imagenet")(batch)
+    np.testing.assert_allclose(found.permute(0, 2, 3, 1), expected, atol=1e-5)
+    np.testing.assert_allclose(data.normalisation("imagenet").to("cpu")(batch.float()), found, atol=1e-6)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_another_size_is_pillows(train, monkeypatch, held):
+    if not held:
+        monkeypatch.setattr(images_module, "HELD", 0)
+    data = DeviceData.from_dataset(train)
+    assert data.resized((16, 16)) is data
+    small = data.resized((6, 9))
+    assert (small.size, data.size, len(small)) == ((6, 9), (16, 16), len(data))
+    batch = small.decode(torch.tensor([150, 3]))
+    assert batch.dtype == torch.uint8
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+    for i, image in zip((150, 3), batch, strict=True):
+        theirs = np.asarray(Image.fromarray(train.images[i]).resize((9, 6), Image.Resampling.BILINEAR))
+        np.testing.assert_allclose(image.permute(1, 2, 0).numpy().astype(int), theirs.astype(int), atol=1)
+    every = torch.cat([part for _, part in small.batches()]).permute(0, 2, 3, 1).reshape(-1, 3).double()
+    np.testing.assert_allclose(small.normalise.mean, every.mean(0), rtol=1e-5)  # of what is seen, not of what is stored
+    assert small.labels is data.labels

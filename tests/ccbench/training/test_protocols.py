@@ -36,6 +36,16 @@ def test_defaults_and_integers_for_floats():
         ({"padding_mode": "edge"}, "zeros, reflect"),
         ({"iterations": 5}, "either iterations or epochs"),
         ({"nesterov": True, "momentum": 0}, "nesterov needs"),
+        ({"nesterov": True, "optimizer": "adamw"}, "nesterov goes with the optimizer sgd"),
+        ({"optimizer": "adam"}, "one of sgd, adamw"),
+        ({"betas": [0.9, 1]}, "betas takes two numbers"),
+        ({"betas": 0.9}, "betas takes two numbers"),
+        ({"cosine_length": 0.5}, "cosine_length must lie"),
+        ({"temperature": 4}, "temperature goes with labels"),
+        ({"labels": "teacher", "label_smoothing": 0.1}, "label_smoothing goes with hard labels"),
+        ({"crop_padding": 2, "crop_scale": 0.5}, "crop_padding or crop_scale"),
+        ({"evaluate_every": 2, "evaluate_every_epochs": 1}, "not both"),
+        ({"mix": "cutout"}, "none, cutmix, mixup"),
     ],
 )
 def test_what_is_wrong_is_named(change, text):
@@ -53,6 +63,14 @@ def test_min_iterations_belong_to_epochs():
     table = {**GOOD, "iterations": 7, "min_iterations": 3}
     del table["epochs"]
     with pytest.raises(UserError, match="min_iterations goes with epochs"):
+        read_recipe(table, "me")
+
+
+@pytest.mark.parametrize("change", [{"epochs_of": "budget"}, {"schedule_step": "epoch"}, {"evaluate_every_epochs": 2}])
+def test_what_epochs_are_for(change):
+    table = {**GOOD, "iterations": 7, **change}
+    del table["epochs"]
+    with pytest.raises(UserError, match=f"{next(iter(change))}.* epochs"):
         read_recipe(table, "me")
 
 
@@ -74,6 +92,20 @@ def test_tables_of_a_wrong_form(table, monkeypatch):
     spec = ProtocolSpec(name="odd", target="nowhere:at_all", version="1", summary="")
     monkeypatch.setattr(plugins, "get", lambda kind, name: spec)
     with pytest.raises(UserError, match="protocol odd"):
+        load_protocol("odd", plugins)
+
+
+def test_a_teacher_is_its_own_table_or_trained_as_the_proxy(monkeypatch):
+    plugins = Plugins(discover=False)
+    spec = ProtocolSpec(name="odd", target="nowhere:at_all", version="1", summary="")
+    monkeypatch.setattr(plugins, "get", lambda kind, name: spec)
+    tables = {"train": {**GOOD, "labels": "teacher"}, "proxy": {**GOOD, "batch": 5}}
+    monkeypatch.setattr(ProtocolSpec, "load", lambda self: lambda: tables)
+    assert load_protocol("odd", plugins).teacher.batch == 5
+    tables["teacher"] = {**GOOD, "batch": 6}
+    assert load_protocol("odd", plugins).teacher.batch == 6
+    tables["teacher"]["labels"] = "teacher"
+    with pytest.raises(UserError, match=r"\[teacher\]: this network has no teacher"):
         load_protocol("odd", plugins)
 
 
