@@ -67,7 +67,7 @@ def test_it_is_listed_checked_and_benchmarked_beside_random(installed):
     assert "my-method" in text
     code, text = command("-m", "ccbench", "check", "my-method", cwd=root, **environment)
     assert code == 0, text
-    assert "method my-method: 17 checks ran, 0 failed" in text
+    assert "method my-method: 18 checks ran, 0 failed" in text
     run = ["--methods", "my-method,random", "--ratio", "0.92", "--seeds", "1", "--out", "out"]
     kit = ["--dataset", "ccbench-kit", "--protocol", "ccbench-kit"]
     code, text = command("-m", "ccbench", "-p", "ccbench.testing.offers", "run", *run, *kit, cwd=root, **environment)
