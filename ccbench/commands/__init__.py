@@ -12,6 +12,7 @@ _SUMMARIES = {
     "evaluate": "Train on a compressed dataset and record the accuracy.",
     "teacher": "Train or import a protocol's teacher and show its accuracy.",
     "export": "Write a compressed dataset as folders of PNG images.",
+    "inspect": "Show what a compressed dataset holds, its ratios and colours, and write figures of it.",
     "leaderboard": "Tables and figure from result records.",
     "list": "List methods, datasets, architectures, protocols and every other offer.",
     "describe": "Show everything known about one name.",

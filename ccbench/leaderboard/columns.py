@@ -12,7 +12,7 @@ from ccbench.errors import UserError
 from ccbench.leaderboard.tables import MEASURED
 from ccbench.specs import did_you_mean
 
-Row = dict[str, Any]
+Row = dict[Any, Any]
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ _LATEX = {
 
 
 def clean(text: object, limit: int = 600) -> str:
-    """One line without control and direction characters, at most ``limit`` characters."""
-    line = _CONTROL.sub(" ", str(text)).strip()
+    """One line without control and direction characters and half surrogates, at most ``limit`` characters."""
+    line = _CONTROL.sub(" ", str(text).encode("utf-8", "replace").decode()).strip()
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

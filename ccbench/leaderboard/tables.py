@@ -90,7 +90,7 @@ def with_differences(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{f"diff_{name}": pd.Series(v, frame.index, "float64") for name, v in found.items()})
 
 
-def _at(row: Mapping[str, Any], reference: str) -> tuple[Any, ...]:
+def _at(row: Mapping[Any, Any], reference: str) -> tuple[Any, ...]:
     """Where a row's reference stands: ``random`` at the same ratio, ``full`` at any."""
     return (row["ratio"], row["match"]) if reference == "random" else ()
 

@@ -115,6 +115,8 @@ ALLOWED = {
     "store": {"errors"},
     "data": {"errors", "budget", "specs", "store"},
     "archive": {"errors", "budget", "data", "store"},
+    "colors": {"errors", "budget", "data", "store", "archive"},
+    "pace": set(),
     "training": {"errors", "seeds", "budget", "specs", "hookspecs", "plugins", "data", "archive"},
     "results": {"errors", "cells", "store", "seeds", "specs", "plugins"},
     "leaderboard": {"errors", "cells", "cards", "budget", "results", "store", "seeds", "specs", "plugins"},

@@ -1,0 +1,105 @@
+"""What a file holds, and which of its bytes are spent on what."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages
+from ccbench.inspection.subject import Subject
+from ccbench.inspection.text import rows
+from ccbench.leaderboard.escaping import clean
+
+# which part an array of the file belongs to; whatever is not named here is a part of its own
+_PARTS = {
+    "images": "pixels", "packed": "pixels", "blobs": "pixels", "lengths": "pixels",
+    "palettes": "palettes", "clusters": "palettes", "soft_labels": "soft labels",
+}  # fmt: skip
+_NAMES = 12  # classes named in the text
+
+
+def facts(subject: Subject) -> dict[str, Any]:
+    """JSON-able data: counts, sizes in pixels and bytes, all exact."""
+    compressed, path = subject.compressed, subject.path
+    each = np.bincount(compressed.labels, minlength=len(compressed.classes))
+    return {
+        "file": str(path),
+        "digest": compressed.digest,
+        "bytes": path.stat().st_size,
+        "parts": part_bytes(path),
+        "method": compressed.meta.get("method"),
+        "dataset": compressed.meta.get("dataset"),
+        "payload": _payload(compressed),
+        "images": len(compressed),
+        "synthetic": int((compressed.ids < 0).sum()),
+        "height": compressed.shape[0],
+        "width": compressed.shape[1],
+        "bits_per_pixel": compressed.bits_per_pixel,
+        "classes": list(compressed.classes),
+        "images_per_class": each.tolist(),
+        "soft_labels": None if compressed.soft_labels is None else str(compressed.soft_labels.dtype),
+        "weights": compressed.weights is not None,
+        "nominal": compressed.nominal,
+    }
+
+
+def part_bytes(path: Path) -> dict[str, int]:
+    """Bytes by what they hold, the header first; they add up to the file.
+
+    Args:
+        path: a ``.ccb`` file that was checked.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    parts = {"header": 8 + length}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            start, end = entry["data_offsets"]
+            part = _PARTS.get(name, name)
+            parts[part] = parts.get(part, 0) + end - start
+    return parts
+
+
+def lines(facts: dict[str, Any]) -> list[str]:
+    """The section for people."""
+    each = facts["images_per_class"]
+    names = ", ".join(clean(name, 40) for name in facts["classes"][:_NAMES])
+    names += ", …" if len(facts["classes"]) > _NAMES else ""
+    per_class = f"{min(each)}" if min(each) == max(each) else f"{min(each)} to {max(each)}"
+    labels = f"one of {len(each)} classes each"
+    labels += f"; soft ones beside them ({facts['soft_labels']})" if facts["soft_labels"] else ""
+    made = f"{facts['images']:,} of {facts['width']}x{facts['height']} pixels"
+    made += f", {facts['bits_per_pixel']:.4g} bits per pixel"
+    made += f"; {facts['synthetic']:,} synthetic" if facts["synthetic"] else ""
+    table = [
+        ("method", clean(facts["method"] or "not said")),
+        ("made from", clean(facts["dataset"] or "not said")),
+        ("payload", facts["payload"]["text"]),
+        ("images", made),
+        ("classes", f"{len(each)}, {per_class} images each: {names}"),
+        ("labels", labels + ("; weights" if facts["weights"] else "")),
+        ("counted as", {"bits": "bits of its pixels", "images": "whole images (IPC)"}[facts["nominal"]]),
+    ]
+    size = facts["bytes"]
+    parts = [(name, f"{count:>{len(f'{size:,}')},}  {count / size:6.1%}") for name, count in facts["parts"].items()]
+    return [
+        f"{clean(facts['file'])}: {size:,} bytes, whole (digest {facts['digest'][:12]})",
+        *rows(table),
+        "bytes",
+        *rows(parts),
+    ]
+
+
+def _payload(compressed: CompressedDataset) -> dict[str, Any]:
+    payload = compressed.payload
+    if isinstance(payload, PaletteImages):
+        count, whose = len(payload.palettes), "of its own for each image" if payload.clusters is None else "shared"
+        text = f"palettes of {1 << payload.bits} colours ({payload.bits} bits), {count:,}, {whose}"
+        return {"kind": "palette", "bits": payload.bits, "palettes": count, "text": text}
+    if isinstance(payload, EncodedImages):
+        return {"kind": "encoded", "codec": payload.codec, "text": f"{payload.codec.upper()} files"}
+    return {"kind": "raw", "text": "raw pixels"}

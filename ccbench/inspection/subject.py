@@ -1,0 +1,102 @@
+"""The file that is looked at, and the training set it was made from, where that is to be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ccbench.archive import CompressedDataset
+from ccbench.budget import DataShape
+from ccbench.colors import ColorMeasure, measure_compressed, measured
+from ccbench.data import DataSource, ImageDataset, open_dataset
+from ccbench.errors import UserError
+from ccbench.store import Store
+
+
+@dataclass
+class Subject:
+    """What every section is given.
+
+    Attributes:
+        path: the ``.ccb`` file.
+        compressed: its contents, checked.
+        original: the training split it was made from, or None.
+        alone: why there is no original, or what is wrong with it as a comparison; "" where all is well.
+        store: where measures of the original are kept.
+    """
+
+    path: Path
+    compressed: CompressedDataset
+    original: ImageDataset | None
+    alone: str
+    store: Store
+
+    @property
+    def shape(self) -> DataShape | None:
+        """Of the original: its own, otherwise what the file says of it, otherwise None."""
+        if self.original is not None:
+            return self.original.shape
+        full = self.compressed.meta.get("full")
+        if isinstance(full, list) and len(full) == 4 and all(isinstance(n, int) and n > 0 for n in full):
+            return DataShape(*full)
+        return None
+
+    @cached_property
+    def color(self) -> ColorMeasure:
+        """Of the compressed images."""
+        return measure_compressed(self.compressed)
+
+    @cached_property
+    def original_color(self) -> ColorMeasure | None:
+        """Of the original, measured once for all files made from it."""
+        return None if self.original is None else measured(self.original, self.store)
+
+
+def open_subject(path: Path, *, dataset: str | None, source: DataSource, store: Store, plugins: Any) -> Subject:
+    """Open a file and look for its original.
+
+    Args:
+        path: a ``.ccb`` file.
+        dataset: the original by name; None for the one the file names, which may be missing.
+        source: where datasets come from.
+        store: the cache.
+        plugins: a :class:`ccbench.plugins.Plugins`.
+
+    Raises:
+        UserError: the file is missing or damaged, or a dataset that was asked for by name cannot be opened
+            or has other classes.
+    """
+    compressed = CompressedDataset.open(path)
+    name = dataset or compressed.meta.get("dataset")
+    if not isinstance(name, str) or not name:
+        return Subject(
+            path, compressed, None, "the file does not say what it was made from; name it by --dataset", store
+        )
+    try:
+        original = _open(name, compressed, source, store, plugins)
+    except UserError as error:
+        if dataset:
+            raise
+        why = "; ".join(filter(None, (error.what, error.found, error.mend)))
+        return Subject(path, compressed, None, f"{name} cannot be compared: {why}", store)
+    digest = compressed.meta.get("dataset_digest")
+    other = (
+        f"{name} holds other images now than the file was made from" if digest not in (None, original.digest) else ""
+    )
+    return Subject(path, compressed, original, other, store)
+
+
+def _open(name: str, compressed: CompressedDataset, source: DataSource, store: Store, plugins: Any) -> ImageDataset:
+    size = compressed.meta.get("image_size")
+    size = source.image_size or (size if isinstance(size, int) else None)
+    where = replace(source, argument=name.partition(":")[2], image_size=size)
+    original = open_dataset(name, plugins=plugins, source=where, cache=store.root).train
+    if original.classes != compressed.classes:
+        raise UserError(
+            f"the file and {name} have different classes",
+            found=f"{len(compressed.classes)} and {len(original.classes)} classes",
+            mend="name the dataset the file was made from with --dataset",
+        )
+    return original
