@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 
-PARTS = ("command_line", "decoding", "training", "dcq", "colors", "dc3_selection")
+PARTS = ("command_line", "decoding", "training", "resampling", "dcq", "colors", "dc3_selection", "rded")
 
 
 def main() -> None:

@@ -12,9 +12,10 @@ from cc_plugins.dc3.weights import parameters
 from ccbench.errors import UserError
 
 _BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
-# Numbers alive at once beside the weights at 512 x 512: per picture of the batch in the UNet (three guidance
-# branches), and in the VAE, which takes one picture at a time. Scaled by area.
-_UNET, _VAE = 100e6, 300e6
+# Numbers alive at once beside the weights at 512 x 512, by area: per picture of the batch while steps run (three
+# guidance branches), and in the VAE, which decodes one at a time. Measured on a CPU by benchmarks/dc3_generation.py;
+# in float16 and with the weights they come to the paper's 2.7 GB (Table 14).
+_UNET, _VAE = 200e6, 330e6
 _CONTEXT = 0.4 * 2**30  # what a CUDA process holds before it computes anything
 
 
