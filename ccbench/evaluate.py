@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,11 @@ from ccbench import results
 from ccbench.archive import CompressedDataset
 from ccbench.bookkeeping import make_record, seed_value
 from ccbench.cells import Cell
-from ccbench.data import DataSource, open_dataset
+from ccbench.data import DataSource
 from ccbench.errors import UserError
 from ccbench.executors import Finished
 from ccbench.expressions import parse
+from ccbench.origin import open_origin, source_of
 from ccbench.out_folder import claimed
 from ccbench.plugins import Plugins, plugins
 from ccbench.store import default_store, file_digest
@@ -60,22 +60,14 @@ def evaluate_file(
     dataset = dataset or compressed.meta.get("dataset")
     if not dataset:
         raise UserError(f"{file} does not say which dataset it was made from", mend="add --dataset NAME")
-    source = replace(
-        source, argument=dataset.partition(":")[2], image_size=source.image_size or compressed.meta.get("image_size")
-    )
+    source = source_of(compressed, dataset, source)
     found = plugins()
     check_device(device)
     recipe = load_protocol(protocol, found)
     network = architecture or recipe.architecture
     found.get("architecture", network)
     store = default_store()
-    splits = open_dataset(dataset, plugins=found, source=source, cache=store.root)
-    if tuple(splits.test.classes) != tuple(compressed.classes):
-        raise UserError(
-            f"{file} and {dataset} have different classes",
-            found=f"{len(compressed.classes)} and {len(splits.test.classes)} classes",
-            mend="name the dataset the file was made from with --dataset",
-        )
+    splits = open_origin(file, compressed, dataset, source, plugins=found, cache=store.root)
     shape = splits.train.shape
     kept = Fraction(compressed.meta["kept"]) if "kept" in compressed.meta else compressed.nominal_kept(shape)
     versions = "+".join(compressed.meta.get("versions", ["?"]))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 
 from ccbench.expressions import Expression, Step
+from ccbench.specs import imported
 
 
 def version_of(expression: Expression) -> str:
@@ -20,9 +20,8 @@ def version_of(expression: Expression) -> str:
 def _version(step: Step) -> str:
     if not step.spec.identity:
         return step.spec.version
-    module, _, name = step.spec.identity.partition(":")
     try:
-        content = getattr(importlib.import_module(module), name)(dict(step.params))
+        content = imported(step.spec.identity)(dict(step.params))
     except Exception:  # whatever is wrong with the files, unready says it
         content = ""
     return f"{step.spec.version}@{hashlib.sha256(content.encode()).hexdigest()[:12]}" if content else step.spec.version
@@ -38,9 +37,8 @@ def unready(expression: Expression, device: str | None) -> str:
     for step in expression.steps:
         if not step.spec.ready:
             continue
-        module, _, name = step.spec.ready.partition(":")
         try:
-            reason = getattr(importlib.import_module(module), name)(dict(step.params), device)
+            reason = imported(step.spec.ready)(dict(step.params), device)
         except Exception as error:  # a plugin's own fault must not stop the other methods
             reason = f"its check failed with {type(error).__name__}: {error}"
         if reason:

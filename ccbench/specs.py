@@ -91,11 +91,7 @@ class Spec:
 
     def load(self) -> Any:
         """Import the target."""
-        module, _, attribute = self.target.partition(":")
-        value = importlib.import_module(module)
-        for part in attribute.split("."):
-            value = getattr(value, part)
-        return value
+        return imported(self.target)
 
     def read_params(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Every parameter with its typed value; unknown names raise UserError with a suggestion."""
@@ -241,6 +237,15 @@ class CommandSpec(Spec):
 
     kind: ClassVar[str] = "command"
     version: str = field(default="1")
+
+
+def imported(reference: str) -> Any:
+    """What ``"module:attribute"`` names; dots in the attribute go further down."""
+    module, _, attribute = reference.partition(":")
+    value = importlib.import_module(module)
+    for part in attribute.split("."):
+        value = getattr(value, part)
+    return value
 
 
 def did_you_mean(name: str, known: Any) -> str:

@@ -62,11 +62,12 @@ class Blobs:
     """Small files of one kind, each under a key, for work that must survive a kill piece by piece.
 
     Args:
-        folder: created with the first blob.
+        store: that they are part of.
+        kind: of the blobs.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, store: Store, kind: str) -> None:
+        self.store, self.folder = store, store.root / "blobs" / kind
 
     def get(self, key: str) -> bytes | None:
         """A blob, or None where there is none or what lies there is not what was put."""
@@ -83,7 +84,8 @@ class Blobs:
         Raises:
             UserError: the folder cannot be written or the disk is full.
         """
-        atomic_write(self._path(key), hashlib.sha256(blob).digest() + blob)
+        with self.store.writing():
+            _replace(self._path(key), hashlib.sha256(blob).digest() + blob)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / key
@@ -106,7 +108,7 @@ class Store:
 
     def blobs(self, kind: str) -> Blobs:
         """Small files that processes add one at a time; :meth:`get_or_make` is for work that is done as a whole."""
-        return Blobs(self.root / "blobs" / kind)
+        return Blobs(self, kind)
 
     def path(self, kind: str, key: str) -> Path:
         """Where an entry lies, made or not."""
@@ -137,7 +139,7 @@ class Store:
             return found
         path = self.path(kind, key)
         lock = FileLock(path.with_name(f".{key}.lock"))  # the system lets go of it when the holder dies
-        with self._writing():
+        with self.writing():
             path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         try:
@@ -156,12 +158,12 @@ class Store:
     ) -> None:
         part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
         try:
-            with self._writing():
+            with self.writing():
                 part.mkdir()
             started = time.perf_counter()
-            with self._writing(only_full=True):  # its other faults are its own, such as an image that may not be read
+            with self.writing(only_full=True):  # its other faults are its own, such as an image that may not be read
                 arrays = make(part) or {}
-            with self._writing():
+            with self.writing():
                 for name, array in arrays.items():
                     np.save(part / f"{name}.npy", array, allow_pickle=False)
                 facts = {"schema": SCHEMA, "seconds": time.perf_counter() - started, **meta}
@@ -175,7 +177,7 @@ class Store:
             raise
 
     @contextmanager
-    def _writing(self, *, only_full: bool = False) -> Iterator[None]:
+    def writing(self, *, only_full: bool = False) -> Iterator[None]:
         """Turn the system's errors into one that its reader can mend."""
         try:
             yield
@@ -204,8 +206,18 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> None:
     Raises:
         UserError: the folder cannot be written or the disk is full.
     """
-    path = Path(path)
-    data = content.encode() if isinstance(content, str) else content
+    try:
+        _replace(Path(path), content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}",
+            found=error.strerror or error,
+            mend="free some space or name another folder with --out",
+        ) from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """What :func:`atomic_write` does, with the system's own errors."""
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -215,14 +227,10 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> None:
             os.fsync(file.fileno())
         part.replace(path)
         sync(path.parent)
-    except OSError as error:
+    except OSError:
         with suppress(OSError):
             part.unlink()
-        raise UserError(
-            f"cannot write {path}",
-            found=error.strerror or error,
-            mend="free some space or name another folder with --out",
-        ) from error
+        raise
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class TeacherSource:
 
     def plain(self) -> dict[str, Any]:
         """JSON-able fields, for another process; :meth:`from_plain` reads them back."""
-        return {"file": self.file, "architecture": self.architecture, "digest": self.digest}
+        return asdict(self)
 
     @classmethod
     def from_plain(cls, fields: Mapping[str, Any] | None) -> TeacherSource:

@@ -24,13 +24,7 @@ def vit(*, classes: int, image_size: int, model: str) -> nn.Module:
         Unfit: patches of that size do not cover the image.
     """
     patch = 4 if image_size <= SMALL // 2 else 8 if image_size <= SMALL else 16
-    whole_patches(model, image_size, patch)
-    return fitted(
-        model,
-        classes,
-        image_size,
-        lambda: timm.create_model(model, num_classes=classes, img_size=image_size, patch_size=patch),
-    )
+    return _of_patches(model, classes, image_size, patch)
 
 
 def swin(*, classes: int, image_size: int, model: str) -> nn.Module:
@@ -49,11 +43,15 @@ def swin(*, classes: int, image_size: int, model: str) -> nn.Module:
         Unfit: patches of that size do not cover the image.
     """
     patch = 2 if image_size <= SMALL else 4
+    window = {"window_size": 8} if image_size <= SMALL else {}
+    return _of_patches(model, classes, image_size, patch, **window)
+
+
+def _of_patches(model: str, classes: int, image_size: int, patch: int, **options: Any) -> nn.Module:
     whole_patches(model, image_size, patch)
-    window: dict[str, Any] = {"window_size": 8} if image_size <= SMALL else {}
     return fitted(
         model,
         classes,
         image_size,
-        lambda: timm.create_model(model, num_classes=classes, img_size=image_size, patch_size=patch, **window),
+        lambda: timm.create_model(model, num_classes=classes, img_size=image_size, patch_size=patch, **options),
     )

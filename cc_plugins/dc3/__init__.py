@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cc_plugins.dc3.stages import DIFFUSION, LATENTS
+from cc_plugins.synthetic import STORED
 from ccbench.hookspecs import hookimpl
 from ccbench.specs import MethodSpec, Param, StageSpec
 
@@ -57,15 +58,7 @@ DC3 = MethodSpec(
             high=4096,
             doc="side of the stored pictures in pixels; 0: as the dataset's (the released code: 256)",
         ),
-        Param(name="codec", default="jpeg", choices=("jpeg", "png"), doc="format of the stored pictures"),
-        Param(name="quality", default=75, low=1, high=100, doc="of JPEG"),
-        Param(
-            name="soft_labels",
-            default="none",
-            choices=("none", "stored"),
-            doc="stored: the teacher's predictions in the file, 16 bits per class and image",
-        ),
-        Param(name="temperature", default=1.0, low=0.01, high=1000, doc="of the stored soft labels"),
+        *STORED,
         Param(name="teacher", default=None, type=str, doc="network of the stored soft labels; auto: the run's"),
     ),
     paper="Wu et al., Dataset Condensation with Color Compensation, 2025",

@@ -33,7 +33,7 @@ class _Picture:
     key: str
 
 
-def generate(
+def compensated(
     task: Any,
     images: np.ndarray | Sequence[np.ndarray],
     ids: np.ndarray,
@@ -42,8 +42,10 @@ def generate(
     settings: Settings,
     prompts: Prompts,
     seed: int,
-) -> np.ndarray:
-    """Every picture of these images, from the store where it is there, made otherwise.
+) -> Iterator[np.ndarray]:
+    """Every picture of these images, from the store where it is there, made otherwise; all before the first is given.
+
+    Memory is one batch and one image's pictures.
 
     Args:
         task: gives ``blobs``, ``progress`` and ``device``.
@@ -56,33 +58,11 @@ def generate(
         prompts: the template and its hues.
         seed: of all pictures.
 
-    Returns:
-        (n, variants, S, S, 3) uint8 with S = ``settings.resolution``.
+    Yields:
+        For each image (variants, S, S, 3) uint8 with S = ``settings.resolution``.
 
     Raises:
         UserError: see :func:`prepare`.
-    """
-    shape = (variants, settings.resolution, settings.resolution, 3)
-    found = np.empty((len(images), *shape), np.uint8)
-    options: dict[str, Any] = {"variants": variants, "settings": settings, "prompts": prompts, "seed": seed}
-    for row, pictures in enumerate(compensated(task, images, ids, **options)):
-        found[row] = pictures
-    return found
-
-
-def compensated(
-    task: Any,
-    images: np.ndarray | Sequence[np.ndarray],
-    ids: np.ndarray,
-    *,
-    variants: int,
-    settings: Settings,
-    prompts: Prompts,
-    seed: int,
-) -> Iterator[np.ndarray]:
-    """What :func:`generate` gives, image by image: (variants, S, S, 3) uint8. All are made before the first is given.
-
-    Args and errors: see :func:`generate`; memory is one batch and one image's pictures.
     """
     wanted = _wanted(task, images, ids, variants, settings, prompts, seed)
     _make(task, images, wanted, settings, 0, 1)
@@ -111,7 +91,7 @@ def prepare(
     prompts: Prompts,
     seed: int,
 ) -> None:
-    """Make one of several shares of the pictures and leave them in the store, where :func:`generate` finds them.
+    """Make one of several shares of the pictures and leave them in the store, where :func:`compensated` finds them.
 
     Batches are cut from the list of all pictures, sorted by image, hue and number, and a share takes every
     ``parts``-th of them whole; the last is filled up. So each picture is computed in the same company whoever does
@@ -119,7 +99,7 @@ def prepare(
     damaged, and only those are written; each as soon as its batch is done.
 
     Args:
-        part, parts: which share, ``0 <= part < parts``. The other arguments: see :func:`generate`.
+        part, parts: which share, ``0 <= part < parts``. The other arguments: see :func:`compensated`.
 
     Raises:
         UserError: the model is missing or damaged, the GPU has too little memory, numbers overflow, the disk is full.

@@ -15,10 +15,9 @@ from cc_plugins.dc3.settings import Settings
 from cc_plugins.dc3.shifts import shifted
 from cc_plugins.dc3.stitch import stitched, variants
 from cc_plugins.dc3.weights import revision_of
-from cc_plugins.synthetic.encoding import encoded, resized
-from cc_plugins.synthetic.labels import soft_labels
+from cc_plugins.synthetic.dataset import synthetic
+from cc_plugins.synthetic.encoding import resized
 from ccbench import CompressedDataset, UserError
-from ccbench.archive import EncodedImages
 
 SYNTHETIC = 1 << 40  # above every place in a training set
 
@@ -98,26 +97,27 @@ class DC3:
         if reason := self.skip(task):
             raise UserError(reason, mend="a smaller --ipc")
         chosen = self.select(task)
-        size = (self.store_size, self.store_size) if self.store_size else tuple(data.images.shape[1:3])
-        seed, keys = task.shared_seed("dc3 stitch"), _keys(task)[chosen]
-        blobs = []
-        for key, found in zip(keys, self.pictures(task, chosen), strict=True):
-            picture = found[0] if self.compensate == "none" else stitched(found, self.stitch, seed, int(key))
-            blobs.append(encoded(resized(picture, size), self.codec, self.quality))
-            task.progress(len(blobs), len(chosen), "pictures")
-        payload = EncodedImages(blobs, self.codec)
-        soft = None
-        if self.soft_labels == "stored":
-            soft = soft_labels(task, payload, self.teacher, self.temperature)
-        return CompressedDataset(
-            payload,
-            ids=chosen if self.compensate == "none" else np.full(len(chosen), -1),
-            labels=data.labels[chosen],
-            classes=data.classes,
-            soft_labels=soft,
-            nominal="images",
+        return synthetic(
+            task,
+            self.stored(task, chosen),
+            data.labels[chosen],
+            ids=chosen if self.compensate == "none" else None,
+            codec=self.codec,
+            quality=self.quality,
+            soft=self.soft_labels,
+            teacher=self.teacher,
+            temperature=self.temperature,
             meta={"ipc": len(chosen) // len(data.classes), "source": np.asarray(task.ids)[chosen].tolist()},
         )
+
+    def stored(self, task: Any, chosen: np.ndarray) -> Iterator[np.ndarray]:
+        """What the file keeps of each image: its pictures stitched and brought to size, (H, W, 3) uint8."""
+        size = (self.store_size, self.store_size) if self.store_size else task.dataset.images.shape[1:3]
+        seed, keys = task.shared_seed("dc3 stitch"), _keys(task)[chosen]
+        for done, (key, found) in enumerate(zip(keys, self.pictures(task, chosen), strict=True), start=1):
+            picture = found[0] if self.compensate == "none" else stitched(found, self.stitch, seed, int(key))
+            yield resized(picture, size)
+            task.progress(done, len(chosen), "pictures")
 
     def select(self, task: Any) -> np.ndarray:
         """(n,) int64 positions of the images that are kept, class after class (sections 3.3 and 3.4)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cc_plugins.synthetic import STORED
 from ccbench.hookspecs import hookimpl
 from ccbench.specs import MethodSpec, Param, StageSpec
 
@@ -26,15 +27,7 @@ RDED = MethodSpec(
             high=64,
             doc="patches along each side of a picture; auto: 1 up to 64 pixels, 2 above",
         ),
-        Param(name="codec", default="jpeg", choices=("jpeg", "png"), doc="format of the stored pictures"),
-        Param(name="quality", default=75, low=1, high=100, doc="of JPEG"),
-        Param(
-            name="soft_labels",
-            default="none",
-            choices=("none", "stored"),
-            doc="stored: the teacher's predictions in the file, 16 bits per class and image",
-        ),
-        Param(name="temperature", default=1.0, low=0.01, high=1000, doc="of the stored soft labels"),
+        *STORED,
         _TEACHER,
     ),
     paper=PAPER,

@@ -1,1 +1,19 @@
-"""What methods that make new pictures share: encoding, the teacher's labels of them, and the set they end in."""
+"""What methods that make new pictures share: encoding, the teacher's labels of them, and the set they end in.
+
+Here only the parameters; see :func:`cc_plugins.synthetic.dataset.synthetic` for what they do.
+"""
+
+from ccbench.specs import Param
+
+CODECS = ("jpeg", "png")
+STORED = (
+    Param(name="codec", default="jpeg", choices=CODECS, doc="format of the stored pictures"),
+    Param(name="quality", default=75, low=1, high=100, doc="of JPEG"),
+    Param(
+        name="soft_labels",
+        default="none",
+        choices=("none", "stored"),
+        doc="stored: the teacher's predictions in the file, 16 bits per class and image",
+    ),
+    Param(name="temperature", default=1.0, low=0.01, high=1000, doc="of the stored soft labels"),
+)

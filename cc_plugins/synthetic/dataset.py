@@ -17,6 +17,7 @@ def synthetic(
     pictures: EncodedImages | Iterable[np.ndarray],
     labels: np.ndarray | Sequence[int],
     *,
+    ids: np.ndarray | None = None,
     codec: str = "jpeg",
     quality: int = 75,
     soft: str = "none",
@@ -24,12 +25,13 @@ def synthetic(
     temperature: float = 1.0,
     meta: Mapping[str, Any] | None = None,
 ) -> CompressedDataset:
-    """Pictures that are no training images, counted as images (IPC), with soft labels where they are asked for.
+    """Pictures counted as images (IPC), most often no training images, with soft labels where they are asked for.
 
     Args:
         task: see ``ccbench.task.Task``.
         pictures: n encoded pictures, or (H, W, 3) uint8 arrays, each looked at once.
         labels: (n,) whole numbers.
+        ids: (n,) places in the training set of pictures that are training images; None: none of them is.
         codec, quality: see :func:`cc_plugins.synthetic.encoding.encoded`.
         soft: ``"none"``, or ``"stored"``: the teacher's predictions for the pictures as the file holds them.
         teacher, temperature: see :func:`cc_plugins.synthetic.labels.soft_labels`.
@@ -38,7 +40,7 @@ def synthetic(
     payload = pictures if isinstance(pictures, EncodedImages) else encode(pictures, codec, quality)
     return CompressedDataset(
         payload,
-        ids=np.full(len(payload), -1),
+        ids=np.full(len(payload), -1) if ids is None else ids,
         labels=labels,
         classes=task.dataset.classes,
         soft_labels=soft_labels(task, payload, teacher, temperature) if soft == "stored" else None,

@@ -8,9 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
+from cc_plugins.synthetic import CODECS
 from ccbench.archive import EncodedImages
-
-CODECS = ("jpeg", "png")
 
 
 def encoded(picture: np.ndarray, codec: str = "jpeg", quality: int = 75) -> bytes:

@@ -112,6 +112,19 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         raise UserError(f"{path} is whole but its contents make no sense", found=error) from None
 
 
+def sizes(path: str | os.PathLike[str]) -> dict[str, int]:
+    """Bytes of a file's header, under ``""``, and of each of its arrays; they add up to the file, which was checked."""
+    with Path(path).open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    found = {"": 8 + length}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            start, end = entry["data_offsets"]
+            found[name] = end - start
+    return found
+
+
 def read_digest(path: str | os.PathLike[str]) -> str:
     """The digest that a file claims, without checking it."""
     with Path(path).open("rb") as file:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages
+from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, container
 from ccbench.inspection.subject import Subject
 from ccbench.inspection.text import rows
 from ccbench.leaderboard.escaping import clean
 
 # which part an array of the file belongs to; whatever is not named here is a part of its own
 _PARTS = {
+    "": "header",
     "images": "pixels", "packed": "pixels", "blobs": "pixels", "lengths": "pixels",
     "palettes": "palettes", "clusters": "palettes", "soft_labels": "soft labels",
 }  # fmt: skip
@@ -52,15 +52,10 @@ def part_bytes(path: Path) -> dict[str, int]:
     Args:
         path: a ``.ccb`` file that was checked.
     """
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-    parts = {"header": 8 + length}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            start, end = entry["data_offsets"]
-            part = _PARTS.get(name, name)
-            parts[part] = parts.get(part, 0) + end - start
+    parts: dict[str, int] = {}
+    for name, size in container.sizes(path).items():
+        part = _PARTS.get(name, name)
+        parts[part] = parts.get(part, 0) + size
     return parts
 
 

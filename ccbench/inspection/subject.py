@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 from ccbench.archive import CompressedDataset
 from ccbench.budget import DataShape
 from ccbench.colors import ColorMeasure, measure_compressed, measured
-from ccbench.data import DataSource, ImageDataset, open_dataset
+from ccbench.data import DataSource, ImageDataset
 from ccbench.errors import UserError
+from ccbench.origin import open_origin, source_of
 from ccbench.store import Store
 
 
@@ -75,7 +76,8 @@ def open_subject(path: Path, *, dataset: str | None, source: DataSource, store: 
             path, compressed, None, "the file does not say what it was made from; name it by --dataset", store
         )
     try:
-        original = _open(name, compressed, source, store, plugins)
+        where = source_of(compressed, name, source)
+        original = open_origin(path, compressed, name, where, plugins=plugins, cache=store.root).train
     except UserError as error:
         if dataset:
             raise
@@ -86,17 +88,3 @@ def open_subject(path: Path, *, dataset: str | None, source: DataSource, store: 
         f"{name} holds other images now than the file was made from" if digest not in (None, original.digest) else ""
     )
     return Subject(path, compressed, original, other, store)
-
-
-def _open(name: str, compressed: CompressedDataset, source: DataSource, store: Store, plugins: Any) -> ImageDataset:
-    size = compressed.meta.get("image_size")
-    size = source.image_size or (size if isinstance(size, int) else None)
-    where = replace(source, argument=name.partition(":")[2], image_size=size)
-    original = open_dataset(name, plugins=plugins, source=where, cache=store.root).train
-    if original.classes != compressed.classes:
-        raise UserError(
-            f"the file and {name} have different classes",
-            found=f"{len(compressed.classes)} and {len(original.classes)} classes",
-            mend="name the dataset the file was made from with --dataset",
-        )
-    return original

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from ccbench.stages.layers import as_map, last_linear, layer_of
 from ccbench.stages.proxy import load_network, normalisation
+from ccbench.stages.rows import Rows
 from ccbench.training.images import DeviceData
 
 BATCH = 512
@@ -36,7 +37,7 @@ def run(context: Any, layer: str = "shallow", pool: int = 4, proxy: str | None =
         hook = last_linear(network).register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0]))
     else:
         hook = layer_of(network, layer).register_forward_hook(lambda _m, _i, output: seen.append(output))
-    features = None
+    features = Rows(context.folder / "features.npy", len(data))
     try:
         for ids, images in data.batches(BATCH):
             seen.clear()
@@ -44,15 +45,9 @@ def run(context: Any, layer: str = "shallow", pool: int = 4, proxy: str | None =
             found = seen[-1].float()
             if layer != "penultimate":
                 found = F.adaptive_avg_pool2d(as_map(found, network), pool)
-            rows = found.flatten(1).cpu().numpy()
-            if features is None:
-                features = np.lib.format.open_memmap(
-                    context.folder / "features.npy", mode="w+", dtype=np.float32, shape=(len(data), rows.shape[1])
-                )
-            features[int(ids[0]) : int(ids[-1]) + 1] = rows
+            features.write(int(ids[0]), found.flatten(1).cpu().numpy())
             context.progress(int(ids[-1]) + 1, len(data), "features")
     finally:
         hook.remove()
-    if features is not None:
-        features.flush()
+    features.close()
     return {}

@@ -9,6 +9,7 @@ import torch
 
 from ccbench.stages.layers import last_linear
 from ccbench.stages.proxy import load_network, normalisation
+from ccbench.stages.rows import Rows
 from ccbench.training.images import DeviceData
 
 BATCH = 512
@@ -31,20 +32,16 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
     data = DeviceData.from_dataset(context.dataset, context.device)
     inputs: list[torch.Tensor] = []
     hook = last_linear(network).register_forward_pre_hook(lambda _m, given: inputs.append(given[0]))
-    out: dict[str, np.memmap] = {}
+    out = {name: Rows(context.folder / f"{name}.npy", len(data)) for name in ("features", "logits")}
     try:
         for ids, images in data.batches(BATCH):
             inputs.clear()
             logits = network(normalise(images)).float()
             for name, rows in (("features", inputs[-1].float().flatten(1)), ("logits", logits)):
-                if name not in out:  # on disk at once: a million images do not fit into memory
-                    out[name] = np.lib.format.open_memmap(
-                        context.folder / f"{name}.npy", mode="w+", dtype=np.float32, shape=(len(data), rows.shape[1])
-                    )
-                out[name][int(ids[0]) : int(ids[-1]) + 1] = rows.cpu().numpy()
+                out[name].write(int(ids[0]), rows.cpu().numpy())
             context.progress(int(ids[-1]) + 1, len(data), "last layer")
     finally:
         hook.remove()
-    for array in out.values():
-        array.flush()
+    for file in out.values():
+        file.close()
     return {}

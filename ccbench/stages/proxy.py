@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from ccbench.stages import networks
 from ccbench.stages.dynamics import Log, Scores
 from ccbench.training.images import DeviceData, Normalise
 from ccbench.training.loop import fit
-from ccbench.training.networks import build_network
 
-WEIGHTS = "weights.safetensors"
 FACTS = "facts.json"
 PLAIN_BATCH = 512
 
@@ -32,11 +31,9 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
         ``accuracy`` () float32, on the plain training images; ``mean`` and ``std`` (3,) float32 of the pixels;
         ``score-<name>`` (N,) float32 for each registered score that did not fail.
     """
-    from safetensors.torch import save_file
-
     recipe = context.recipe.resolve(proxy, context.root.shape, context.root.shape.images)
     data = DeviceData.from_dataset(context.root, context.device)
-    network = _network(context, recipe.architecture)
+    network = networks.fresh(context.bench, recipe.architecture, context.seed("weights"))
     iterations = recipe.steps(len(data))
     specs = context.plugins.all("score")
     scores = Scores(specs, len(data), data.classes)
@@ -63,8 +60,7 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
         log.finish(ids, logits, labels)
     log.close()
     results = scores.results()
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_file(state, str(context.folder / WEIGHTS))
+    networks.save(network, context.folder)
     facts = {
         "architecture": recipe.architecture,
         "iterations": iterations,
@@ -94,31 +90,13 @@ def load_network(context: Any, proxy: str | None = None) -> torch.nn.Module:
 
     The proxy run is made first where it was not made yet.
     """
-    from safetensors.torch import load_file
-
     entry = context.stage("proxy", proxy=proxy)
-    network = _network(context, context.recipe.using(proxy).architecture)
-    network.load_state_dict(load_file(str(entry.path / WEIGHTS)))
-    return network.to(torch.device(context.device)).to(memory_format=torch.channels_last).eval()
+    return networks.restored(context.bench, context.recipe.using(proxy).architecture, entry)
 
 
 def normalisation(context: Any, proxy: str | None = None) -> Normalise:
     """How the proxy network wants its images: (b, 3, H, W) uint8 to float32."""
-    entry = context.stage("proxy", proxy=proxy)
-    return Normalise(
-        torch.from_numpy(np.array(entry["mean"])), torch.from_numpy(np.array(entry["std"])), context.device
-    )
-
-
-def _network(context: Any, architecture: str) -> torch.nn.Module:
-    shape = context.root.shape
-    return build_network(
-        architecture,
-        classes=shape.classes,
-        image_size=max(shape.height, shape.width),
-        seed=context.seed("weights"),
-        plugins=context.plugins,
-    )
+    return networks.normalisation(context.bench, context.stage("proxy", proxy=proxy))
 
 
 class _WholeEpochs:

@@ -7,19 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ccbench.data import ImageDataset
-from ccbench.errors import UserError
+from ccbench.stages import networks
 from ccbench.stages.checkpoints import load_into, read_weights
 from ccbench.task import teacher_axes, teacher_recipe
 from ccbench.training.evaluation import accuracy
-from ccbench.training.images import DeviceData, Normalise
+from ccbench.training.images import DeviceData
 from ccbench.training.loop import fit
-from ccbench.training.networks import build_network
+from ccbench.training.recipe import Recipe
 from ccbench.training.teacher import Teacher
 
-WEIGHTS = "weights.safetensors"
 FACTS = "facts.json"
 
 
@@ -38,10 +36,9 @@ def run(context: Any, teacher: str | None = None) -> dict[str, np.ndarray]:
     Raises:
         UserError: the file holds no weights, those of another network, or another number of classes.
     """
-    from safetensors.torch import save_file
-
     source = context.bench.teacher
-    recipe, network = _network(context.bench, teacher, context.seed("weights"))
+    recipe = _recipe(context.bench, teacher)
+    network = networks.fresh(context.bench, recipe.architecture, context.seed("weights"))
     data = DeviceData.from_dataset(context.root, context.device)
     normalise = data.normalisation(recipe.normalise)
     facts: dict[str, Any] = {"architecture": recipe.architecture, "classes": data.classes, "source": source.file}
@@ -59,8 +56,7 @@ def run(context: Any, teacher: str | None = None) -> dict[str, np.ndarray]:
             progress=lambda done, total, _: context.progress(done, total, "teacher"),
         )
         facts |= {"iterations": iterations, "train_seconds": report.seconds, "precision": report.precision}
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_file(state, str(context.folder / WEIGHTS))
+    networks.save(network, context.folder)
     (context.folder / FACTS).write_text(json.dumps(facts, indent=1))
     return {"mean": normalise.mean.numpy(), "std": normalise.std.numpy()}
 
@@ -75,25 +71,14 @@ def load_teacher(context: Any, teacher: str | None = None) -> Teacher:
     Raises:
         UserError: as for :func:`run`.
     """
-    from safetensors.torch import load_file
-
-    entry = context.stage("teacher", teacher=teacher)
-    recipe, network = _network(context.bench, teacher)
-    weights = Path(entry.path) / WEIGHTS
-    try:
-        network.load_state_dict(load_file(str(weights)))
-    except Exception as error:  # a file that was damaged since
-        raise UserError(
-            f"{weights} in the cache is damaged", found=error, mend="ccbench cache clear --kind teacher --yes"
-        ) from None
-    place = torch.device(context.device)
-    mean, std = (torch.from_numpy(np.array(entry[name])) for name in ("mean", "std"))
+    bench, entry = context.bench, context.stage("teacher", teacher=teacher)
+    architecture = _recipe(bench, teacher).architecture
     return Teacher(
-        network=network.to(place).to(memory_format=torch.channels_last).eval(),
-        normalise=Normalise(mean, std, place),
-        name=context.bench.teacher.label or recipe.architecture,
-        classes=len(context.bench.root.classes),
-        bytes=weights.stat().st_size,
+        network=networks.restored(bench, architecture, entry),
+        normalise=networks.normalisation(bench, entry),
+        name=bench.teacher.label or architecture,
+        classes=len(bench.root.classes),
+        bytes=(entry.path / networks.WEIGHTS).stat().st_size,
     )
 
 
@@ -115,15 +100,6 @@ def tested(bench: Any, teacher: Teacher, test: ImageDataset) -> float:
     return float(bench.store.get_or_make("teacher-accuracy", key, make)["accuracy"])
 
 
-def _network(bench: Any, teacher: str | None, seed: int = 0) -> tuple[Any, torch.nn.Module]:
-    """The flat recipe and a fresh network."""
-    shape = bench.root.shape
-    recipe = teacher_recipe(bench, teacher).resolve(None, shape, shape.images)
-    network = build_network(
-        recipe.architecture,
-        classes=shape.classes,
-        image_size=max(shape.height, shape.width),
-        seed=seed,
-        plugins=bench.plugins,
-    )
-    return recipe, network
+def _recipe(bench: Any, teacher: str | None) -> Recipe:
+    """How the teacher is trained on this training split, without rules."""
+    return teacher_recipe(bench, teacher).resolve(None, bench.root.shape, bench.root.shape.images)

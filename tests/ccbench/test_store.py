@@ -270,3 +270,23 @@ def test_the_default_store(monkeypatch, tmp_path):
 def test_meta_is_plain_json(store):
     entry = store.get_or_make("kind", "k", lambda folder: None, {"path": store.root, "n": 3})
     assert json.loads((entry.path / "meta.json").read_text())["n"] == 3
+
+
+def test_blobs_are_whole_or_not_there_at_all(tmp_path):
+    blobs = Store(tmp_path).blobs("pictures")
+    assert blobs.get("ab1") is None
+    blobs.put("ab1", b"one")
+    blobs.put("ab1", b"two")
+    assert blobs.get("ab1") == b"two"
+    (file,) = (p for p in tmp_path.rglob("*") if p.is_file())
+    content = file.read_bytes()
+    for damaged in (b"", content[:-1], content + b"x", content[:40] + b"\0" + content[41:], b"\0" + content[1:]):
+        if damaged != content:
+            file.write_bytes(damaged)
+            assert blobs.get("ab1") is None
+
+
+def test_blobs_that_cannot_be_written_name_the_cache(tmp_path):
+    (tmp_path / "blobs").write_text("a file where a folder must be")
+    with pytest.raises(UserError, match=r"the cache (.|\n)* cannot be written(.|\n)*CCBENCH_CACHE"):
+        Store(tmp_path).blobs("pictures").put("ab1", b"one")

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cc_plugins.dc3.generate import compensated, generate, prepare
+from cc_plugins.dc3.generate import compensated, prepare
 from cc_plugins.dc3.pipeline import load
 from cc_plugins.dc3.prompts import PAPER, Prompts
 from cc_plugins.dc3.settings import Settings
@@ -36,6 +36,11 @@ def task(folder, told=None):
     progress = (lambda *said: told.append(said)) if told is not None else (lambda *said: None)
     bench = Workbench(data, Store(folder), Plugins(), None, progress=progress)
     return Task(bench, data, Budget.from_fraction(1), np.arange(2))
+
+
+def generate(*given, **options):
+    """(n, variants, S, S, 3) uint8: every image's pictures at once."""
+    return np.stack(list(compensated(*given, **options)))
 
 
 @pytest.fixture

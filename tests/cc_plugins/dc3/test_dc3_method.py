@@ -11,7 +11,7 @@ from PIL import Image
 
 from cc_plugins.dc3 import COMPENSATE, GENERATED, STITCHES
 from cc_plugins.dc3 import DC3 as SPEC
-from cc_plugins.dc3.generate import generate
+from cc_plugins.dc3.generate import compensated
 from cc_plugins.dc3.method import DC3
 from cc_plugins.dc3.prompts import prompts_of
 from cc_plugins.dc3.settings import Settings
@@ -185,8 +185,8 @@ def test_diffusion_is_generated_stitched_and_stored(kind, tiny, tmp_path):
     method = build(**tiny, compensate=kind, codec="png")
     result = method.compress(task)
     sources = np.array(result.meta["source"])
-    pictures = generate(task, task.dataset.images[sources], sources, variants=2, settings=method.settings,
-                        prompts=prompts_of(kind), seed=task.shared_seed("dc3 compensate"))  # fmt: skip
+    pictures = compensated(task, task.dataset.images[sources], sources, variants=2, settings=method.settings,
+                           prompts=prompts_of(kind), seed=task.shared_seed("dc3 compensate"))  # fmt: skip
     expected = [
         stitched(p, "half", task.shared_seed("dc3 stitch"), int(i)) for p, i in zip(pictures, sources, strict=True)
     ]

@@ -1,5 +1,7 @@
 """The proxy run: once, for every score, with failures kept apart and later scores replayed."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -125,13 +127,24 @@ def test_without_a_log_a_new_score_says_so(tmp_path, monkeypatch):
 def test_the_seed_is_the_runs_and_not_the_methods(bench):
     again = Bench(bench.store, bench.plugins, bench.root)
     assert again.stage("proxy", dataset=bench.root.subset(np.arange(9))).path == bench.stage("proxy").path
-    from ccbench.stages import proxy
+    from ccbench.stages.networks import fresh
 
     other = StageContext(
         Workbench(bench.root, bench.store, bench.plugins, bench.recipe, 1), bench.root, "proxy", bench.store.root
     )
     assert other.seed("weights") != context(bench).seed("weights")
-    assert proxy._network(other, "quicknet").classifier.weight.shape == (4, 96)
+    assert fresh(other.bench, "quicknet", other.seed("weights")).classifier.weight.shape == (4, 96)
+
+
+def test_damaged_weights_name_the_command_that_clears_them(bench, tmp_path):
+    made = Workbench(bench.root, Store(tmp_path), bench.plugins, bench.recipe, 0)
+    there = StageContext(made, bench.root, "features", tmp_path)
+    shutil.copytree(bench.stage("proxy").path, tmp_path / "proxy" / bench.stage("proxy").path.name)
+    weights = tmp_path / "proxy" / bench.stage("proxy").path.name / "weights.safetensors"
+    load_network(there)
+    weights.write_bytes(weights.read_bytes()[:200])
+    with pytest.raises(UserError, match=r"damaged(.|\n)*ccbench cache clear --kind proxy --yes"):
+        load_network(there)
 
 
 def test_a_large_logit_stays_finite_in_the_log():
