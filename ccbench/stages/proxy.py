@@ -65,7 +65,7 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
         "architecture": recipe.architecture,
         "iterations": iterations,
         "epochs": whole,
-        "precision": report.precision,
+        "precision": recipe.precision,
         "images_per_second": report.images_per_second,
         "train_seconds": report.seconds,
         "scores": {name: {"version": scores.versions[name], "error": scores.failed.get(name)} for name in specs},

@@ -55,7 +55,7 @@ def run(context: Any, teacher: str | None = None) -> dict[str, np.ndarray]:
             device=context.device,
             progress=lambda done, total, _: context.progress(done, total, "teacher"),
         )
-        facts |= {"iterations": iterations, "train_seconds": report.seconds, "precision": report.precision}
+        facts |= {"iterations": iterations, "train_seconds": report.seconds, "precision": recipe.precision}
     networks.save(network, context.folder)
     (context.folder / FACTS).write_text(json.dumps(facts, indent=1))
     return {"mean": normalise.mean.numpy(), "std": normalise.std.numpy()}

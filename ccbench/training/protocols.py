@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ccbench.errors import UserError
 from ccbench.plugins import Plugins
@@ -39,6 +39,14 @@ class Protocol:
     def teacher(self) -> Recipe:
         """How the teacher is trained: the table ``[teacher]``, or ``[proxy]`` where there is none."""
         return self.own_teacher or self.proxy
+
+    def at(self, precision: str | None) -> Protocol:
+        """The same with every network trained in another number format; None changes nothing."""
+        if precision is None:
+            return self
+        teacher = self.own_teacher and replace(self.own_teacher, precision=precision)
+        train, proxy = (replace(recipe, precision=precision) for recipe in (self.train, self.proxy))
+        return replace(self, train=train, proxy=proxy, own_teacher=teacher)
 
 
 def load_protocol(name: str, plugins: Plugins) -> Protocol:
