@@ -9,14 +9,14 @@ from typing import Any
 
 from ccbench import results
 from ccbench.bookkeeping import Book
-from ccbench.budget import DataShape
 from ccbench.data import DataSource, open_dataset, shape_of
 from ccbench.display import Display, make_display
 from ccbench.errors import UserError
 from ccbench.executors import Finished
+from ccbench.expressions import read_call
 from ccbench.items import Items
 from ccbench.out_folder import claimed
-from ccbench.plan import Plan, Request, make_plan
+from ccbench.plan import Data, Plan, Request, make_plan, option_text
 from ccbench.plugins import Plugins, plugins
 from ccbench.schedule import Artifact, Scheduler
 from ccbench.store import default_store
@@ -64,18 +64,33 @@ class Summary:
         return int(any(self.counts.get(s) for s in ("failed", "timeout", "oom")) or bool(self.plan.problems))
 
 
-def plan_run(request: Request, source: DataSource, found: Plugins, device: str | None = None) -> Plan:
-    """The plan of a request; reads no image where the dataset's shape is declared.
+def plan_run(
+    request: Request, source: DataSource, found: Plugins, device: str | None = None, *, look: bool = True
+) -> Plan:
+    """The plan of a request.
+
+    Args:
+        request: what is asked for.
+        source: where datasets come from.
+        found: where names are looked up.
+        device: where methods would compute; None is the best there is.
+        look: whether to open the datasets, so that cells are told apart by what the images are; otherwise no image
+            is read where the dataset's shape is declared.
 
     Raises:
-        UserError: no cell of it can run, or the request names something unknown.
+        UserError: no cell of it can run, the request names something unknown, or a dataset cannot be opened.
     """
     cache = default_store().root
 
-    def shape(dataset: str) -> DataShape:
-        return shape_of(dataset, plugins=found, source=source.for_dataset(dataset), cache=cache)
+    def data(dataset: str) -> Data:
+        where: dict[str, Any] = {"plugins": found, "source": source.for_dataset(dataset), "cache": cache}
+        options = option_text(source)
+        if not look:
+            return Data(shape_of(dataset, **where), options=options)
+        splits = open_dataset(dataset, **where)
+        return Data(splits.train.shape, splits.train.digest, splits.test.digest, options)
 
-    plan = make_plan(request, found, shape, device=device)
+    plan = make_plan(request, found, data, device=device)
     if not plan.runnable:
         reasons = list(dict.fromkeys(c.skip for c in plan.cells))
         if plan.problems:
@@ -97,14 +112,14 @@ def execute(request: Request, options: Options) -> Summary:
         from ccbench.work import check_device  # imports torch, which a run on the best device needs only in its workers
 
         check_device(options.device)
+    executor = read_call("executor", options.executor, found)
     plan = plan_run(request, options.source, found, options.device)
-    executor = found.get("executor", options.executor)
     with claimed(options.out):
         items = _items(plan, request, options, found)
-        known, problems = _known(plan, options.out, items)
+        known, problems = _known(plan, options.out)
         done = {i: r["accuracy"] for i, r in known.items() if r["status"] == "ok"}
         attempts = {i: r["attempt"] for i, r in known.items()}
-        book = Book(options.out, plan.cells, items.digests, items.test_digests, attempts)
+        book = Book(options.out, plan.cells, attempts)
         artifacts = items.artifacts(plan, done)
         with make_display(options.display, plan.cells, done, options.out / "logs") as display:
             broken = [f"broken plugin {p.name} of {p.distribution}: {p.errors[0]}" for p in found.broken()]
@@ -113,7 +128,7 @@ def execute(request: Request, options: Options) -> Summary:
                 display.note(note)
             _settle(plan, known, book)
             if artifacts:
-                runner = executor.load()(jobs=options.jobs, memory_limit=options.memory_limit)
+                runner = executor.build(jobs=options.jobs, memory_limit=options.memory_limit)
                 try:
                     _work(runner, artifacts, items, book, display)
                 except BaseException:
@@ -125,32 +140,25 @@ def execute(request: Request, options: Options) -> Summary:
 
 
 def _items(plan: Plan, request: Request, options: Options, found: Plugins) -> Items:
-    """Open every dataset, so that a fault of the data ends the run before it starts."""
-    store, source = default_store(), options.source
-    digests, tests = {}, {}
-    for dataset in dict.fromkeys(c.dataset for c in plan.cells):
-        splits = open_dataset(dataset, plugins=found, source=source.for_dataset(dataset), cache=store.root)
-        digests[dataset], tests[dataset] = splits.train.digest, splits.test.digest
     return Items(
         out=options.out,
-        cache=store.root,
-        source=source,
+        cache=default_store().root,
+        source=options.source,
         plugins=found,
-        digests=digests,
-        test_digests=tests,
         device=options.device,
         compile=options.compile,
         timeout=options.timeout,
         jobs=options.jobs,
         teacher=request.teacher,
+        precision=request.precision,
     )
 
 
-def _known(plan: Plan, out: Path, items: Items) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """The record that counts of every planned cell, of the same images; and what could not be read."""
+def _known(plan: Plan, out: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The record that counts of every planned cell, and what could not be read."""
     records, problems = results.read_all(out)
     planned = {c.id for c in plan.cells}
-    mine = [r for r in records if r["cell"] in planned and items.same_images(r)]
+    mine = [r for r in records if r["cell"] in planned]
     return {r["cell"]: r for r in results.latest(mine)}, problems
 
 

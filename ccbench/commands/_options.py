@@ -54,6 +54,11 @@ DATA = [
 ]
 MACHINE = [
     click.option("--device", help="cpu, cuda or cuda:0; default: the best there is."),
+    click.option(
+        "--precision",
+        type=click.Choice(["float32", "bfloat16"]),
+        help="Number format of every training; default: the protocol's. Results of two formats never share a row.",
+    ),
     click.option("--base-seed", type=int, default=0, show_default=True, help="What every seed is derived from."),
 ]
 TEACHER = [
@@ -119,6 +124,7 @@ def request(given: dict[str, Any]) -> Any:
         snap=not given["no_snap"],
         match=given["match"],
         teacher=teacher(given),
+        precision=given["precision"],
     )
 
 

@@ -53,6 +53,7 @@ def compress(file: Path, **given: Any) -> None:
         snap=not given["no_snap"],
         match=given["match"],
         teacher=_options.teacher(given),
+        precision=given["precision"],
     )
     plan = plan_run(request, source, plugins(), given["device"])
     if len(plan.cells) != 1:
@@ -70,6 +71,9 @@ def compress(file: Path, **given: Any) -> None:
             method=cell.method,
             kept=str(cell.kept),
             match=cell.match,
+            made=cell.made,
+            precision=request.precision,
+            threads=cell.threads,
             seed=0,
             base_seed=cell.base_seed,
             protocol=cell.protocol,

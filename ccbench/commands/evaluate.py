@@ -41,6 +41,7 @@ def evaluate(file: Path, **given: Any) -> None:
         teacher=_options.teacher(given),
         source=_options.source(given, given["dataset"] or ""),
         device=given["device"],
+        precision=given["precision"],
         compile=given["compile_"],
         out=given["out"],
     )

@@ -22,6 +22,7 @@ def teacher(file: Path | None, **given: Any) -> None:
     FILE holds its weights (.safetensors, or a checkpoint that torch.load reads with weights_only=True); without
     FILE it is trained by the protocol's recipe, once: runs find it in the cache. Use it with --teacher FILE.
     """
+    from ccbench.expressions import read_call
     from ccbench.plugins import plugins
     from ccbench.store import default_store
     from ccbench.teacher_source import TeacherSource
@@ -32,7 +33,7 @@ def teacher(file: Path | None, **given: Any) -> None:
     source = TeacherSource.of(file, given["arch"])
     found = plugins()
     network = source.architecture or load_protocol(given["protocol"], found).teacher.architecture
-    found.get("architecture", network)
+    read_call("architecture", network, found)
     facts = teacher_item(
         dataset=given["dataset"],
         source=_options.source(given, given["dataset"]).plain(),
@@ -40,6 +41,7 @@ def teacher(file: Path | None, **given: Any) -> None:
         protocol=given["protocol"],
         base_seed=given["base_seed"],
         device=given["device"],
+        precision=given["precision"],
         teacher=source.plain(),
     )
     click.echo(

@@ -117,7 +117,9 @@ ALLOWED = {
     "archive": {"errors", "budget", "data", "store"},
     "colors": {"errors", "budget", "data", "store", "archive"},
     "pace": set(),
-    "training": {"errors", "seeds", "budget", "specs", "hookspecs", "plugins", "data", "archive"},
+    "training": {"errors", "seeds", "budget", "specs", "hookspecs", "plugins", "expressions", "data", "archive"},
+    "teacher_source": {"errors", "store"},
+    "identity": {"errors", "specs", "plugins", "expressions", "store", "teacher_source", "training"},
     "results": {"errors", "cells", "store", "seeds", "specs", "plugins"},
     "leaderboard": {"errors", "cells", "cards", "budget", "results", "store", "seeds", "specs", "plugins"},
 }

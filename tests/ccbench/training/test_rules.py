@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from ccbench.budget import DataShape
 from ccbench.errors import UserError
-from ccbench.plugins import Plugins
-from ccbench.training.protocols import load_protocol, read_recipe
+from ccbench.training.protocols import read_recipe
 from ccbench.training.recipe import Recipe
 from ccbench.training.rules import Rule
 
