@@ -18,7 +18,7 @@ from ccbench.commands._show import plain, table
 from ccbench.errors import UserError
 from ccbench.plugins import Plugins, plugins
 
-_PACKAGES = ("ccbench", "torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "grad-cam", "accelerate",
+_PACKAGES = ("ccbench", "torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "accelerate",
              "safetensors", "pillow", "matplotlib", "pebble", "pluggy")  # fmt: skip
 Row = tuple[str, str]
 

@@ -69,7 +69,7 @@ def ccbench_stages() -> list[StageSpec]:
         StageSpec(
             name="attention",
             target="ccbench.stages.attention:run",
-            version="1",
+            version="2",
             needs=("proxy",),
             summary="where the proxy network looks for the true class, per pixel",
             params=(
