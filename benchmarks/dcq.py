@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from ccbench.machine import cores
+
 IMAGES, CLUSTERS, BITS, KEEP = 5000, 20, 2, 50
 
 
@@ -209,7 +211,7 @@ def steps(n: int, bits: int) -> None:
     before = time.perf_counter()
     compressed = DCQ().compress(task)
     whole = time.perf_counter() - before
-    print(f"{n} images of {source}, {bits} bits, {os.cpu_count()} cores")
+    print(f"{n} images of {source}, {bits} bits, {cores()} cores")
     for what, mark in task.marks:
         print(f"{what:24s} {mark - before:7.2f} s")
         whole, before = whole - (mark - before), mark

@@ -10,16 +10,18 @@ from typing import Any
 from ccbench import results
 from ccbench.bookkeeping import Book
 from ccbench.budget import DataShape
-from ccbench.data import DataSource, open_dataset, shape_of
+from ccbench.data import DataSource, Splits, open_dataset, shape_of
 from ccbench.display import Display, make_display
 from ccbench.errors import UserError
 from ccbench.executors import Finished
 from ccbench.items import Items
+from ccbench.machine import workers
 from ccbench.out_folder import claimed
 from ccbench.plan import Plan, Request, make_plan
 from ccbench.plugins import Plugins, plugins
 from ccbench.schedule import Artifact, Scheduler
 from ccbench.store import default_store
+from ccbench.work import check_device, on_gpu
 
 
 @dataclass(kw_only=True)
@@ -29,7 +31,8 @@ class Options:
     Attributes:
         out: the output folder.
         source: where data come from.
-        jobs: items at a time.
+        jobs: items at a time, or None: see :func:`ccbench.machine.workers`.
+        threads: of each process, or None: ``OMP_NUM_THREADS``, otherwise as there.
         executor: its name.
         timeout: seconds for one item, or None.
         memory_limit: bytes for one process, or None for its share of the machine.
@@ -40,7 +43,8 @@ class Options:
 
     out: Path = Path("ccbench-out")
     source: DataSource = field(default_factory=DataSource)
-    jobs: int = 1
+    jobs: int | None = None
+    threads: int | None = None
     executor: str = "local"
     timeout: float | None = None
     memory_limit: int | None = None
@@ -93,14 +97,14 @@ def execute(request: Request, options: Options) -> Summary:
     from ccbench.leaderboard import write
 
     found = plugins()
-    if options.device not in (None, "cpu"):
-        from ccbench.work import check_device  # imports torch, which a run on the best device needs only in its workers
-
-        check_device(options.device)
+    check_device(options.device)
     plan = plan_run(request, options.source, found, options.device)
     executor = found.get("executor", options.executor)
     with claimed(options.out):
-        items = _items(plan, request, options, found)
+        splits = _open(plan, options.source, found)
+        largest = max(opened.train.shape.raw_bytes for opened in splits.values())
+        jobs, threads = workers(options.jobs, options.threads, gpu=on_gpu(options.device), dataset_bytes=largest)
+        items = _items(splits, request, options, found, jobs)
         known, problems = _known(plan, options.out, items)
         done = {i: r["accuracy"] for i, r in known.items() if r["status"] == "ok"}
         attempts = {i: r["attempt"] for i, r in known.items()}
@@ -113,7 +117,8 @@ def execute(request: Request, options: Options) -> Summary:
                 display.note(note)
             _settle(plan, known, book)
             if artifacts:
-                runner = executor.load()(jobs=options.jobs, memory_limit=options.memory_limit)
+                useful = sum(max(len(a.prepare), len(a.cells)) for a in artifacts)
+                runner = executor.load()(jobs=min(jobs, useful), memory_limit=options.memory_limit, threads=threads)
                 try:
                     _work(runner, artifacts, items, book, display)
                 except BaseException:
@@ -124,24 +129,26 @@ def execute(request: Request, options: Options) -> Summary:
     return Summary(dict(book.counts), book.reasons, plan, options.out)
 
 
-def _items(plan: Plan, request: Request, options: Options, found: Plugins) -> Items:
+def _open(plan: Plan, source: DataSource, found: Plugins) -> dict[str, Splits]:
     """Open every dataset, so that a fault of the data ends the run before it starts."""
-    store, source = default_store(), options.source
-    digests, tests = {}, {}
-    for dataset in dict.fromkeys(c.dataset for c in plan.cells):
-        splits = open_dataset(dataset, plugins=found, source=source.for_dataset(dataset), cache=store.root)
-        digests[dataset], tests[dataset] = splits.train.digest, splits.test.digest
+    cache = default_store().root
+    names = dict.fromkeys(c.dataset for c in plan.cells)
+    return {n: open_dataset(n, plugins=found, source=source.for_dataset(n), cache=cache) for n in names}
+
+
+def _items(splits: dict[str, Splits], request: Request, options: Options, found: Plugins, jobs: int) -> Items:
+    """What makes the work items of this run."""
     return Items(
         out=options.out,
-        cache=store.root,
-        source=source,
+        cache=default_store().root,
+        source=options.source,
         plugins=found,
-        digests=digests,
-        test_digests=tests,
+        digests={name: opened.train.digest for name, opened in splits.items()},
+        test_digests={name: opened.test.digest for name, opened in splits.items()},
         device=options.device,
         compile=options.compile,
         timeout=options.timeout,
-        jobs=options.jobs,
+        jobs=jobs,
         teacher=request.teacher,
     )
 

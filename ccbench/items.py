@@ -31,7 +31,8 @@ class Items:
         source: where datasets come from.
         digests, test_digests: of each dataset's two splits, by dataset name.
         teacher: as in :class:`ccbench.plan.Request`.
-        device, compile, timeout, jobs: as in :class:`ccbench.execute.Options`.
+        device, compile, timeout: as in :class:`ccbench.execute.Options`.
+        jobs: items at a time.
     """
 
     out: Path

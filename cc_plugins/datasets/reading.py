@@ -15,10 +15,10 @@ from cc_plugins.datasets.layout import Layout, Split
 from cc_plugins.datasets.pictures import UnreadableError, read
 from ccbench.data import ImageStream
 from ccbench.errors import UserError
+from ccbench.machine import cores
 
 SHOWN = 20  # unreadable files that an error names
 _BATCH_BYTES = 32 * 2**20
-_THREADS = min(32, os.cpu_count() or 1)
 
 Read = tuple[str, np.ndarray | None, str]  # name, pixels, "" or name, None, reason
 
@@ -129,7 +129,7 @@ def decode(
             return name, None, str(error)
 
     # Pillow decodes outside the interpreter's lock; its remarks on metadata are nobody's concern
-    with ThreadPoolExecutor(_THREADS) as pool, warnings.catch_warnings():
+    with ThreadPoolExecutor(min(32, cores())) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ahead: list[Future[Read]] = []
         for start in range(0, len(names), step):

@@ -56,6 +56,13 @@ MACHINE = [
     click.option("--device", help="cpu, cuda or cuda:0; default: the best there is."),
     click.option("--base-seed", type=int, default=0, show_default=True, help="What every seed is derived from."),
 ]
+THREADS = [
+    click.option(
+        "--threads",
+        type=click.IntRange(1),
+        help="Threads of each process; default: OMP_NUM_THREADS, otherwise 1 on a CPU. Large networks gain from more.",
+    ),
+]
 TEACHER = [
     click.option(
         "--teacher",
