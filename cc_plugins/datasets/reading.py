@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cc_plugins.datasets.layout import Layout, Split
+from cc_plugins.datasets.litter import name_litter
 from cc_plugins.datasets.pictures import UnreadableError, read
 from ccbench.data import ImageStream
 from ccbench.errors import UserError
@@ -59,10 +60,11 @@ class Reader:
     bad: dict[str, str] = field(default_factory=dict)
 
     def streams(self) -> dict[str, ImageStream]:
-        """Both splits, decoded while they stream.
+        """Both splits, decoded while they stream; says first what is left out as litter.
 
         Consuming one raises UserError after its last image where files could not be read: it names them all.
         """
+        name_litter(self.layout.name, self.layout.root)
         return {"train": self._stream(self.layout.train), "test": self._stream(self.layout.test)}
 
     def _stream(self, split: Split) -> ImageStream:
