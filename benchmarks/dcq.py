@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ccbench.machine import cores
+
 if TYPE_CHECKING:
     from ccbench.data import ImageDataset
 
@@ -230,7 +232,7 @@ def steps(n: int, bits: int) -> None:
     before = time.perf_counter()
     compressed = DCQ().compress(task)
     whole = time.perf_counter() - before
-    print(f"{n} images of {source}, {bits} bits, {_gpu() or f'{os.cpu_count()} cores'}")
+    print(f"{n} images of {source}, {bits} bits, {_gpu() or f'{cores()} cores'}")
     for what, mark in task.marks:
         print(f"{what:24s} {mark - before:7.2f} s")
         whole, before = whole - (mark - before), mark

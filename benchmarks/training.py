@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets, transforms
 
 from ccbench.data import ImageDataset
+from ccbench.machine import cores
 from ccbench.plugins import plugins
 from ccbench.training import DeviceData, Recipe, build_network, fit, load_protocol
 from ccbench.training.schedule import learning_rate
@@ -64,8 +65,7 @@ def classic(images: np.ndarray, labels: np.ndarray, recipe: Recipe) -> float:
     steps += [transforms.RandomHorizontalFlip()] if recipe.flip else []
     steps += [transforms.ToTensor(), transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))]
     dataset = PilImages(images, labels, transforms.Compose(steps))
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    loader = DataLoader(dataset, recipe.batch, shuffle=True, drop_last=True, num_workers=workers)
+    loader = DataLoader(dataset, recipe.batch, shuffle=True, drop_last=True, num_workers=cores())
     model = network(recipe).to(memory_format=torch.contiguous_format).train()
     optimizer = torch.optim.SGD(
         model.parameters(),

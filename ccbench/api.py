@@ -11,6 +11,7 @@ from ccbench import results
 from ccbench.data import DataSource
 from ccbench.execute import Options, execute
 from ccbench.expressions import split
+from ccbench.machine import counted_threads
 from ccbench.plan import Request
 from ccbench.teacher_source import TeacherSource
 
@@ -85,6 +86,7 @@ def run(
         match=match,
         teacher=TeacherSource.of(None if teacher is None else Path(teacher), teacher_arch),
         precision=precision,
+        threads=counted_threads(options.get("threads"), options.get("device")),
     )
     root = data_root or os.environ.get("CCBENCH_DATA")
     source = DataSource(Path(root) if root else None, download, "", image_size, skip_bad)

@@ -39,6 +39,7 @@ def evaluate_file(
     source: DataSource,
     device: str | None = None,
     precision: str | None = None,
+    threads: int = 1,
     compile: bool = False,  # noqa: A002 - torch's word
     out: Path,
 ) -> tuple[dict[str, Any], Path]:
@@ -52,6 +53,7 @@ def evaluate_file(
         teacher: instead of the protocol's own.
         source: where the dataset comes from.
         precision: number format of the training; None for the protocol's own.
+        threads: those that are part of the row, see :func:`ccbench.machine.counted_threads`.
         out: the folder whose ``results/`` gets the record.
 
     Returns:
@@ -76,7 +78,12 @@ def evaluate_file(
     data = Data(shape, splits.train.digest, splits.test.digest, option_text(source))
     match = compressed.meta.get("match", "nominal")
     request = Request(
-        methods=(), base_seed=base_seed, match=match, teacher=teacher or TeacherSource(), precision=precision
+        methods=(),
+        base_seed=base_seed,
+        match=match,
+        teacher=teacher or TeacherSource(),
+        precision=precision,
+        threads=threads,
     )
     cell = _cell(compressed.meta, Conditions(recipe, request, found), dataset, data, kept, network, seed)
     if cell is None:  # a row of its own: a run must not take it for one of its cells

@@ -15,11 +15,13 @@ from ccbench.errors import UserError
 from ccbench.executors import Finished
 from ccbench.expressions import read_call
 from ccbench.items import Items
+from ccbench.machine import workers
 from ccbench.out_folder import claimed
 from ccbench.plan import Data, Plan, Request, make_plan, option_text
 from ccbench.plugins import Plugins, plugins
 from ccbench.schedule import Artifact, Scheduler
 from ccbench.store import default_store
+from ccbench.work import check_device, on_gpu
 
 
 @dataclass(kw_only=True)
@@ -29,7 +31,8 @@ class Options:
     Attributes:
         out: the output folder.
         source: where data come from.
-        jobs: items at a time.
+        jobs: items at a time, or None: see :func:`ccbench.machine.workers`.
+        threads: of each process, or None: ``OMP_NUM_THREADS``, otherwise as there.
         executor: its name.
         timeout: seconds for one item, or None.
         memory_limit: bytes for one process, or None for its share of the machine.
@@ -40,7 +43,8 @@ class Options:
 
     out: Path = Path("ccbench-out")
     source: DataSource = field(default_factory=DataSource)
-    jobs: int = 1
+    jobs: int | None = None
+    threads: int | None = None
     executor: str = "local"
     timeout: float | None = None
     memory_limit: int | None = None
@@ -108,14 +112,13 @@ def execute(request: Request, options: Options) -> Summary:
     from ccbench.leaderboard import write
 
     found = plugins()
-    if options.device not in (None, "cpu"):
-        from ccbench.work import check_device  # imports torch, which a run on the best device needs only in its workers
-
-        check_device(options.device)
+    check_device(options.device)
     executor = read_call("executor", options.executor, found)
     plan = plan_run(request, options.source, found, options.device)
     with claimed(options.out):
-        items = _items(plan, request, options, found)
+        largest = max(data.shape.raw_bytes for data in plan.data.values())
+        jobs, threads = workers(options.jobs, options.threads, gpu=on_gpu(options.device), dataset_bytes=largest)
+        items = _items(request, options, found, jobs)
         known, problems = _known(plan, options.out)
         done = {i: r["accuracy"] for i, r in known.items() if r["status"] == "ok"}
         attempts = {i: r["attempt"] for i, r in known.items()}
@@ -128,7 +131,8 @@ def execute(request: Request, options: Options) -> Summary:
                 display.note(note)
             _settle(plan, known, book)
             if artifacts:
-                runner = executor.build(jobs=options.jobs, memory_limit=options.memory_limit)
+                useful = sum(max(len(a.prepare), len(a.cells)) for a in artifacts)
+                runner = executor.build(jobs=min(jobs, useful), memory_limit=options.memory_limit, threads=threads)
                 try:
                     _work(runner, artifacts, items, book, display)
                 except BaseException:
@@ -139,7 +143,8 @@ def execute(request: Request, options: Options) -> Summary:
     return Summary(dict(book.counts), book.reasons, plan, options.out)
 
 
-def _items(plan: Plan, request: Request, options: Options, found: Plugins) -> Items:
+def _items(request: Request, options: Options, found: Plugins, jobs: int) -> Items:
+    """What makes the work items of this run."""
     return Items(
         out=options.out,
         cache=default_store().root,
@@ -148,7 +153,7 @@ def _items(plan: Plan, request: Request, options: Options, found: Plugins) -> It
         device=options.device,
         compile=options.compile,
         timeout=options.timeout,
-        jobs=options.jobs,
+        jobs=jobs,
         teacher=request.teacher,
         precision=request.precision,
     )

@@ -30,7 +30,8 @@ class Items:
         cache: the store's folder.
         source: where datasets come from.
         teacher, precision: as in :class:`ccbench.plan.Request`.
-        device, compile, timeout, jobs: as in :class:`ccbench.execute.Options`.
+        device, compile, timeout: as in :class:`ccbench.execute.Options`.
+        jobs: items at a time.
     """
 
     out: Path

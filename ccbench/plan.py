@@ -81,11 +81,13 @@ class Plan:
     """Cells in the order they run, the expressions behind their labels, and what the user should know.
 
     Attributes:
+        data: what is known of each dataset.
         problems: why methods cannot run on this machine, each with the command that mends it.
     """
 
     cells: list[Cell] = field(default_factory=list)
     expressions: dict[str, Expression] = field(default_factory=dict)
+    data: dict[str, Data] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -121,7 +123,7 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
         plugins.get("architecture", request.teacher.architecture)
     conditions = [Conditions(recipe, request, plugins) for recipe in recipes.values()]
     for dataset in dict.fromkeys(request.datasets):
-        data = data_of(dataset)
+        data = plan.data[dataset] = data_of(dataset)
         rows: dict[tuple[str, Fraction], tuple[Expression, str]] = {}
         for expression, asked in product(expressions, _asked(request, expressions, data.shape, plan)):
             own = expression.budget(asked, data.shape)

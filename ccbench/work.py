@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.errors import UserError
+from ccbench.machine import any_gpu, use_threads, workers
 from ccbench.plugins import plugins
 from ccbench.store import Store, atomic_write, file_digest
 from ccbench.teacher_source import TeacherSource
@@ -332,6 +333,21 @@ def check_device(asked: str | None) -> None:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         found = " ".join(str(error).split("\n")[0].split())[:200]
         raise UserError(f"device {asked!r} cannot be used", found=found, mend="--device cpu, or leave it out") from None
+
+
+def on_gpu(asked: str | None) -> bool:
+    """Whether a device, None for the best there is, is a GPU; imports torch only where there may be one."""
+    return any_gpu() and _device(asked) != "cpu" if asked is None else asked != "cpu"
+
+
+def use_machine(device: str | None, threads: int | None) -> None:
+    """Give this process the threads that it computes with, before it does.
+
+    Args:
+        device: as a command is told, or None.
+        threads: what was asked for, or None for ``OMP_NUM_THREADS``, otherwise one on a CPU and all cores on a GPU.
+    """
+    use_threads(workers(1, threads, gpu=on_gpu(device), dataset_bytes=0)[1])
 
 
 def _device(asked: str | None) -> str:

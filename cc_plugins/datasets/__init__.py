@@ -84,7 +84,7 @@ def ccbench_datasets() -> list[DatasetSpec]:
         DatasetSpec(
             name="folder:",
             target="cc_plugins.datasets.folder:Folder",
-            version="1",
+            version="2",
             summary="Your own images: folder:PATH with PATH/train/<class>/* and PATH/test/<class>/*.",
             license="yours",
         ),

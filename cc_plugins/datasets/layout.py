@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cc_plugins.datasets.litter import is_litter
 from ccbench.errors import UserError
 
 # Formats that some Pillow cannot read stand here too: such a file is then named as unreadable, not passed over.
@@ -116,8 +117,9 @@ def _find(root: Path, path: str) -> Layout:
 def by_class(folder: Path, names: Sequence[str]) -> Split:
     """The images below ``folder/<name>/``, whose label is the place of the name; paths begin with the folder's name.
 
-    Files are taken at any depth below a class, symbolic links followed. Names that begin with a dot and names
-    without one of :data:`EXTENSIONS` (in any case) are passed over. A folder that is not there has no files.
+    Files are taken at any depth below a class, symbolic links followed. Names that begin with a dot, litter (see
+    :mod:`.litter`) and names without one of :data:`EXTENSIONS` (in any case) are passed over. A folder that is not
+    there has no files.
     """
     files, labels = [], []
     for label, name in enumerate(names):
@@ -128,13 +130,17 @@ def by_class(folder: Path, names: Sequence[str]) -> Split:
 
 
 def folders(folder: Path) -> list[str]:
-    """The folders in a folder, sorted; those that begin with a dot are passed over."""
-    return sorted(e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith("."))
+    """The folders in a folder, sorted; those that begin with a dot and litter are passed over."""
+    return sorted(e.name for e in os.scandir(folder) if not _passed_over(e.name) and e.is_dir())
 
 
 def is_image(name: str) -> bool:
     """Whether a file counts as an image, by its name alone."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS  # noqa: PTH122 - a million names
+    return not _passed_over(name) and os.path.splitext(name)[1].lower() in EXTENSIONS  # noqa: PTH122 - a million names
+
+
+def _passed_over(name: str) -> bool:
+    return name.startswith(".") or is_litter(name)
 
 
 def _images(folder: Path, root: Path) -> Iterator[str]:
@@ -145,7 +151,7 @@ def _images(folder: Path, root: Path) -> Iterator[str]:
             below.clear()
             continue
         seen.add((stat.st_dev, stat.st_ino))
-        below[:] = sorted(name for name in below if not name.startswith("."))
+        below[:] = sorted(name for name in below if not _passed_over(name))
         prefix = Path(here).relative_to(root).as_posix()
         for name in names:
             if is_image(name):

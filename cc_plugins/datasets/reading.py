@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cc_plugins.datasets.layout import Layout, Split
+from cc_plugins.datasets.litter import name_litter
 from cc_plugins.datasets.pictures import UnreadableError, read
 from ccbench.data import ImageStream
 from ccbench.errors import UserError
+from ccbench.machine import cores
 
 SHOWN = 20  # unreadable files that an error names
 _BATCH_BYTES = 32 * 2**20
-_THREADS = min(32, os.cpu_count() or 1)
 
 Read = tuple[str, np.ndarray | None, str]  # name, pixels, "" or name, None, reason
 
@@ -59,10 +60,11 @@ class Reader:
     bad: dict[str, str] = field(default_factory=dict)
 
     def streams(self) -> dict[str, ImageStream]:
-        """Both splits, decoded while they stream.
+        """Both splits, decoded while they stream; says first what is left out as litter.
 
         Consuming one raises UserError after its last image where files could not be read: it names them all.
         """
+        name_litter(self.layout.name, self.layout.root)
         return {"train": self._stream(self.layout.train), "test": self._stream(self.layout.test)}
 
     def _stream(self, split: Split) -> ImageStream:
@@ -129,7 +131,7 @@ def decode(
             return name, None, str(error)
 
     # Pillow decodes outside the interpreter's lock; its remarks on metadata are nobody's concern
-    with ThreadPoolExecutor(_THREADS) as pool, warnings.catch_warnings():
+    with ThreadPoolExecutor(min(32, cores())) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ahead: list[Future[Read]] = []
         for start in range(0, len(names), step):

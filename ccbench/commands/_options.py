@@ -61,6 +61,13 @@ MACHINE = [
     ),
     click.option("--base-seed", type=int, default=0, show_default=True, help="What every seed is derived from."),
 ]
+THREADS = [
+    click.option(
+        "--threads",
+        type=click.IntRange(1),
+        help="Threads of each process; default: OMP_NUM_THREADS, otherwise 1 on a CPU. Large networks gain from more.",
+    ),
+]
 TEACHER = [
     click.option(
         "--teacher",
@@ -87,6 +94,7 @@ CELLS = [
     *TEACHER,
     *DATA,
     *MACHINE,
+    *THREADS,
     click.option(
         "--out",
         "-o",
@@ -111,6 +119,7 @@ def add(*options: Callable) -> Callable:
 
 def request(given: dict[str, Any]) -> Any:
     """The request that the options of ``CELLS`` make."""
+    from ccbench.machine import counted_threads
     from ccbench.plan import Request
 
     return Request(
@@ -125,6 +134,7 @@ def request(given: dict[str, Any]) -> Any:
         match=given["match"],
         teacher=teacher(given),
         precision=given["precision"],
+        threads=counted_threads(given["threads"], given["device"]),
     )
 
 

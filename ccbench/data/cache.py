@@ -21,7 +21,7 @@ from ccbench.data.images import ImageDataset, Splits, content_digest, describe, 
 from ccbench.data.source import DataSource
 from ccbench.errors import UserError
 from ccbench.specs import DatasetSpec
-from ccbench.store import SCHEMA, Entry, Store
+from ccbench.store import SCHEMA, Entry, Store, readable
 
 KIND = "datasets"
 FORMAT = 1  # of the entry's files
@@ -59,7 +59,7 @@ def open_dataset(
 
     Raises:
         UserError: an unknown name, data that is missing or unreadable, a plugin that gives something
-            else than a dataset, or a cache that cannot be written.
+            else than a dataset, or a cache that cannot be written or may not be read.
     """
     offer = _resolve(name, plugins, source)
     dataset = _load(offer)
@@ -78,8 +78,9 @@ def open_dataset(
         fingerprint=fingerprint,
     )
     path = store.path(KIND, key)
-    if path.exists() and not _intact(path):
-        _discard(path)
+    with readable(path):
+        if path.exists() and not _intact(path):
+            _discard(path)
     facts: dict[str, Any] = {"dataset": name, "fingerprint": fingerprint}
 
     def make(folder: Path) -> None:
@@ -184,7 +185,11 @@ def _read(entry: Entry, name: str) -> Splits:
 
 
 def _intact(path: Path) -> bool:
-    """Whether an entry is whole: sizes, headers, labels and digests; pixels too where they are few."""
+    """Whether an entry is whole: sizes, headers, labels and digests; pixels too where they are few.
+
+    Raises:
+        PermissionError: it may not be read.
+    """
     try:
         meta = json.loads((path / "meta.json").read_text())
         if meta.get("schema", SCHEMA) > SCHEMA:
@@ -204,6 +209,8 @@ def _intact(path: Path) -> bool:
                 return False
             if content_digest(facts["shape"], facts["classes"], facts["labels"], facts["pixels"]) != facts["digest"]:
                 return False
+    except PermissionError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
     return True

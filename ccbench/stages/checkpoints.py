@@ -10,6 +10,7 @@ import torch
 
 from ccbench.errors import UserError
 from ccbench.stages.layers import last_linear
+from ccbench.store import check_readable
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "teacher")  # names under which weights hide
 _PREFIXES = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put in front
@@ -22,9 +23,11 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     prefixes of DataParallel and ``torch.compile`` are taken off. Nothing is unpickled.
 
     Raises:
-        UserError: no such file, another format, objects other than tensors, or no tensors at all.
+        UserError: no such file, one that may not be read, another format, objects other than tensors, or no
+            tensors at all.
     """
     path = Path(path)
+    check_readable(path)
     try:
         found: Any = _read(path)
     except FileNotFoundError:
