@@ -15,10 +15,8 @@ from cc_plugins.dcq.lab import bytes_to_lab, lab_to_bytes, lab_to_rgb, rgb_to_la
 STEP_PIXELS = 1 << 12  # per cluster and step: 4 images of 32 x 32, so that a step stays in the cache
 SAMPLE_PIXELS = 1 << 15  # per cluster, to judge a palette by
 CHECKS = 5  # how often palettes are judged on the way
-BLOCK_PIXELS = {
-    "cpu": 1 << 15,
-    "cuda": 1 << 22,
-}  # of all clusters that are refined at a time: memory holds about 400 bytes for each
+# of all clusters that are refined at a time; memory holds about 400 bytes for each
+BLOCK_PIXELS = {"cpu": 1 << 17, "cuda": 1 << 22}
 DRAWN = 20  # steps whose images are drawn at once, so that a GPU waits for the host no more often than that
 _CHUNK = {"cpu": 1 << 22, "cuda": 1 << 26}  # distances held at a time
 
