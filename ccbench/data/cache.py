@@ -44,8 +44,8 @@ def open_dataset(
     """The train and test split of a dataset, memory-mapped from the cache, built there first where needed.
 
     The cache entry is ``cache/datasets/<key>/``; its key is the hash of name, version, argument,
-    parameters, image size, ``skip_bad`` and the plugin's fingerprint. One process builds while others
-    wait; an entry whose files are damaged is built again.
+    parameters, :meth:`DataSource.options` and the plugin's fingerprint. One process builds while
+    others wait; an entry whose files are damaged is built again.
 
     Args:
         name: ``"cifar10"``, ``"folder:PATH"`` or ``"name[param=value]"``.
@@ -74,8 +74,7 @@ def open_dataset(
         version=offer.spec.version,
         params=dict(offer.params),
         argument=offer.source.argument,
-        image_size=offer.source.image_size,
-        skip_bad=offer.source.skip_bad,
+        options=offer.source.options(),
         fingerprint=fingerprint,
     )
     path = store.path(KIND, key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from ccbench.errors import UserError
 
 BATCH = 1024  # images
 LARGEST = 16384  # pixels on a side
+TEST_SHARE = 0.2  # of each class, where a dataset has no split of its own
+_NOT_DATA = frozenset({"root", "download", "argument"})  # where the data are, not which
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class DataSource:
         argument: what follows the colon of a family, ``"PATH"`` of ``"folder:PATH"``; otherwise empty.
         image_size: ``--image-size``, pixels on a side, or None.
         skip_bad: whether unreadable files are left out instead of being an error.
+        test_share: ``--test-share``, the fraction of each class that is held back as the test split of a dataset
+            without a split of its own; above 0 and below 1.
     """
 
     root: Path | None = None
@@ -32,6 +36,7 @@ class DataSource:
     argument: str = ""
     image_size: int | None = None
     skip_bad: bool = False
+    test_share: float = TEST_SHARE
 
     def __post_init__(self) -> None:
         if self.image_size is not None and not 1 <= self.image_size <= LARGEST:
@@ -40,19 +45,36 @@ class DataSource:
                 found=self.image_size,
                 mend="for example --image-size 64",
             )
+        if not 0 < self.test_share < 1:
+            raise UserError(
+                "the test share is the fraction of each class that is held back, above 0 and below 1",
+                found=self.test_share,
+                mend="for example --test-share 0.2",
+            )
 
     def for_dataset(self, name: str) -> DataSource:
         """The same source with the argument that a dataset's name carries after its colon."""
         return replace(self, argument=name.partition(":")[2])
+
+    def options(self) -> dict[str, Any]:
+        """What changes the data beside their name, JSON-able: the fields that are not at their defaults.
+
+        ``root``, ``download`` and ``argument`` are not among them: they say where the data are.
+        """
+        return {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if f.name not in _NOT_DATA and getattr(self, f.name) != f.default
+        }
 
     def plain(self) -> dict[str, Any]:
         """JSON-able fields, for another process; :meth:`from_plain` reads them back."""
         return {**asdict(self), "root": str(self.root) if self.root else None}
 
     @classmethod
-    def from_plain(cls, fields: Mapping[str, Any]) -> DataSource:
+    def from_plain(cls, plain: Mapping[str, Any]) -> DataSource:
         """The source that :meth:`plain` wrote down."""
-        return cls(**{**fields, "root": Path(fields["root"]) if fields.get("root") else None})
+        return cls(**{**plain, "root": Path(plain["root"]) if plain.get("root") else None})
 
 
 @dataclass

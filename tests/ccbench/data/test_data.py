@@ -121,6 +121,26 @@ def test_what_can_change_the_images_changes_the_key(toy, tmp_path):
     assert Toy.built == 7
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"image_size": 5}, {"skip_bad": True}, {"test_share": 0.25}, {"image_size": 3, "test_share": 0.5}]
+)
+def test_options_are_what_changes_the_data_and_nothing_else(options, tmp_path):
+    where = {"root": tmp_path, "download": True, "argument": "x"}
+    source = DataSource(**where, **options)
+    assert source.options() == DataSource(**options).options() == options
+    assert DataSource.from_plain(json.loads(json.dumps(source.plain()))) == source
+
+
+def test_options_at_their_defaults_are_none():
+    assert DataSource(image_size=None, skip_bad=False, test_share=0.2).options() == {}
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 1.5, float("nan"), float("inf")])
+def test_the_test_share_has_bounds(share):
+    with pytest.raises(UserError, match="test share"):
+        DataSource(test_share=share)
+
+
 def test_a_family_gets_its_argument(toy):
     assert toy(name="toys:some/where").train.name == "toys:some/where"
     assert Toy.source.argument == "some/where"
