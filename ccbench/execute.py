@@ -70,12 +70,13 @@ def plan_run(request: Request, source: DataSource, found: Plugins, device: str |
     Raises:
         UserError: no cell of it can run, or the request names something unknown.
     """
-    cache = default_store().root
+    cache, notes = default_store().root, list[str]()
 
     def shape(dataset: str) -> DataShape:
-        return shape_of(dataset, plugins=found, source=source.for_dataset(dataset), cache=cache)
+        return shape_of(dataset, plugins=found, source=source.for_dataset(dataset), cache=cache, notes=notes)
 
     plan = make_plan(request, found, shape, device=device)
+    plan.notes += notes
     if not plan.runnable:
         reasons = list(dict.fromkeys(c.skip for c in plan.cells))
         if plan.problems:

@@ -63,6 +63,7 @@ def compress_item(
     from ccbench.compress import compress
     from ccbench.expressions import parse
     from ccbench.fitting import fit_bytes
+    from ccbench.origin import facts_of
 
     with _logged(log) as progress:
         splits = _open(dataset, source, cache)
@@ -83,7 +84,7 @@ def compress_item(
                 "seed": seed if expression.random else None,
                 "base_seed": base_seed,
                 "full": [shape.images, shape.height, shape.width, shape.classes],
-                "image_size": source.get("image_size"),
+                **facts_of(splits, DataSource.from_plain(source)),
                 **({"match": match} if match != "nominal" else {}),
             },
         }

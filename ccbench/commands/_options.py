@@ -51,6 +51,13 @@ DATA = [
         "--image-size", type=click.IntRange(4, 4096), help="Side in pixels to which a folder's images are brought."
     ),
     click.option("--skip-bad", is_flag=True, help="Leave out images that cannot be read."),
+    click.option(
+        "--test-share",
+        type=float,
+        default=0.2,
+        show_default=True,
+        help="Fraction of each class that becomes the test split of a folder without one.",
+    ),
 ]
 MACHINE = [
     click.option("--device", help="cpu, cuda or cuda:0; default: the best there is."),
@@ -140,7 +147,12 @@ def source(given: dict[str, Any], dataset: str = "") -> Any:
     from ccbench.data import DataSource
 
     return DataSource(
-        given["data_root"], given["download"], dataset.partition(":")[2], given["image_size"], given["skip_bad"]
+        given["data_root"],
+        given["download"],
+        dataset.partition(":")[2],
+        given["image_size"],
+        given["skip_bad"],
+        given["test_share"],
     )
 
 
