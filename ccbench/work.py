@@ -224,7 +224,7 @@ def teacher_item(
     """Train or import the teacher of a protocol on a dataset and test it.
 
     Returns:
-        teacher (its name), teacher_accuracy (a fraction) and teacher_bytes.
+        teacher (its name), teacher_accuracy (a fraction), teacher_bytes and teacher_weights (which of a file's).
     """
     with _logged(log) as progress:
         splits = _open(dataset, source, cache)
@@ -238,7 +238,12 @@ def _teacher(bench: Workbench, splits: Splits) -> tuple[Teacher, dict[str, Any]]
 
     teacher = load_teacher(Task.whole(bench))
     accuracy = tested(bench, teacher, splits.test)
-    return teacher, {"teacher": teacher.name, "teacher_accuracy": accuracy, "teacher_bytes": teacher.bytes}
+    return teacher, {
+        "teacher": teacher.name,
+        "teacher_accuracy": accuracy,
+        "teacher_bytes": teacher.bytes,
+        "teacher_weights": teacher.weights,
+    }
 
 
 def _workbench(
