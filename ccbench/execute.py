@@ -14,6 +14,7 @@ from ccbench.data import DataSource, open_dataset, shape_of
 from ccbench.display import Display, make_display
 from ccbench.errors import UserError
 from ccbench.executors import Finished
+from ccbench.few_images import few_notes
 from ccbench.items import Items
 from ccbench.out_folder import claimed
 from ccbench.plan import Plan, Request, make_plan
@@ -70,13 +71,14 @@ def plan_run(request: Request, source: DataSource, found: Plugins, device: str |
     Raises:
         UserError: no cell of it can run, or the request names something unknown.
     """
-    cache, notes = default_store().root, list[str]()
+    cache, notes, shapes = default_store().root, list[str](), dict[str, DataShape]()
 
     def shape(dataset: str) -> DataShape:
-        return shape_of(dataset, plugins=found, source=source.for_dataset(dataset), cache=cache, notes=notes)
+        found_shape = shape_of(dataset, plugins=found, source=source.for_dataset(dataset), cache=cache, notes=notes)
+        return shapes.setdefault(dataset, found_shape)
 
     plan = make_plan(request, found, shape, device=device)
-    plan.notes += notes
+    plan.notes += [*notes, *few_notes(plan.cells, plan.expressions, shapes)]
     if not plan.runnable:
         reasons = list(dict.fromkeys(c.skip for c in plan.cells))
         if plan.problems:

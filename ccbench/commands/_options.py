@@ -29,7 +29,12 @@ BUDGET = [
     ),
     click.option("--bits", type=LIST, help="Bits per pixel q instead of a ratio: ratio = 1 - q/24."),
     click.option("--fraction", type=LIST, help="Fraction of images kept instead of a ratio."),
-    click.option("--ipc", type=LIST, help="Images kept per class instead of a ratio."),
+    click.option(
+        "--ipc",
+        type=LIST,
+        help="Images kept per class instead of a ratio: N x classes in all. "
+        "A method that balances classes keeps N of each; a class with fewer keeps all, the others share the rest.",
+    ),
     click.option("--bytes", "bytes_", type=LIST, help="Bytes kept instead of a ratio."),
     click.option(
         "--match",

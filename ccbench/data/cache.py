@@ -25,6 +25,7 @@ from ccbench.store import SCHEMA, Entry, Store
 
 KIND = "datasets"
 FORMAT = 1  # of the entry's files
+_FEW = 10  # images of a class, below which an accuracy hangs on which ones are there
 _REHASH = 16 * 2**20  # bytes; pixels of smaller sets are hashed whenever they are opened
 _PARAMS = re.compile(r"([^:\[\]]+)\[([^\[\]]*)\]")
 
@@ -103,7 +104,7 @@ def shape_of(
 
     Args:
         name, plugins, source, cache, progress: as for :func:`open_dataset`.
-        notes: gets :attr:`Splits.notes` where the data are opened.
+        notes: where the data are opened, gets :attr:`Splits.notes` and which classes are small.
 
     Raises:
         UserError: as :func:`open_dataset`.
@@ -113,8 +114,15 @@ def shape_of(
         return offer.shape
     splits = open_dataset(name, plugins=plugins, source=source, cache=cache, progress=progress)
     if notes is not None:
-        notes += splits.notes
+        notes += [*splits.notes, *_small(splits.train)]
     return splits.train.shape
+
+
+def _small(train: ImageDataset) -> list[str]:
+    """Classes with too few images to keep ten of them."""
+    sizes = np.bincount(train.labels, minlength=len(train.classes))
+    small = [f"{train.classes[c]!r} ({sizes[c]})" for c in np.argsort(sizes, kind="stable") if sizes[c] < _FEW]
+    return [f"{train.name} has fewer than {_FEW} training images of {few(small)}"] if small else []
 
 
 def _resolve(name: str, plugins: Any, source: DataSource) -> _Offer:

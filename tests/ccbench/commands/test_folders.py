@@ -105,3 +105,33 @@ def test_shares_that_are_none(tiny, tmp_path, share):
     assert done.code == 2
     assert "test share" in done.err
     assert not (tmp_path / "here" / "a.ccb").exists()
+
+
+def test_images_per_class_where_a_class_has_too_few(ccbench, tmp_path):
+    for name, count in (("ant", 20), ("bee", 20), ("cow", 2)):
+        for split, n in (("train", count), ("test", 1)):
+            for i in range(n):
+                path = tmp_path / "set" / split / name / f"{i}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(np.full((8, 8, 3), i, np.uint8)).save(path)
+    folder = f"folder:{tmp_path / 'set'}"
+    made = ccbench("compress", "-m", "random", "--ipc", "5", "-d", folder, "a.ccb")
+    assert made.code == 0, made.err
+    assert "fewer than 10 training images of 'cow' (2)" in made.err
+    assert "15 images, 5 of a class on average, are kept by random" in made.err
+    facts = json.loads(ccbench("inspect", "a.ccb", "--json").out)["contents"]
+    assert facts["images_per_class"] == [6, 7, 2]
+
+
+def test_a_plan_says_where_classes_keep_few_images(ccbench):
+    def notes(*budget, methods):
+        return json.loads(ccbench("plan", "-m", methods, *budget, "--json").out)["notes"]
+
+    (said,) = [
+        note for note in notes("--bits", "0.1", methods="random[fraction=0.05]+mediancut,full") if "on average" in note
+    ]
+    assert "65 images, 6.5 of a class on average, are kept by random[fraction=0.05]+mediancut;" in said
+    one, other = (n for n in notes("--ipc", "2,9", "--no-snap", methods="random,rded") if "on average" in n)
+    assert "20 images, 2 of a class on average, are kept by random, rded" in one
+    assert "90 images, 9 of a class" in other
+    assert not [n for n in notes("--ipc", "10", "--no-snap", methods="random") if "on average" in n]
