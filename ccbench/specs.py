@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,7 +45,9 @@ class Param:
                 f"{owner}: parameter {self.name} takes one of {', '.join(map(str, self.choices))}", found=text
             )
         if kind in (int, float) and not (
-            (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+            math.isfinite(value)
+            and (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
         ):
             low, high = ("-inf" if self.low is None else self.low), ("inf" if self.high is None else self.high)
             raise UserError(f"{owner}: parameter {self.name} must lie in [{low}, {high}]", found=text)

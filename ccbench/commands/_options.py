@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,18 @@ class Listed(click.ParamType):
 
 LIST = Listed()
 
+
+class Finite(click.FloatRange):
+    """A number in a range; not nan, which is in every range for click, and not infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the text."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
 BUDGET = [
     click.option(
         "--ratio", type=LIST, help="Fraction of raw bytes REMOVED, above 0 and below 1: 0.92 keeps 8 %. Takes a list."
@@ -35,7 +48,7 @@ BUDGET = [
         help="Images kept per class instead of a ratio: N x classes in all. "
         "A method that balances classes keeps N of each; a class with fewer keeps all, the others share the rest.",
     ),
-    click.option("--bytes", "bytes_", type=LIST, help="Bytes kept instead of a ratio."),
+    click.option("--bytes", "bytes_", type=LIST, help="Bytes kept instead of a ratio: 300000, 300KB or 1.5MiB."),
     click.option(
         "--match",
         type=click.Choice(["nominal", "bytes"]),
@@ -167,16 +180,8 @@ def source(given: dict[str, Any], dataset: str = "") -> Any:
     )
 
 
-def size(text: str | None) -> int | None:
-    """Bytes of ``3GB``, ``500M`` or ``1GiB``; None for None."""
-    import re
+def size(text: str | None, name: str) -> int | None:
+    """Whole bytes of ``3GB``, ``500M`` or ``1GiB``, at least one; None for None."""
+    from ccbench import quantities
 
-    from ccbench.errors import UserError
-
-    if text is None:
-        return None
-    match = re.fullmatch(r"\s*([\d.]+)\s*([kmgt]?)(i?)b?\s*", text.lower())
-    if not match:
-        raise UserError("a size reads like 3GB or 512MiB", found=text)
-    step = 1024 if match.group(3) else 1000
-    return int(float(match.group(1)) * step ** " kmgt".index(match.group(2) or " "))
+    return None if text is None else max(1, int(quantities.size(text, name)))
