@@ -14,11 +14,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ccbench.machine import cores
+
+if TYPE_CHECKING:
+    from ccbench.data import ImageDataset
 
 IMAGES, CLUSTERS, BITS, KEEP = 5000, 20, 2, 50
 
@@ -72,6 +77,7 @@ def rows() -> list[dict[str, Any]]:
     from cc_plugins.dcq.palettes import STARTS, kmeans_palette
     from cc_plugins.dcq.quantise import quantise_dataset
     from cc_plugins.dcq.refine import refine
+    from ccbench.training import DeviceData
 
     pictures, features, attention, source = inputs(IMAGES)
     entries = 1 << BITS
@@ -102,7 +108,9 @@ def rows() -> list[dict[str, Any]]:
 
     start = np.stack(found)
     options: dict[str, Any] = {"steps": 100, "lr": 0.5, "weights": (1.0, 1.0, 1.0), "color_weight": 4.0}
-    seconds, refined = _timed(lambda: refine(pictures, members, start, rng=np.random.default_rng(0), **options), 1)
+    at = DeviceData.from_dataset(_dataset(pictures)).decode
+    options |= {"size": pictures.shape[1:3], "rng": np.random.default_rng(0)}
+    seconds, refined = _timed(lambda: refine(at, members, start, **options), 1)
     lower = 1 - refined.after.mean() / refined.before.mean()
     ours_assign = _seconds(lambda: quantise_dataset(pictures, members, refined.palettes))
 
@@ -151,15 +159,26 @@ def memory(n: int) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def _dataset(images: np.ndarray) -> ImageDataset:
+    from ccbench.data import ImageDataset
+
+    return ImageDataset("benchmark", "train", images, np.arange(len(images)) % 10, tuple("0123456789"), "")
+
+
+def _gpu() -> str:
+    """The name of the GPU, empty where there is none."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+
+
 class _Task:
     """What DCQ asks of a task, with the stages' arrays given: the benchmark times DCQ, not the proxy."""
 
     def __init__(self, images: np.ndarray, stages: dict[str, dict[str, np.ndarray]], bits: int) -> None:
         from ccbench.budget import Budget
-        from ccbench.data import ImageDataset
 
-        labels = np.arange(len(images)) % 10
-        self.dataset = ImageDataset("benchmark", "train", images, labels, tuple("0123456789"), "")
+        self.dataset, self.device = _dataset(images), "cuda" if _gpu() else "cpu"
         self.budget, self.stages = Budget.from_bits(bits), stages
         self.marks: list[tuple[str, float]] = []
 
@@ -173,6 +192,10 @@ class _Task:
 
     def progress(self, done: int, total: int, what: str) -> None:
         if done >= total:
+            if self.device == "cuda":
+                import torch
+
+                torch.cuda.synchronize()
             self.marks.append((what, time.perf_counter()))
 
 
@@ -200,21 +223,26 @@ def _measure_memory(folder: str) -> None:
     print(json.dumps({"private": peak[0] / 2**20, "maxrss": maxrss}))
 
 
-def steps(n: int, bits: int) -> None:
-    """Print the seconds of every step of one compression of ``n`` images."""
+def step_seconds(n: int, bits: int) -> Iterator[tuple[str, float]]:
+    """(step, seconds) of one compression of ``n`` images, features and attention at hand."""
     from cc_plugins.dcq.method import DCQ
 
     pictures, features, attention, source = inputs(n)
     task = _Task(pictures, {"features": {"features": features}, "attention": {"attention": attention}}, bits)
     before = time.perf_counter()
-    compressed = DCQ().compress(task)
+    DCQ().compress(task)
     whole = time.perf_counter() - before
-    print(f"{n} images of {source}, {bits} bits, {os.cpu_count()} cores")
+    yield f"{source}, {_gpu() or f'{cores()} cores'}, in all", whole
     for what, mark in task.marks:
-        print(f"{what:24s} {mark - before:7.2f} s")
+        yield what, mark - before
         whole, before = whole - (mark - before), mark
-    print(f"{'packing and the rest':24s} {whole:7.2f} s")
-    print(compressed.meta)
+    yield "packing and the rest", whole
+
+
+def steps(n: int, bits: int) -> None:
+    """Print :func:`step_seconds`."""
+    for what, seconds in step_seconds(n, bits):
+        print(f"{what:24s} {seconds:7.2f} s")
 
 
 def _row(name: str, ours: float, peer: float | None, note: str) -> dict[str, Any]:

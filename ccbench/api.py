@@ -11,6 +11,7 @@ from ccbench import results
 from ccbench.data import TEST_SHARE, DataSource
 from ccbench.execute import Options, execute
 from ccbench.expressions import split
+from ccbench.machine import counted_threads
 from ccbench.plan import Request
 from ccbench.teacher_source import TeacherSource
 
@@ -37,6 +38,7 @@ def run(
     match: str = "nominal",
     teacher: str | os.PathLike[str] | None = None,
     teacher_arch: str | None = None,
+    precision: str | None = None,
     out: str | os.PathLike[str] = "ccbench-out",
     data_root: str | os.PathLike[str] | None = None,
     download: bool = False,
@@ -58,6 +60,7 @@ def run(
         snap: whether budgets move to the palette grid when a method needs it.
         match: ``"nominal"`` or ``"bytes"``.
         teacher, teacher_arch: weights and network of the teacher; default: the protocol trains its own.
+        precision: ``"float32"`` or ``"bfloat16"``; default: what each protocol declares.
         out: the output folder; what is there already is not done again.
         data_root, download, image_size, skip_bad, test_share: where images come from.
         display: ``"quiet"``, ``"plain"``, ``"live"`` or ``"auto"``.
@@ -83,6 +86,8 @@ def run(
         snap=snap,
         match=match,
         teacher=TeacherSource.of(None if teacher is None else Path(teacher), teacher_arch),
+        precision=precision,
+        threads=counted_threads(options.get("threads"), options.get("device")),
     )
     root = data_root or os.environ.get("CCBENCH_DATA")
     source = DataSource(Path(root) if root else None, download, "", image_size, skip_bad, test_share)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from ccbench import MethodSpec, Param, ScoreSpec, hookimpl
 
 _RAW = "the kept images, 24 bits per pixel, and their labels"
-_SCORES = ("aum", "forgetting", "el2n", "entropy", "correctness")
 _PROXY = Param(
     name="proxy", default=None, type=str, doc="architecture whose training gives the score; auto: the protocol's proxy"
 )
@@ -31,7 +30,7 @@ def _ranked(name: str, attribute: str, summary: str, paper: str) -> MethodSpec:
         paper=paper,
         params=(_BALANCED, _PROXY),
         random=False,
-        needs=("proxy",),
+        needs=("proxy", f"score[score={name}]"),
         stores=_RAW,
         cost=_DYNAMICS,
     )
@@ -75,7 +74,7 @@ def ccbench_methods() -> list[MethodSpec]:
             paper=_CCS,
             summary="drops the hardest images, then samples evenly over strata of a score",
             params=(
-                Param(name="score", default="aum", choices=_SCORES, doc="the score that is cut into strata"),
+                Param(name="score", default="aum", choices="score", doc="the score that is cut into strata"),
                 Param(
                     name="beta",
                     default=None,
@@ -87,7 +86,7 @@ def ccbench_methods() -> list[MethodSpec]:
                 Param(name="strata", default=50, low=1, high=100_000, doc="number of equal-width strata"),
                 _PROXY,
             ),
-            needs=("proxy",),
+            needs=("proxy", "score", "score[score=aum]"),  # whatever the strata are cut by, AUM says what is hard
             stores=_RAW,
             cost=_DYNAMICS,
         ),

@@ -10,6 +10,7 @@ from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cc_plugins.datasets.litter import is_litter
 from ccbench.data import TEST_SHARE, NoTest, held_back
 from ccbench.errors import UserError, few
 
@@ -211,8 +212,9 @@ def by_class(folder: Path, names: Sequence[str], root: Path | None = None) -> Sp
 
     Paths are relative to ``root``; without one they begin with the folder's name.
 
-    Files are taken at any depth below a class, symbolic links followed. Names that begin with a dot and names
-    without one of :data:`EXTENSIONS` (in any case) are passed over. A folder that is not there has no files.
+    Files are taken at any depth below a class, symbolic links followed. Names that begin with a dot, litter (see
+    :mod:`.litter`) and names without one of :data:`EXTENSIONS` (in any case) are passed over. A folder that is not
+    there has no files.
     """
     files, labels = [], []
     for label, name in enumerate(names):
@@ -223,13 +225,17 @@ def by_class(folder: Path, names: Sequence[str], root: Path | None = None) -> Sp
 
 
 def folders(folder: Path) -> list[str]:
-    """The folders in a folder, sorted; those that begin with a dot are passed over."""
-    return sorted(e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith("."))
+    """The folders in a folder, sorted; those that begin with a dot and litter are passed over."""
+    return sorted(e.name for e in os.scandir(folder) if not _passed_over(e.name) and e.is_dir())
 
 
 def is_image(name: str) -> bool:
     """Whether a file counts as an image, by its name alone."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS  # noqa: PTH122 - a million names
+    return not _passed_over(name) and os.path.splitext(name)[1].lower() in EXTENSIONS  # noqa: PTH122 - a million names
+
+
+def _passed_over(name: str) -> bool:
+    return name.startswith(".") or is_litter(name)
 
 
 def _images(folder: Path, root: Path) -> Iterator[str]:
@@ -240,7 +246,7 @@ def _images(folder: Path, root: Path) -> Iterator[str]:
             below.clear()
             continue
         seen.add((stat.st_dev, stat.st_ino))
-        below[:] = sorted(name for name in below if not name.startswith("."))
+        below[:] = sorted(name for name in below if not _passed_over(name))
         prefix = Path(here).relative_to(root).as_posix()
         for name in names:
             if is_image(name):

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cc_plugins.datasets.layout import Layout, Split
+from cc_plugins.datasets.litter import name_litter
 from cc_plugins.datasets.pictures import UnreadableError, read
 from ccbench.data import ImageStream, NoTest
 from ccbench.errors import UserError, few
+from ccbench.machine import cores
 
 SHOWN = 20  # unreadable files that an error names
 _BATCH_BYTES = 32 * 2**20
-_THREADS = min(32, os.cpu_count() or 1)
 
 Read = tuple[str, np.ndarray | None, str]  # name, pixels, what was mended or "" - or name, None, reason
 
@@ -60,11 +61,12 @@ class Reader:
     bad: dict[str, str] = field(default_factory=dict)
 
     def streams(self) -> dict[str, ImageStream | NoTest]:
-        """The splits, decoded while they stream.
+        """The splits, decoded while they stream; says first what is left out as litter.
 
         Consuming one raises UserError after its last image where files could not be read: it names them all.
         """
         layout = self.layout
+        name_litter(layout.name, layout.root)
         train = self._stream(layout.train)
         if isinstance(layout.test, NoTest):
             return {"train": train, "test": layout.test}
@@ -142,7 +144,7 @@ def decode(
             return name, None, str(error)
 
     # Pillow decodes outside the interpreter's lock; its remarks on metadata are nobody's concern
-    with ThreadPoolExecutor(_THREADS) as pool, warnings.catch_warnings():
+    with ThreadPoolExecutor(min(32, cores())) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ahead: list[Future[Read]] = []
         for start in range(0, len(names), step):

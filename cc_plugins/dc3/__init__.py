@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cc_plugins.dc3.stages import DIFFUSION, LATENTS
-from cc_plugins.synthetic import STORED
+from cc_plugins.synthetic import stored
 from ccbench.hookspecs import hookimpl
 from ccbench.specs import MethodSpec, Param, StageSpec
 
@@ -14,7 +14,7 @@ STITCHES = ("half", "quarter", "pixel", "grid8", "grid16")
 DC3 = MethodSpec(
     name="dc3",
     target="cc_plugins.dc3.method:DC3",
-    version="1",
+    version="2",
     summary="Condensation with colour compensation: chosen images, each stitched of its cool and its warm version",
     params=(
         Param(name="bins", default=10, low=1, high=65536, doc="K, K-means bins per class; 1: none (Figure 9)"),
@@ -58,7 +58,7 @@ DC3 = MethodSpec(
             high=4096,
             doc="side of the stored pictures in pixels; 0: as the dataset's (the released code: 256)",
         ),
-        *STORED,
+        *stored(chroma="auto"),
         Param(name="teacher", default=None, type=str, doc="network of the stored soft labels; auto: the run's"),
     ),
     paper="Wu et al., Dataset Condensation with Color Compensation, 2025",

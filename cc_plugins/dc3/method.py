@@ -32,7 +32,7 @@ class DC3:
         model, revision, dtype, steps, image_guidance, guidance, resolution, batch: see :class:`Settings`.
         prompts: a prompts file, see :mod:`cc_plugins.dc3.prompts`.
         stitch: appendix D, see :mod:`cc_plugins.dc3.stitch`.
-        store_size, codec, quality, soft_labels, temperature, teacher: see :mod:`cc_plugins.synthetic`.
+        store_size, codec, quality, chroma, soft_labels, temperature, teacher: see :mod:`cc_plugins.synthetic`.
 
     Bins, choice, pictures and cuts are drawn by the run's base seed and the seed's index alone: not by the budget, and
     not by what other steps do. So the rows of an ablation differ in the step that is changed, and a picture
@@ -54,6 +54,7 @@ class DC3:
         store_size: int = 0,
         codec: str = "jpeg",
         quality: int = 75,
+        chroma: str = "auto",
         soft_labels: str = "none",
         temperature: float = 1.0,
         teacher: str | None = None,
@@ -62,7 +63,7 @@ class DC3:
         self.bins, self.sampling, self.gain, self.gradient = bins, sampling, gain, gradient
         self.features = ("vae" if compensate in GENERATED else "network") if features == "auto" else features
         self.proxy, self.compensate, self.prompts, self.stitch = proxy, compensate, prompts, stitch
-        self.store_size, self.codec, self.quality = store_size, codec, quality
+        self.store_size, self.codec, self.quality, self.chroma = store_size, codec, quality, chroma
         self.soft_labels, self.temperature, self.teacher = soft_labels, temperature, teacher
         self.settings = Settings(**diffusion)
 
@@ -104,6 +105,7 @@ class DC3:
             ids=chosen if self.compensate == "none" else None,
             codec=self.codec,
             quality=self.quality,
+            chroma=self.chroma,
             soft=self.soft_labels,
             teacher=self.teacher,
             temperature=self.temperature,

@@ -19,6 +19,7 @@ def half(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Returns:
         (H, W, 3) uint8. The blend is 20 pixels wide where the cut runs across 256, and as large a share of
         other sizes, at least one pixel: from size / 2 - width / 2 on, weights go from 0 to 1, both included.
+        What is mixed is cut off to whole values, as in the released code.
     """
     cool, warm = pictures
     axis = int(rng.integers(2))  # 0: above each other, 1: beside each other
@@ -26,8 +27,10 @@ def half(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     width = max(1, round(BLEND * size))
     place = np.arange(size) - (size // 2 - width // 2)
     weight = np.clip(place / (width - 1), 0, 1) if width > 1 else (place >= 0).astype(float)
-    weight = weight.reshape((-1, 1, 1) if axis == 0 else (1, -1, 1)).astype(np.float32)
-    return np.rint((1 - weight) * warm + weight * cool).astype(np.uint8)
+    weight = weight.reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+    # float32 rounds every level over 255 up, so that levels that nothing is mixed into outlive the cutting off
+    cool, warm = (picture.astype(np.float32) / 255 for picture in (cool, warm))
+    return (((1 - weight) * warm + weight * cool) * 255).astype(np.uint8)
 
 
 def quarter(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:

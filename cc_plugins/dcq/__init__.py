@@ -9,7 +9,7 @@ ATTENTION = ("gradcam++", "gradcam", "layercam", "rise", "none")
 DCQ = MethodSpec(
     name="dcq",
     target="cc_plugins.dcq.method:DCQ",
-    version="1",
+    version="2",
     summary="Dataset colour quantisation: palettes shared by similar images, led by attention, refined for edges",
     params=(
         Param(
@@ -37,7 +37,7 @@ DCQ = MethodSpec(
     random=True,
     needs=("proxy", "features", "attention"),
     stores="q-bit palette indices of every image, one palette of 2^q colours per cluster, one cluster id per image",
-    cost="clustering, palettes, refinement and assignment on the CPU; linear in images",
+    cost="clustering, palettes, assignment, linear in images; refinement, linear in clusters; on a GPU if there is one",
 )
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
-from sklearn.cluster import KMeans
+import torch
 from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
+from torch import Tensor
 
 from cc_plugins.dcq import descriptors
 from cc_plugins.dcq.temporary import temporary
 
 SAMPLE = 10_000  # images on which K-means starts
 STARTS = 2
+ITERATIONS = 50  # of each start
+TOLERANCE = 1e-4  # of the rows' variance: a start ends where its centres move by less
 PASSES = 10  # over all images after that
 ROWS = 2048  # rows in memory at a time
 COMPONENTS = 64
@@ -23,7 +25,9 @@ COMPONENTS = 64
 Rows = Callable[[np.ndarray], np.ndarray]  # ids (b,) to rows (b, D) float32
 
 
-def kmeans_clusters(rows: Rows, n: int, clusters: int, rng: np.random.Generator) -> np.ndarray:
+def kmeans_clusters(
+    rows: Rows, n: int, clusters: int, rng: np.random.Generator, device: str | torch.device = "cpu"
+) -> np.ndarray:
     """K-means of n rows that need not fit into memory.
 
     K-means++ and its restarts run on a random sample of at most 10,000 rows. Then Lloyd's
@@ -34,6 +38,7 @@ def kmeans_clusters(rows: Rows, n: int, clusters: int, rng: np.random.Generator)
         n: how many there are.
         clusters: how many are wanted; fewer rows give fewer clusters.
         rng: draws the sample and the starts.
+        device: where to compute.
 
     Returns:
         (n,) int64 cluster of each row, in 0 .. k-1, none empty, k <= clusters; numbered by size, the largest first.
@@ -42,33 +47,84 @@ def kmeans_clusters(rows: Rows, n: int, clusters: int, rng: np.random.Generator)
     if clusters == 1:
         return np.zeros(n, np.int64)
     sample = np.sort(rng.choice(n, min(n, max(SAMPLE, 10 * clusters)), replace=False))
-    # one thread: sums are then added in one order on every machine
-    with threadpool_limits(limits=1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than clusters
-        first = KMeans(clusters, n_init=STARTS, random_state=int(rng.integers(2**32)), max_iter=50).fit(rows(sample))
-        centres = first.cluster_centers_.astype(np.float32)
-        labels = np.full(n, -1, np.int64)
+    labels = np.full(n, -1, np.int64)
+    with _one_thread(), torch.no_grad():
+        centres = _start(torch.from_numpy(rows(sample)).to(device), clusters, rng)
         for _ in range(PASSES if n > len(sample) else 1):
-            labels, centres, changed = _pass(rows, labels, centres)
-            if not changed:
+            batches = (torch.from_numpy(rows(ids)).to(device) for ids in _batches(n))
+            found, centres, _ = _pass(batches, centres)
+            before, labels = labels, found.cpu().numpy()
+            if np.array_equal(before, labels):
                 break
     return compact(labels)
 
 
-def _pass(rows: Rows, labels: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-    sums, sizes = np.zeros(centres.shape), np.zeros(len(centres))
-    found = np.empty_like(labels)
-    norms = np.square(centres).sum(axis=1)
-    for ids in _batches(len(labels)):
-        x = rows(ids)
-        own = (norms - 2 * (x @ centres.T)).argmin(axis=1)
-        member = np.zeros((len(centres), len(ids)), np.float32)
-        member[own, np.arange(len(ids))] = 1
-        sums += member @ x
-        sizes += np.bincount(own, minlength=len(centres))
-        found[ids] = own
-    moved = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres).astype(np.float32)
-    return found, moved, bool((found != labels).any())
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Inside, torch works with one thread: sums are then added in one order on every machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _pass(batches: Iterable[Tensor], centres: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """One of Lloyd's iterations over rows (b, D): their clusters, the means of these, and the error short of |x|^2."""
+    sums = torch.zeros(centres.shape, dtype=torch.float64, device=centres.device)
+    sizes, error = sums.new_zeros(len(centres)), sums.new_zeros(())
+    numbers, found = torch.arange(len(centres), device=centres.device)[:, None], []
+    for x in batches:
+        least, own = _scores(x, centres).min(dim=1)
+        if x.device.type == "cpu":
+            sums += torch.zeros_like(centres).index_add_(0, own, x)
+            sizes += torch.bincount(own, minlength=len(centres))
+        else:  # a GPU adds by index in no fixed order
+            member = (own == numbers).to(x.dtype)
+            sums += member @ x
+            sizes += member.sum(dim=1)
+        error += least.double().sum()
+        found.append(own)
+    moved = torch.where(sizes[:, None] > 0, sums / sizes.clamp(min=1)[:, None], centres).to(centres.dtype)
+    return torch.cat(found), moved, error
+
+
+def _scores(x: Tensor, centres: Tensor) -> Tensor:
+    """(b, k): squared distances short of |x|^2."""
+    return torch.addmm(centres.square().sum(dim=1), x, centres.T, alpha=-2)
+
+
+def _start(x: Tensor, clusters: int, rng: np.random.Generator) -> Tensor:
+    """(k, D): the best of several runs of K-means++ and Lloyd's iterations over rows (m, D) in memory."""
+    tolerance = TOLERANCE * x.var(dim=0, correction=0).mean()
+    runs = []
+    for _ in range(STARTS):
+        centres = _plus_plus(x, clusters, rng)
+        for _ in range(ITERATIONS):
+            before = centres
+            _, centres, error = _pass(x.split(ROWS), centres)
+            if bool((centres - before).square().sum() <= tolerance):
+                break
+        runs.append((float(error), centres))
+    return min(runs, key=lambda run: run[0])[1]
+
+
+def _plus_plus(x: Tensor, clusters: int, rng: np.random.Generator) -> Tensor:
+    """Greedy K-means++ starts (k, D), see :func:`cc_plugins.dcq.starts.plus_plus`."""
+    trials = 2 + int(np.log(clusters))
+    chances = torch.from_numpy(rng.random((clusters, trials))).to(x.device)
+    norms = x.square().sum(dim=1)[:, None]
+    centres = x[int(rng.integers(len(x)))].repeat(clusters, 1)
+    nearest = (norms + _scores(x, centres[:1])).clamp_(min=0)
+    for j in range(1, clusters):
+        edges = nearest[:, 0].double().cumsum(0)
+        drawn = torch.searchsorted(edges, chances[j] * edges[-1]).clamp_(max=len(x) - 1)
+        candidates = x.index_select(0, drawn)
+        distance = torch.minimum((norms + _scores(x, candidates)).clamp_(min=0), nearest)
+        best = distance.sum(dim=0).argmin(dim=0, keepdim=True)
+        centres[j], nearest = candidates.index_select(0, best)[0], distance.index_select(1, best)
+    return centres
 
 
 def compact(labels: np.ndarray) -> np.ndarray:
@@ -102,6 +158,7 @@ def image_rows(images: np.ndarray, kind: str, rng: np.random.Generator) -> Rows:
         pixels = descriptors.pixels(images[sample])
         pca = PCA(min(COMPONENTS, *pixels.shape), svd_solver="randomized", random_state=int(rng.integers(2**32)))
         # images that are all equal have no variance to share out
+        # one thread: sums are then added in one order on every machine
         with threadpool_limits(limits=1), np.errstate(invalid="ignore"):
             pca.fit(pixels)
             table = _table(images, lambda batch: pca.transform(descriptors.pixels(batch)))

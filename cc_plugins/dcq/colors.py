@@ -10,15 +10,15 @@ from cc_plugins.dcq.attention import keep_mask
 
 BATCH_PIXELS = 1 << 22
 CELL_BITS = 5  # a cell holds the colours that share the upper bits of each channel
-_LOW_BITS = 8 - CELL_BITS
-_COLORS = 1 << 24
+LOW_BITS = 8 - CELL_BITS
+COLORS = 1 << 24
 
 
 def _tables() -> np.ndarray:
     v = np.arange(256)
-    high, low = v >> _LOW_BITS, v & ((1 << _LOW_BITS) - 1)
+    high, low = v >> LOW_BITS, v & ((1 << LOW_BITS) - 1)
     shifts = ((2, 2), (1, 1), (0, 0))
-    return np.stack([(high << (CELL_BITS * h + 3 * _LOW_BITS)) | (low << (_LOW_BITS * s)) for h, s in shifts]).astype(
+    return np.stack([(high << (CELL_BITS * h + 3 * LOW_BITS)) | (low << (LOW_BITS * s)) for h, s in shifts]).astype(
         np.int32
     )
 
@@ -45,10 +45,10 @@ def pack(rgb: np.ndarray) -> np.ndarray:
 
 def unpack(codes: np.ndarray) -> np.ndarray:
     """The colours (..., 3) uint8 of codes (...)."""
-    mask, low_mask = (1 << CELL_BITS) - 1, (1 << _LOW_BITS) - 1
+    mask, low_mask = (1 << CELL_BITS) - 1, (1 << LOW_BITS) - 1
     return np.stack(
         [
-            (((codes >> (CELL_BITS * i + 3 * _LOW_BITS)) & mask) << _LOW_BITS) | ((codes >> (_LOW_BITS * i)) & low_mask)
+            (((codes >> (CELL_BITS * i + 3 * LOW_BITS)) & mask) << LOW_BITS) | ((codes >> (LOW_BITS * i)) & low_mask)
             for i in (2, 1, 0)
         ],
         axis=-1,
@@ -57,7 +57,7 @@ def unpack(codes: np.ndarray) -> np.ndarray:
 
 def cells(codes: np.ndarray) -> np.ndarray:
     """The cell (...) int32 in [0, 2**15) that each code lies in."""
-    return codes >> (3 * _LOW_BITS)
+    return codes >> (3 * LOW_BITS)
 
 
 def batches(ids: np.ndarray, pixels: int, limit: int = BATCH_PIXELS) -> Iterator[np.ndarray]:
@@ -93,8 +93,8 @@ def distinct_colors(
     parts = list(batches(ids, pixels))
     if len(parts) == 1:
         return np.unique(kept(parts[0]), return_counts=True)
-    table = np.zeros(_COLORS, np.int64)
+    table = np.zeros(COLORS, np.int64)
     for part in parts:
-        table += np.bincount(kept(part), minlength=_COLORS)
+        table += np.bincount(kept(part), minlength=COLORS)
     codes = np.flatnonzero(table)
     return codes.astype(np.int32), table[codes]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -43,7 +45,7 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
     y = (lab[..., 0] + 16) / 116
     f = torch.stack((y + lab[..., 1] / 500, y, y - lab[..., 2] / 200), dim=-1)
     xyz = torch.where(f > _INVERSE_LIMIT, f**3, (f - 16 / 116) / _KAPPA).clamp(min=0)
-    linear = _mix(xyz, _TO_RGB)
+    linear = _mix(xyz, "to_rgb")
     bent = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
     return torch.where(linear > 0.0031308, bent, 12.92 * linear).clamp(0, 1)
 
@@ -59,7 +61,7 @@ def bytes_to_lab(rgb: np.ndarray | Tensor) -> Tensor:
     """
     tensor = torch.from_numpy(np.ascontiguousarray(rgb)) if isinstance(rgb, np.ndarray) else rgb
     flat = tensor.reshape(-1, 3)
-    linear = _LINEAR.to(flat.device).index_select(0, flat.reshape(-1).int()).view(-1, 3)
+    linear = _constant("linear", flat.device, torch.float32).index_select(0, flat.reshape(-1).int()).view(-1, 3)
     return _linear_to_lab(linear, inplace=True).view(tensor.shape)
 
 
@@ -68,14 +70,21 @@ def lab_to_bytes(lab: Tensor) -> Tensor:
     return (lab_to_rgb(lab.double()) * 255).round().to(torch.uint8)
 
 
-def _mix(x: Tensor, matrix: Tensor) -> Tensor:
+def _mix(x: Tensor, matrix: str) -> Tensor:
     """``x @ matrix`` for a 3 x 3 matrix, in one order of additions whatever the number of rows or threads."""
-    m = matrix.to(x)
+    m = _constant(matrix, x.device, x.dtype)
     return x[..., :1] * m[0] + x[..., 1:2] * m[1] + x[..., 2:] * m[2]
 
 
+@cache
+def _constant(name: str, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """A table on a device, brought there once: a GPU waits for the host at every copy."""
+    with torch.inference_mode(mode=False):
+        return _CONSTANTS[name].to(device, dtype)
+
+
 def _linear_to_lab(linear: Tensor, *, inplace: bool = False) -> Tensor:
-    xyz = _mix(linear, _TO_XYZ)
+    xyz = _mix(linear, "to_xyz")
     above = xyz.clamp(min=_LIMIT)
     f = above.log_().mul_(1 / 3).exp_() if inplace else above ** (1 / 3)  # in place: fewer passes, no gradient
     f = torch.where(xyz > _LIMIT, f, _KAPPA * xyz + 16 / 116)
@@ -85,7 +94,7 @@ def _linear_to_lab(linear: Tensor, *, inplace: bool = False) -> Tensor:
 
 def _linear_table() -> Tensor:
     v = torch.arange(256, dtype=torch.float64) / 255
-    return torch.where(v > 0.04045, ((v + 0.055) / 1.055) ** 2.4, v / 12.92).float()
+    return torch.where(v > 0.04045, ((v + 0.055) / 1.055) ** 2.4, v / 12.92)
 
 
-_LINEAR = _linear_table()
+_CONSTANTS = {"to_xyz": _TO_XYZ, "to_rgb": _TO_RGB, "linear": _linear_table()}

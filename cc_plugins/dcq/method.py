@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from cc_plugins.dcq import gpu
 from cc_plugins.dcq.clustering import image_rows, kmeans_clusters, random_clusters
 from cc_plugins.dcq.colors import distinct_colors
 from cc_plugins.dcq.palettes import kmeans_palette
 from cc_plugins.dcq.quantise import quantise_dataset
-from cc_plugins.dcq.refine import refine
+from cc_plugins.dcq.refine import Images, refine
 from ccbench.archive import CompressedDataset, PaletteImages
 from ccbench.errors import UserError
 
@@ -20,7 +21,8 @@ NETWORK_FEATURES = ("shallow", "mid1", "mid2", "final")
 class DCQ:
     """Dataset Color Quantization (Yu et al., 2026), section 3.2.
 
-    Memory holds one cluster's distinct colours and one batch; time grows linearly in images.
+    Memory holds one cluster's distinct colours, one batch and one block of clusters. Time grows linearly in images, and
+    that of refinement linearly in clusters whatever the number of images. On a GPU everything is computed there.
 
     Args:
         features: what images are clustered by.
@@ -77,24 +79,31 @@ class DCQ:
                 found=f"ratio {task.budget.ratio:g}",
                 mend=f"--ratio {task.budget.snap().ratio:.6g}, or leave out --no-snap",
             )
+        from ccbench.training import DeviceData
+
         images = task.dataset.images
+        at = DeviceData.from_dataset(task.dataset, task.device).decode
         clusters = self.cluster(task)
         members = _members(clusters)
-        palettes = self.palettes(task, members, 1 << bits)
+        palettes = self.palettes(task, members, 1 << bits, at)
         refined = refine(
-            images,
+            at,
             members,
             palettes,
+            size=images.shape[1:3],
             steps=self.refine_steps if self.refine else 0,
             lr=self.refine_lr,
             weights=self.weights,
             color_weight=self.color_weight,
             rng=task.rng("refine"),
+            device=task.device,
             progress=lambda done, total: task.progress(done, total, "refining palettes"),
         )
-        indices = quantise_dataset(
-            images, members, refined.palettes, lambda done, total: task.progress(done, total, "assigning colours")
-        )
+        tell = lambda done, total: task.progress(done, total, "assigning colours")  # noqa: E731
+        if on_cpu(task):
+            indices = quantise_dataset(images, members, refined.palettes, tell)
+        else:
+            indices = gpu.quantise_dataset(at, clusters, refined.palettes, images.shape[1:3], task.device, tell)
         sizes = np.array([len(m) for m in members])
         meta = {
             "clusters": len(members),
@@ -126,11 +135,11 @@ class DCQ:
             rows = lambda ids: np.asarray(entry[ids], np.float32)  # noqa: E731
         else:
             rows = image_rows(images, self.features, rng)
-        found = kmeans_clusters(rows, n, self.clusters, rng)
+        found = kmeans_clusters(rows, n, self.clusters, rng, task.device)
         task.progress(1, 1, "clustering")
         return found
 
-    def palettes(self, task: Any, members: list[np.ndarray], entries: int) -> np.ndarray:
+    def palettes(self, task: Any, members: list[np.ndarray], entries: int, at: Images) -> np.ndarray:
         """(k, entries, 3) float32 LAB palettes of the clusters' kept pixels (section 3.2.2)."""
         images, attention = task.dataset.images, None
         if self.attention != "none" and self.keep_percent < 100:
@@ -138,10 +147,20 @@ class DCQ:
         seeds = task.rng("palettes").integers(2**32, size=len(members))
         out = np.empty((len(members), entries, 3), np.float32)
         for c, ids in enumerate(members):
-            codes, counts = distinct_colors(images, ids, attention, self.keep_percent)
-            out[c] = kmeans_palette(codes, counts, entries, int(seeds[c]))
+            if on_cpu(task):
+                found = distinct_colors(images, ids, attention, self.keep_percent)
+                out[c] = kmeans_palette(*found, entries, int(seeds[c]))
+            else:
+                pixels = images.shape[1] * images.shape[2]
+                table = gpu.count_colors(at, ids, attention, self.keep_percent, pixels, task.device)
+                out[c] = gpu.kmeans_palette(table, entries, int(seeds[c]))
             task.progress(c + 1, len(members), "palettes")
         return out
+
+
+def on_cpu(task: Any) -> bool:
+    """Whether the task computes on the CPU, where colours are sorted out first; elsewhere pixels go one by one."""
+    return str(task.device).startswith("cpu")
 
 
 def _members(clusters: np.ndarray) -> list[np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from cc_plugins.dcq.colors import cells, unpack
@@ -36,9 +38,10 @@ def kmeans_palette(codes: np.ndarray, counts: np.ndarray, entries: int, seed: in
     """
     lab = bytes_to_lab(unpack(codes)).numpy()
     if len(codes) <= entries:
-        return _ordered(np.concatenate([lab, np.repeat(lab[-1:], entries - len(lab), axis=0)]))
+        return ordered(lab, entries)
     grid = _Cells(codes, lab, counts)
-    return _ordered(_lloyd(grid, _start(grid, entries, seed)))
+    levels = cell_levels(grid.codes, grid.weight, grid.sums)
+    return ordered(_lloyd(grid, start(levels, lambda: (lab, grid.counts), entries, seed)), entries)
 
 
 def inertia(codes: np.ndarray, counts: np.ndarray, palette: np.ndarray) -> float:
@@ -65,25 +68,44 @@ class _Cells:
         away = np.square(lab - np.repeat(self.mean.astype(np.float32), self.sizes, axis=0)).sum(axis=1)
         self.radius = np.sqrt(np.maximum.reduceat(away, self.starts)) + 1e-3
 
-    def levels(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Means (c, 3) and weights (c,) of cells of 32, 16 and 8 values a side, and last the colours themselves."""
-        rgb = unpack(self.codes).astype(np.int32)
-        found = []
-        for shift in (5, 4):
-            side = 1 << (8 - shift)
-            cell = ((rgb[:, 0] >> shift) * side + (rgb[:, 1] >> shift)) * side + (rgb[:, 2] >> shift)
-            weight = np.bincount(cell, self.weight, minlength=side**3)
-            sums = np.stack([np.bincount(cell, self.sums[:, c], minlength=side**3) for c in range(3)], axis=1)
-            used = weight > 0
-            found.append((sums[used] / weight[used, None], weight[used]))
-        return [*found, (self.mean, self.weight), (self.lab, self.counts)]
+
+Points = tuple[np.ndarray, np.ndarray]  # (m, 3) LAB and (m,) weights
 
 
-def _start(grid: _Cells, entries: int, seed: int) -> np.ndarray:
-    """K-means with restarts on the coarsest cells that are enough, the best run then on each finer level of cells."""
-    *levels, colors = grid.levels()
+def cell_levels(codes: np.ndarray, weight: np.ndarray, sums: np.ndarray) -> list[Points]:
+    """Means and weights of cells of 32, 16 and 8 values a side.
+
+    Args:
+        codes: (c,) a code of each cell of 8 values a side, see :func:`cc_plugins.dcq.colors.cells`.
+        weight: (c,) > 0, of all its colours.
+        sums: (c, 3) of its colours in LAB, weighted.
+    """
+    rgb = unpack(codes).astype(np.int32)
+    found = []
+    for shift in (5, 4):
+        side = 1 << (8 - shift)
+        cell = ((rgb[:, 0] >> shift) * side + (rgb[:, 1] >> shift)) * side + (rgb[:, 2] >> shift)
+        coarse = np.bincount(cell, weight, minlength=side**3)
+        total = np.stack([np.bincount(cell, sums[:, c], minlength=side**3) for c in range(3)], axis=1)
+        used = coarse > 0
+        found.append((total[used] / coarse[used, None], coarse[used]))
+    return [*found, (sums / weight[:, None], weight)]
+
+
+def start(levels: list[Points], colors: Callable[[], Points], entries: int, seed: int) -> np.ndarray:
+    """K-means with restarts on the coarsest cells that are enough, the best run then on each finer level of cells.
+
+    Args:
+        levels: from the coarsest to the finest.
+        colors: gives the colours themselves, which are asked for where there are fewer cells than entries.
+        entries: how many centres.
+        seed: in [0, 2**32).
+
+    Returns:
+        (entries, 3) float64 LAB.
+    """
     enough = [level for level in levels if len(level[0]) >= max(POINTS, POINTS_PER_ENTRY * entries)]
-    used = enough or [colors if len(levels[-1][0]) <= entries else levels[-1]]
+    used = enough or [colors() if len(levels[-1][0]) <= entries else levels[-1]]
     centres = kmeans(*used[0], entries, STARTS, seed)
     for points, weights in used:
         centres = lloyd(points, weights, centres[None])[0]
@@ -119,5 +141,7 @@ def _squared(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return np.square(points).sum(1)[:, None] - 2 * points @ centres.T + np.square(centres).sum(1)
 
 
-def _ordered(palette: np.ndarray) -> np.ndarray:
-    return palette[np.lexsort(palette.T[::-1])].astype(np.float32)
+def ordered(palette: np.ndarray, entries: int) -> np.ndarray:
+    """(entries, 3) float32 in order of L, a, b; fewer colours than entries have the last one repeated."""
+    full = np.concatenate([palette, np.repeat(palette[-1:], entries - len(palette), axis=0)])
+    return full[np.lexsort(full.T[::-1])].astype(np.float32)

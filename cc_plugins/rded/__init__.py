@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cc_plugins.synthetic import STORED
+from cc_plugins.synthetic import stored
 from ccbench.hookspecs import hookimpl
 from ccbench.specs import MethodSpec, Param, StageSpec
 
@@ -27,7 +27,7 @@ RDED = MethodSpec(
             high=64,
             doc="patches along each side of a picture; auto: 1 up to 64 pixels, 2 above",
         ),
-        *STORED,
+        *stored(chroma="420"),
         _TEACHER,
     ),
     paper=PAPER,
@@ -42,6 +42,7 @@ REALISM = StageSpec(
     name="realism",
     target="cc_plugins.rded.realism:run",
     version="1",
+    needs=("teacher",),
     summary="the crop of each image that the teacher recognises best, and its loss there",
     paper=PAPER,
     params=(

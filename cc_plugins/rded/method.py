@@ -18,7 +18,7 @@ class RDED:
     Args:
         mipc, crops, teacher: see :func:`cc_plugins.rded.realism.run`.
         factor: crops along each side of a picture; None is 1 for images of up to 64 pixels, otherwise 2.
-        codec, quality, soft_labels, temperature: see :func:`cc_plugins.synthetic.dataset.synthetic`.
+        codec, quality, chroma, soft_labels, temperature: see :func:`cc_plugins.synthetic.dataset.synthetic`.
 
     Images and crops are drawn by the run's base seed and the seed's index alone, so that the pictures of a smaller
     budget are made of the best crops of a larger one, and crops are scored once for all of them.
@@ -32,12 +32,13 @@ class RDED:
         factor: int | None = None,
         codec: str = "jpeg",
         quality: int = 75,
+        chroma: str = "420",
         soft_labels: str = "none",
         temperature: float = 1.0,
         teacher: str | None = None,
     ) -> None:
         self.mipc, self.crops, self.factor = mipc, crops, factor
-        self.codec, self.quality = codec, quality
+        self.codec, self.quality, self.chroma = codec, quality, chroma
         self.soft_labels, self.temperature, self.teacher = soft_labels, temperature, teacher
 
     def skip(self, task: Any) -> str | None:
@@ -79,6 +80,7 @@ class RDED:
             np.repeat(np.arange(classes), ipc),
             codec=self.codec,
             quality=self.quality,
+            chroma=self.chroma,
             soft=self.soft_labels,
             teacher=self.teacher,
             temperature=self.temperature,

@@ -6,14 +6,29 @@ Here only the parameters; see :func:`cc_plugins.synthetic.dataset.synthetic` for
 from ccbench.specs import Param
 
 CODECS = ("jpeg", "png")
-STORED = (
-    Param(name="codec", default="jpeg", choices=CODECS, doc="format of the stored pictures"),
-    Param(name="quality", default=75, low=1, high=100, doc="of JPEG"),
-    Param(
-        name="soft_labels",
-        default="none",
-        choices=("none", "stored"),
-        doc="stored: the teacher's predictions in the file, 16 bits per class and image",
-    ),
-    Param(name="temperature", default=1.0, low=0.01, high=1000, doc="of the stored soft labels"),
-)
+CHROMA = ("auto", "444", "420")
+
+
+def stored(chroma: str) -> tuple[Param, ...]:
+    """The parameters of what is stored.
+
+    Args:
+        chroma: its default, of :data:`CHROMA`.
+    """
+    return (
+        Param(name="codec", default="jpeg", choices=CODECS, doc="format of the stored pictures"),
+        Param(name="quality", default=75, low=1, high=100, doc="of JPEG"),
+        Param(
+            name="chroma",
+            default=chroma,
+            choices=CHROMA,
+            doc="colour of JPEG at full (444) or half resolution (420); auto: full up to 64 pixels, half above",
+        ),
+        Param(
+            name="soft_labels",
+            default="none",
+            choices=("none", "stored"),
+            doc="stored: the teacher's predictions in the file, 16 bits per class and image",
+        ),
+        Param(name="temperature", default=1.0, low=0.01, high=1000, doc="of the stored soft labels"),
+    )

@@ -20,6 +20,7 @@ def synthetic(
     ids: np.ndarray | None = None,
     codec: str = "jpeg",
     quality: int = 75,
+    chroma: str = "auto",
     soft: str = "none",
     teacher: str | None = None,
     temperature: float = 1.0,
@@ -32,12 +33,12 @@ def synthetic(
         pictures: n encoded pictures, or (H, W, 3) uint8 arrays, each looked at once.
         labels: (n,) whole numbers.
         ids: (n,) places in the training set of pictures that are training images; None: none of them is.
-        codec, quality: see :func:`cc_plugins.synthetic.encoding.encoded`.
+        codec, quality, chroma: see :func:`cc_plugins.synthetic.encoding.encoded`.
         soft: ``"none"``, or ``"stored"``: the teacher's predictions for the pictures as the file holds them.
         teacher, temperature: see :func:`cc_plugins.synthetic.labels.soft_labels`.
         meta: facts that the file keeps.
     """
-    payload = pictures if isinstance(pictures, EncodedImages) else encode(pictures, codec, quality)
+    payload = pictures if isinstance(pictures, EncodedImages) else encode(pictures, codec, quality, chroma)
     return CompressedDataset(
         payload,
         ids=np.full(len(payload), -1) if ids is None else ids,

@@ -8,21 +8,28 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
-from cc_plugins.synthetic import CODECS
+from cc_plugins.synthetic import CHROMA, CODECS
 from ccbench.archive import EncodedImages
 
+FULL_CHROMA = 64  # pixels; below, colour at half the resolution loses what neighbours differ in
 
-def encoded(picture: np.ndarray, codec: str = "jpeg", quality: int = 75) -> bytes:
+
+def encoded(picture: np.ndarray, codec: str = "jpeg", quality: int = 75, chroma: str = "auto") -> bytes:
     """A picture as a file.
 
     Args:
         picture: (H, W, 3) uint8.
-        codec: ``"jpeg"`` (chroma at half the resolution both ways, as Pillow does by default) or ``"png"``.
+        codec: ``"jpeg"`` or ``"png"``.
         quality: of JPEG, 1 .. 100; 75 is Pillow's default.
+        chroma: of JPEG, ``"444"`` is its colour at full resolution, ``"420"`` at half of it both ways, which is
+            Pillow's default; ``"auto"`` is full where no side has more than 64 pixels, and half above.
     """
     if codec not in CODECS:
         raise ValueError(f"codec must be one of {CODECS}, not {codec!r}")
-    options = {"quality": quality, "subsampling": "4:2:0"} if codec == "jpeg" else {}
+    if chroma not in CHROMA:
+        raise ValueError(f"chroma must be one of {CHROMA}, not {chroma!r}")
+    full = max(picture.shape[:2]) <= FULL_CHROMA if chroma == "auto" else chroma == "444"
+    options = {"quality": quality, "subsampling": "4:4:4" if full else "4:2:0"} if codec == "jpeg" else {}
     file = io.BytesIO()
     Image.fromarray(picture).save(file, codec.upper(), **options)
     return file.getvalue()
@@ -35,11 +42,13 @@ def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((size[1], size[0]), Image.Resampling.BICUBIC))
 
 
-def encode(pictures: Iterable[np.ndarray], codec: str = "jpeg", quality: int = 75) -> EncodedImages:
+def encode(
+    pictures: Iterable[np.ndarray], codec: str = "jpeg", quality: int = 75, chroma: str = "auto"
+) -> EncodedImages:
     """Pictures of one size as files, one at a time, so that they need not fit into memory unpacked.
 
     Args:
         pictures: n >= 1 times (H, W, 3) uint8, or an array (n, H, W, 3).
-        codec, quality: see :func:`encoded`.
+        codec, quality, chroma: see :func:`encoded`.
     """
-    return EncodedImages([encoded(picture, codec, quality) for picture in pictures], codec)
+    return EncodedImages([encoded(picture, codec, quality, chroma) for picture in pictures], codec)

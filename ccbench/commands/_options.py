@@ -79,7 +79,19 @@ DATA = [
 ]
 MACHINE = [
     click.option("--device", help="cpu, cuda or cuda:0; default: the best there is."),
+    click.option(
+        "--precision",
+        type=click.Choice(["float32", "bfloat16"]),
+        help="Number format of every training; default: the protocol's. Results of two formats never share a row.",
+    ),
     click.option("--base-seed", type=int, default=0, show_default=True, help="What every seed is derived from."),
+]
+THREADS = [
+    click.option(
+        "--threads",
+        type=click.IntRange(1),
+        help="Threads of each process; default: OMP_NUM_THREADS, otherwise 1 on a CPU. Large networks gain from more.",
+    ),
 ]
 TEACHER = [
     click.option(
@@ -113,6 +125,7 @@ CELLS = [
     *TEACHER,
     *DATA,
     *MACHINE,
+    *THREADS,
     click.option(
         "--out",
         "-o",
@@ -137,6 +150,7 @@ def add(*options: Callable) -> Callable:
 
 def request(given: dict[str, Any]) -> Any:
     """The request that the options of ``CELLS`` make."""
+    from ccbench.machine import counted_threads
     from ccbench.plan import Request
 
     return Request(
@@ -150,6 +164,8 @@ def request(given: dict[str, Any]) -> Any:
         snap=not given["no_snap"],
         match=given["match"],
         teacher=teacher(given),
+        precision=given["precision"],
+        threads=counted_threads(given["threads"], given["device"]),
     )
 
 

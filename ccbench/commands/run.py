@@ -16,9 +16,7 @@ from ccbench.commands import _options
     "--jobs",
     "-j",
     type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Processes; one GPU each where there are GPUs.",
+    help="Processes; one GPU each where there are GPUs. Default: as many as cores and memory carry; on a GPU 1.",
 )
 @click.option("--executor", default="local", show_default=True, help="Where work runs; see ccbench list executors.")
 @click.option(
@@ -27,7 +25,7 @@ from ccbench.commands import _options
     help="Seconds after which one compression or training is killed.",
 )
 @click.option(
-    "--memory-limit", help="Memory of one process, such as 8GB; default: its share of 90 % of this machine's."
+    "--memory-limit", help="Memory of one process, such as 8GB; default: its share of what this machine allows."
 )
 @click.option("--compile", "compile_", is_flag=True, help="Put networks through torch.compile.")
 @click.option("--quiet", "-q", is_flag=True, help="Print the table alone.")
@@ -42,6 +40,7 @@ def run(**given: Any) -> None:
         out=given["out"],
         source=_options.source(given),
         jobs=given["jobs"],
+        threads=given["threads"],
         executor=given["executor"],
         timeout=given["timeout"],
         memory_limit=_options.size(given["memory_limit"], "--memory-limit"),

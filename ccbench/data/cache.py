@@ -21,7 +21,7 @@ from ccbench.data.images import ImageDataset, Splits, content_digest, describe, 
 from ccbench.data.source import DataSource, NoTest
 from ccbench.errors import UserError, few
 from ccbench.specs import DatasetSpec
-from ccbench.store import SCHEMA, Entry, Store
+from ccbench.store import SCHEMA, Entry, Store, readable
 
 KIND = "datasets"
 FORMAT = 1  # of the entry's files
@@ -60,7 +60,7 @@ def open_dataset(
 
     Raises:
         UserError: an unknown name, data that is missing or unreadable, a plugin that gives something
-            else than a dataset, or a cache that cannot be written.
+            else than a dataset, or a cache that cannot be written or may not be read.
     """
     offer = _resolve(name, plugins, source)
     dataset = _load(offer)
@@ -79,8 +79,9 @@ def open_dataset(
         fingerprint=fingerprint,
     )
     path = store.path(KIND, key)
-    if path.exists() and not _intact(path):
-        _discard(path)
+    with readable(path):
+        if path.exists() and not _intact(path):
+            _discard(path)
     facts: dict[str, Any] = {"dataset": name, "fingerprint": fingerprint}
 
     def make(folder: Path) -> None:
@@ -114,15 +115,17 @@ def shape_of(
         return offer.shape
     splits = open_dataset(name, plugins=plugins, source=source, cache=cache, progress=progress)
     if notes is not None:
-        notes += [*splits.notes, *_small(splits.train)]
+        notes += notes_on(splits)
     return splits.train.shape
 
 
-def _small(train: ImageDataset) -> list[str]:
-    """Classes with too few images to keep ten of them."""
+def notes_on(splits: Splits) -> list[str]:
+    """What a plan says of a dataset: its notes, and which classes have too few images to keep ten of them."""
+    train = splits.train
     sizes = np.bincount(train.labels, minlength=len(train.classes))
     small = [f"{train.classes[c]!r} ({sizes[c]})" for c in np.argsort(sizes, kind="stable") if sizes[c] < _FEW]
-    return [f"{train.name} has fewer than {_FEW} training images of {few(small)}"] if small else []
+    few_of = [f"{train.name} has fewer than {_FEW} training images of {few(small)}"] if small else []
+    return [*splits.notes, *few_of]
 
 
 def _resolve(name: str, plugins: Any, source: DataSource) -> _Offer:
@@ -224,7 +227,11 @@ def _notes(name: str, train: ImageDataset, test: ImageDataset | NoTest, facts: M
 
 
 def _intact(path: Path) -> bool:
-    """Whether an entry is whole: sizes, headers, labels and digests; pixels too where they are few."""
+    """Whether an entry is whole: sizes, headers, labels and digests; pixels too where they are few.
+
+    Raises:
+        PermissionError: it may not be read.
+    """
     try:
         meta = json.loads((path / "meta.json").read_text())
         if meta.get("schema", SCHEMA) > SCHEMA:
@@ -246,6 +253,8 @@ def _intact(path: Path) -> bool:
                 return False
             if content_digest(facts["shape"], facts["classes"], facts["labels"], facts["pixels"]) != facts["digest"]:
                 return False
+    except PermissionError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
     return True

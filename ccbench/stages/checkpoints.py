@@ -13,6 +13,7 @@ import torch
 
 from ccbench.errors import UserError
 from ccbench.stages.layers import last_linear
+from ccbench.store import check_readable
 
 # Names under which weights hide, in the order in which they are looked for: averages over the training first, as those
 # are what published accuracies mostly belong to (timm's order too).
@@ -35,9 +36,11 @@ def read_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], str]:
         stood in the file itself.
 
     Raises:
-        UserError: no such file, another format, objects other than tensors, or no tensors at all.
+        UserError: no such file, one that may not be read, another format, objects other than tensors, or no
+            tensors at all.
     """
     path = Path(path)
+    check_readable(path)
     try:
         found: Any = _read(path)
     except FileNotFoundError:

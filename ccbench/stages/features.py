@@ -32,22 +32,34 @@ def run(context: Any, layer: str = "shallow", pool: int = 4, proxy: str | None =
     """
     network, normalise = load_network(context, proxy), normalisation(context, proxy)
     data = DeviceData.from_dataset(context.dataset, context.device)
-    seen: list[torch.Tensor] = []
     if layer == "penultimate":
-        hook = last_linear(network).register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0]))
+        hook = last_linear(network).register_forward_pre_hook(lambda _m, inputs: _stop(inputs[0]))
     else:
-        hook = layer_of(network, layer).register_forward_hook(lambda _m, _i, output: seen.append(output))
-    features = Rows(context.folder / "features.npy", len(data))
+        hook = layer_of(network, layer).register_forward_hook(lambda _m, _i, output: _stop(output))
+    features, start = Rows(context.folder / "features.npy", len(data)), 0
     try:
         for ids, images in data.batches(BATCH):
-            seen.clear()
-            network(normalise(images))
-            found = seen[-1].float()
+            try:
+                network(normalise(images))
+            except _Reached as reached:
+                found = reached.values.float()
             if layer != "penultimate":
                 found = F.adaptive_avg_pool2d(as_map(found, network), pool)
-            features.write(int(ids[0]), found.flatten(1).cpu().numpy())
-            context.progress(int(ids[-1]) + 1, len(data), "features")
+            features.write(start, found.flatten(1).cpu().numpy())
+            start += len(ids)
+            context.progress(start, len(data), "features")
     finally:
         hook.remove()
     features.close()
     return {}
+
+
+class _Reached(Exception):  # noqa: N818
+    """Ends a forward pass where the features are: the layers behind it are most of a network's work."""
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self.values = values
+
+
+def _stop(values: torch.Tensor) -> None:
+    raise _Reached(values)

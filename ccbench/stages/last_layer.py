@@ -33,13 +33,15 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
     inputs: list[torch.Tensor] = []
     hook = last_linear(network).register_forward_pre_hook(lambda _m, given: inputs.append(given[0]))
     out = {name: Rows(context.folder / f"{name}.npy", len(data)) for name in ("features", "logits")}
+    start = 0
     try:
         for ids, images in data.batches(BATCH):
             inputs.clear()
             logits = network(normalise(images)).float()
             for name, rows in (("features", inputs[-1].float().flatten(1)), ("logits", logits)):
-                out[name].write(int(ids[0]), rows.cpu().numpy())
-            context.progress(int(ids[-1]) + 1, len(data), "last layer")
+                out[name].write(start, rows.cpu().numpy())
+            start += len(ids)
+            context.progress(start, len(data), "last layer")
     finally:
         hook.remove()
     for file in out.values():

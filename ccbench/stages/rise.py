@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -41,7 +40,7 @@ def draw_masks(count: int, size: tuple[int, int], seed: int) -> torch.Tensor:
 
 def rise(
     network: torch.nn.Module, size: tuple[int, int], *, masks: int, seed: int, device: str | torch.device
-) -> Callable[[torch.Tensor, torch.Tensor], np.ndarray]:
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """A function (images (b, 3, H, W) normalised, labels (b,)) -> saliency (b, H, W) float32 of the labelled class.
 
     Equation 6 of the paper: the mean of the masks, weighted by the probability of the class under each. What a
@@ -57,11 +56,11 @@ def rise(
     drawn = draw_masks(masks, size, seed).to(device)
 
     @torch.no_grad()
-    def saliency(images: torch.Tensor, labels: torch.Tensor) -> np.ndarray:
+    def saliency(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         total = torch.zeros(len(images), *size, device=images.device)
         for mask in drawn:
             probability = network(images * mask).float().softmax(1).gather(1, labels[:, None])
             total += probability[:, :, None] * mask
-        return (total / (masks * KEEP)).cpu().numpy()
+        return total / (masks * KEEP)
 
     return saliency

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ccbench import identity
 from ccbench.data import ImageDataset
 from ccbench.stages import networks
 from ccbench.stages.checkpoints import load_into, read_weights
-from ccbench.task import teacher_axes, teacher_recipe
 from ccbench.training.evaluation import accuracy
 from ccbench.training.images import DeviceData
 from ccbench.training.loop import fit
@@ -59,7 +59,7 @@ def run(context: Any, teacher: str | None = None) -> dict[str, np.ndarray]:
             device=context.device,
             progress=lambda done, total, _: context.progress(done, total, "teacher"),
         )
-        facts |= {"iterations": iterations, "train_seconds": report.seconds, "precision": report.precision}
+        facts |= {"iterations": iterations, "train_seconds": report.seconds, "precision": recipe.precision}
     networks.save(network, context.folder)
     (context.folder / FACTS).write_text(json.dumps(facts, indent=1))
     return {"mean": normalise.mean.numpy(), "std": normalise.std.numpy()}
@@ -95,7 +95,10 @@ def tested(bench: Any, teacher: Teacher, test: ImageDataset) -> float:
         test: never shown to a method; this figure is for people.
     """
     key = bench.store.key(
-        teacher=teacher_axes(bench, None), root=bench.root.digest, test=test.digest, seed=bench.base_seed
+        teacher=identity.trained(bench.setting, "teacher"),
+        root=bench.root.digest,
+        test=test.digest,
+        seed=bench.base_seed,
     )
 
     def make(_: Path) -> dict[str, np.ndarray]:
@@ -107,4 +110,4 @@ def tested(bench: Any, teacher: Teacher, test: ImageDataset) -> float:
 
 def _recipe(bench: Any, teacher: str | None) -> Recipe:
     """How the teacher is trained on this training split, without rules."""
-    return teacher_recipe(bench, teacher).resolve(None, bench.root.shape, bench.root.shape.images)
+    return bench.setting.recipe("teacher", teacher).resolve(None, bench.root.shape, bench.root.shape.images)

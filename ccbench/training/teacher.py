@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ccbench.training.images import Normalise
-from ccbench.training.precision import autocast, fastest
+from ccbench.training.precision import autocast
 
 
 @dataclass
@@ -31,19 +31,19 @@ class Teacher:
     weights: str = ""
 
     @torch.no_grad()
-    def __call__(self, images: torch.Tensor, *, precision: str | None = None) -> torch.Tensor:
+    def __call__(self, images: torch.Tensor, *, precision: str = "float32") -> torch.Tensor:
         """Logits of plain or mixed images.
 
         Args:
             images: (b, 3, H, W) uint8, or float32 in 0 .. 255, on the network's device.
-            precision: ``"float32"`` or ``"bfloat16"``; None measures which is faster.
+            precision: ``"float32"`` or ``"bfloat16"``.
 
         Returns:
             (b, classes) float32, without gradients.
         """
         if self.network.training:
             self.network.eval()
-        with autocast(images.device, precision or fastest(str(images.device))):
+        with autocast(images.device, precision):
             logits = self.network(self.normalise(images))
         return logits.float()
 

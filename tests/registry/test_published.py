@@ -78,7 +78,7 @@ def test_cells_read_by_hand(number, method, dataset, bits, accuracy, deviation):
     assert (row["accuracy"], row["accuracy_std"]) == (accuracy, deviation)
 
 
-@pytest.mark.parametrize("number", [1, 4, 6])
+@pytest.mark.parametrize("number", [1, 4, 6, 20])
 def test_every_row_is_plausible(number):
     for row in table(number):
         assert 0 < float(row["accuracy"]) < 1
@@ -96,6 +96,21 @@ def test_accuracy_falls_as_the_ratio_grows(number):
     for name, curve in curves.items():
         accuracies = [a for _, a in sorted(curve)]
         assert accuracies == sorted(accuracies, reverse=True), name
+
+
+def test_the_trainings_of_table_20():
+    """Five lengths of training of one row; a source of its own for each tells them apart."""
+    rows = table(20)
+    read = [(50, "9,750", "0.7501"), (100, "19,500", "0.7619"), (125, "24,375", "0.7769"), (150, "29,250", "0.7857"),
+            (200, "39,000", "0.799")]  # fmt: skip
+    assert [(r["source"], r["accuracy"]) for r in rows] == [(f"DCQ, Table 20, {e} epochs", a) for e, _, a in read]
+    for row, (epochs, iterations, _) in zip(rows, read, strict=True):
+        assert (row["method"], row["dataset"], row["bits"], row["ratio_printed"]) == ("dcq", "cifar10", "1", "")
+        assert float(row["ratio"]) == pytest.approx(1 - 1 / 24, abs=1e-6)
+        assert row["note"].startswith(f"{iterations} iterations")
+        assert int(iterations.replace(",", "")) == epochs * (50_000 // 256)  # whole batches only
+        assert ("dcq-cifar-50" in row["note"]) == (epochs == 50)
+    assert rows[-1]["accuracy"] == cell(1, "dcq", "cifar10", 1)["accuracy"]
 
 
 def test_colour_methods_have_the_exact_ratio_and_selections_the_printed_one():
@@ -116,7 +131,7 @@ def test_colour_methods_have_the_exact_ratio_and_selections_the_printed_one():
         assert abs(exact - float(row["ratio_printed"])) < 0.0011
 
 
-@pytest.mark.parametrize("number", [1, 4, 6])
+@pytest.mark.parametrize("number", [1, 4, 6, 20])
 def test_method_labels_are_the_harness_own(number):
     plugins = Plugins()
     for label in {r["method"] for r in table(number)} - ELSEWHERE:

@@ -138,7 +138,7 @@ def test_size_and_format(size, codec, tmp_path):
         original = Image.fromarray(task.dataset.images[source])
         expected = original if not size else original.resize((size, size), Image.Resampling.BICUBIC)
         file = io.BytesIO()
-        expected.save(file, codec)  # Pillow's defaults: quality 75, 4:2:0
+        expected.save(file, codec, subsampling="4:4:4")  # and Pillow's default quality
         assert blob == file.getvalue()
 
 

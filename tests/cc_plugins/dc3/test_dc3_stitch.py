@@ -55,6 +55,18 @@ def test_half_of_256_is_the_released_blend(axis):
     assert line[118:138].tolist() == [209 - 10 * k for k in range(20)]  # nineteenths of 190
 
 
+def test_what_is_mixed_is_cut_off_and_the_rest_stays():
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (2, 64, 256, 3)).astype(np.uint8)
+    found = half(pictures, Axis(1))
+    assert np.array_equal(found[:, :119], pictures[1][:, :119])
+    assert np.array_equal(found[:, 137:], pictures[0][:, 137:])
+    mixed = found[:, 119:137].astype(int)
+    k = np.arange(1, 19)[None, :, None]
+    exact = ((19 - k) * pictures[1][:, 119:137].astype(int) + k * pictures[0][:, 119:137].astype(int)) // 19
+    assert np.array_equal(mixed, exact)
+
+
 @pytest.mark.parametrize(("size", "soft"), [(32, 0), (16, 0), (64, 3), (224, 16), (4000, 310)])
 def test_the_blend_is_as_large_a_share_of_other_sizes(size, soft):
     """20/256 of the size, both ends of which are pure: width less 2 pixels are mixed."""

@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from cc_plugins.dcq import refine as refining
 from cc_plugins.dcq.edges import sobel_magnitude, texture_loss
 from cc_plugins.dcq.lab import bytes_to_lab
-from cc_plugins.dcq.refine import _Choice, assign, quantise, refine
+from cc_plugins.dcq.refine import _Choice, _nearest, _nearest_at_once, _sums, _sums_at_once, assign, quantise, refine
 
 ONES = torch.ones(3)
 
@@ -53,8 +54,21 @@ def test_straight_through_gradient():
     assert out[0, 0, 0].tolist() == [0, 100, 100]
     (out * torch.arange(1, 4)).sum().backward()  # pixel j counts j + 1
     assert palettes.grad[:, :, 0].tolist() == [[1, 5], [0, 6]]
-    index = torch.tensor([[[0, 3], [2, 1]], [[1, 1], [0, 3]]])
-    assert torch.autograd.gradcheck(lambda p: _Choice.apply(p, index), (palettes.detach().clone().requires_grad_(),))
+    clusters, index = torch.tensor([1, 0]), torch.tensor([[[0, 1], [1, 1]], [[1, 1], [0, 1]]])
+    start = palettes.detach().clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda p: _Choice.apply(p, clusters, index), (start,))
+
+
+def test_a_gpus_way_gives_the_same(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    lab, palettes = torch.rand(5, 3, 6, 4, generator=generator) * 90, torch.rand(5, 16, 3, generator=generator) * 90
+    palettes[:, 9] = palettes[:, 4]  # the first of equal entries
+    assert torch.equal(_nearest_at_once(lab, palettes), _nearest(lab, palettes))
+    monkeypatch.setitem(refining._CHUNK, "cuda", 2 * 24 * 16 * 2)  # two images at a time
+    clusters, index = torch.tensor([0, 2, 1, 2, 0]), _nearest(lab, palettes)
+    torch.testing.assert_close(
+        _sums_at_once(lab, clusters, index, 3, 16), _sums(lab, clusters, index, 3, 16), rtol=1e-12, atol=1e-12
+    )
 
 
 def test_assign_is_brute_force():
@@ -76,7 +90,14 @@ def _two_colours(n=12):
 
 def _refine(images, members, palettes, **kw):
     options = {"steps": 150, "lr": 0.5, "weights": (1.0, 1.0, 1.0), "color_weight": 4.0} | kw
-    return refine(images, members, palettes, rng=np.random.default_rng(1), **options)
+    return refine(
+        lambda ids: torch.from_numpy(images[ids.numpy()]).permute(0, 3, 1, 2),
+        members,
+        palettes,
+        size=images.shape[1:3],
+        rng=np.random.default_rng(1),
+        **options,
+    )
 
 
 def test_a_shifted_palette_comes_back():
@@ -132,3 +153,37 @@ def test_threads_do_not_change_the_result():
         torch.set_num_threads(threads)
     assert np.array_equal(found[0].palettes, found[1].palettes)
     assert np.array_equal(found[0].after, found[1].after)
+
+
+@pytest.mark.parametrize("block", [1, 2 * 4096, 5 * 4096])
+def test_blocks_of_clusters_do_not_change_the_result(block):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (60, 16, 16, 3)).astype(np.uint8)
+    palettes = bytes_to_lab(rng.integers(0, 256, (7, 4, 3)).astype(np.uint8)).numpy()
+    members = np.split(np.arange(60), [1, 3, 10, 20, 40, 55])
+    heard = []
+    whole = _refine(images, members, palettes, steps=25, block_pixels=1 << 30)
+    parts = _refine(
+        images,
+        members,
+        palettes,
+        steps=25,
+        block_pixels=block,
+        progress=lambda done, total: heard.append((done, total)),
+    )
+    np.testing.assert_allclose(parts.palettes, whole.palettes, atol=1)
+    np.testing.assert_allclose(parts.before, whole.before, rtol=1e-6)
+    np.testing.assert_allclose(parts.after, whole.after, rtol=1e-4)
+    blocks = -(-7 // max(1, block // 4096))
+    assert heard == [(step, 25 * blocks) for step in range(1, 25 * blocks + 1)]
+
+
+def test_memory_does_not_grow_with_the_clusters(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        refining, "texture_loss", lambda lab, *rest: seen.append(lab[:, 0].numel()) or texture_loss(lab, *rest)
+    )
+    images = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3)).astype(np.uint8)
+    palettes = np.zeros((40, 2, 3), np.float32)
+    _refine(images, list(np.arange(40)[:, None]), palettes, steps=2, block_pixels=1 << 13)
+    assert max(seen) == 1 << 13

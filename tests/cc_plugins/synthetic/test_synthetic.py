@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.JpegImagePlugin import get_sampling
 
 from cc_plugins.synthetic.dataset import synthetic
 from cc_plugins.synthetic.encoding import encode, encoded
@@ -31,7 +32,30 @@ def test_jpeg_is_what_pillow_writes_by_default():
     for options, quality in (({}, 75), ({"quality": 30}, 30)):
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "JPEG", **options)
-        assert encoded(picture, quality=quality) == file.getvalue()
+        assert encoded(picture, quality=quality, chroma="420") == file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("size", "chroma", "sampling"),
+    [((32, 32), "auto", 0), ((64, 64), "auto", 0), ((16, 65), "auto", 2), ((256, 256), "auto", 2),
+     ((32, 32), "420", 2), ((256, 256), "444", 0)],
+)  # fmt: skip
+def test_small_pictures_keep_their_colour(size, chroma, sampling):
+    blob = encoded(noise(*size, 3), chroma=chroma)
+    assert get_sampling(Image.open(io.BytesIO(blob))) == sampling  # Pillow's numbers: 0 is 4:4:4, 2 is 4:2:0
+
+
+def test_colour_at_half_the_resolution_is_lost_at_32_pixels():
+    """Stripes of one pixel in two colours of one lightness."""
+    picture = np.zeros((32, 32, 3), np.uint8)
+    picture[:, ::2], picture[:, 1::2] = (200, 60, 60), (40, 120, 130)
+    error = {c: np.abs(encode([picture], chroma=c).decode(0).astype(int) - picture).mean() for c in ("444", "420")}
+    assert error["420"] > 4 * error["444"]
+
+
+def test_unknown_chroma():
+    with pytest.raises(ValueError, match="chroma must be one of"):
+        encoded(noise(4, 4, 3), chroma="422")
 
 
 def test_png_keeps_every_pixel_and_quality_is_no_matter():
@@ -88,7 +112,7 @@ def test_soft_labels_are_the_teachers_view_of_what_the_file_holds(task, side):
     from torchvision.transforms.v2 import functional as tv
 
     before = noise(200, side, side, 3)  # more than one batch
-    payload = encode(before, "jpeg", 20)
+    payload = encode(before, "jpeg", 20, "420")
     found = soft_labels(task, payload, temperature=3.0)
     assert found.shape == (200, 4)
     assert found.dtype == np.float16

@@ -9,7 +9,7 @@ from torch import nn
 
 from ccbench.errors import UserError
 from ccbench.stages import attention, features
-from ccbench.stages.layers import layer_of, stages_of
+from ccbench.stages.layers import as_map, layer_of, stages_of
 from ccbench.stages.proxy import load_network
 from ccbench.stages.rise import draw_masks, rise
 from ccbench.store import Store
@@ -19,7 +19,11 @@ from ccbench.training import DeviceData, Recipe, build_network
 
 def context(bench):
     return StageContext(
-        Workbench(bench.root, bench.store, bench.plugins, bench.recipe, 0), bench.root, "x", bench.store.root
+        Workbench(bench.root, bench.store, bench.plugins, bench.recipe, 0),
+        bench.root,
+        bench.plugins.get("stage", "features"),
+        {},
+        bench.store.root,
     )
 
 
@@ -89,7 +93,13 @@ def test_attention_is_at_the_true_class(cam, bench, tmp_path, monkeypatch):
     monkeypatch.setattr(attention, "BATCH", 4)
     images, labels = spots()
     data = type(bench.root).from_arrays(images, labels, ["red", "blue"], name="spots")
-    made = StageContext(Workbench(data, bench.store, bench.plugins, bench.recipe, 0), data, "attention", tmp_path)
+    made = StageContext(
+        Workbench(data, bench.store, bench.plugins, bench.recipe, 0),
+        data,
+        bench.plugins.get("stage", "attention"),
+        {},
+        tmp_path,
+    )
     assert attention.run(made, cam=cam, masks=400) == {}
     maps = np.load(tmp_path / "attention.npy")
     assert maps.shape == (6, 16, 16)
@@ -141,6 +151,34 @@ def test_rise_is_the_weighted_mean_of_its_masks():
         np.testing.assert_allclose(found[i], expected.detach(), rtol=1e-5)
 
 
+@pytest.mark.parametrize("architecture", ["resnet18", "quicknet", "mobilenetv3_small_050"])
+@pytest.mark.parametrize("cam", ["gradcam", "gradcam++", "layercam"])
+def test_class_activation_is_that_of_the_grad_cam_package(cam, architecture, bench):
+    from pytorch_grad_cam import GradCAM, GradCAMPlusPlus, LayerCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    images = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([2, 0, 3])
+    network = build_network(architecture, classes=4, image_size=32, seed=0, plugins=bench.plugins).eval()
+    cls = {"gradcam": GradCAM, "gradcam++": GradCAMPlusPlus, "layercam": LayerCAM}[cam]
+    with cls(network, [layer_of(network, "final")], reshape_transform=lambda out: as_map(out, network)) as peer:
+        expected = peer(images, [ClassifierOutputTarget(y) for y in labels.tolist()])
+    found = attention.unit(attention.class_activation(cam, network)(images, labels))
+    assert np.ptp(expected, axis=(1, 2)).any()
+    np.testing.assert_allclose(found, attention.unit(torch.from_numpy(expected)), atol=1e-4)
+
+
+def test_no_layer_behind_the_features_is_run(bench, monkeypatch):
+    network = load_network(context(bench))
+    monkeypatch.setattr(features, "load_network", lambda *a: network)
+    reached = []
+    network.stages[1].register_forward_pre_hook(lambda *a: reached.append("mid1"))
+    bench.stage("features", dataset=bench.root.subset(np.arange(30)), layer="shallow", pool=3)
+    assert not reached
+    bench.stage("features", dataset=bench.root.subset(np.arange(30)), layer="mid1", pool=3)
+    assert reached
+
+
 def test_unit_maps():
-    maps = np.stack([np.full((2, 2), 3.0), np.array([[1.0, 3], [5, 2]]), np.full((2, 2), np.nan)])
+    maps = torch.stack([torch.full((2, 2), 3.0), torch.tensor([[1.0, 3], [5, 2]]), torch.full((2, 2), torch.nan)])
     np.testing.assert_allclose(attention.unit(maps), [[[0, 0], [0, 0]], [[0, 0.5], [1, 0.25]], [[0, 0], [0, 0]]])
