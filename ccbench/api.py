@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccbench import results
-from ccbench.data import DataSource
+from ccbench.data import TEST_SHARE, DataSource
 from ccbench.execute import Options, execute
 from ccbench.expressions import split
 from ccbench.machine import counted_threads
@@ -44,6 +44,7 @@ def run(
     download: bool = False,
     image_size: int | None = None,
     skip_bad: bool = False,
+    test_share: float = TEST_SHARE,
     display: str = "quiet",
     **options: Any,
 ) -> pd.DataFrame:
@@ -61,7 +62,7 @@ def run(
         teacher, teacher_arch: weights and network of the teacher; default: the protocol trains its own.
         precision: ``"float32"`` or ``"bfloat16"``; default: what each protocol declares.
         out: the output folder; what is there already is not done again.
-        data_root, download, image_size, skip_bad: where images come from.
+        data_root, download, image_size, skip_bad, test_share: where images come from.
         display: ``"quiet"``, ``"plain"``, ``"live"`` or ``"auto"``.
         options: fields of :class:`ccbench.execute.Options`, such as ``jobs`` or ``timeout``.
 
@@ -89,7 +90,7 @@ def run(
         threads=counted_threads(options.get("threads"), options.get("device")),
     )
     root = data_root or os.environ.get("CCBENCH_DATA")
-    source = DataSource(Path(root) if root else None, download, "", image_size, skip_bad)
+    source = DataSource(Path(root) if root else None, download, "", image_size, skip_bad, test_share)
     summary = execute(request, Options(out=Path(out), source=source, display=display, **options))
     wanted = {c.id for c in summary.plan.cells}
     rows = [r for r in results.latest(results.read_all(Path(out))[0]) if r["cell"] in wanted]

@@ -60,7 +60,8 @@ def evaluate_file(
         The record and its path; where several processes train together, the first one writes it.
 
     Raises:
-        UserError: the file is damaged, names no dataset or another's classes, or ``out`` is held by a run.
+        UserError: the file is damaged, names no dataset or another's classes, may hold images of the test split,
+            or ``out`` is held by a run.
     """
     compressed = CompressedDataset.open(file)
     dataset = dataset or compressed.meta.get("dataset")
@@ -73,6 +74,12 @@ def evaluate_file(
     network = read_call("architecture", architecture or recipe.architecture, found).label
     store = default_store()
     splits = open_origin(file, compressed, dataset, source, plugins=found, cache=store.root)
+    if splits.drawn and compressed.meta.get("dataset_digest", splits.train.digest) != splits.train.digest:
+        raise UserError(
+            f"{file} was not made from the training split of {dataset} and may hold images of its test split",
+            found="the test split is drawn from the images of its classes",
+            mend=f"ccbench compress --dataset {dataset} ..., or name a dataset with its own test split by --dataset",
+        )
     shape = splits.train.shape
     kept = Fraction(compressed.meta["kept"]) if "kept" in compressed.meta else compressed.nominal_kept(shape)
     data = Data(shape, splits.train.digest, splits.test.digest, option_text(source))

@@ -9,11 +9,12 @@ from typing import Any
 
 from ccbench import results
 from ccbench.bookkeeping import Book
-from ccbench.data import DataSource, open_dataset, shape_of
+from ccbench.data import DataSource, NoTest, notes_on, open_dataset, shape_of
 from ccbench.display import Display, make_display
 from ccbench.errors import UserError
 from ccbench.executors import Finished
 from ccbench.expressions import read_call
+from ccbench.few_images import few_notes
 from ccbench.items import Items
 from ccbench.machine import workers
 from ccbench.out_folder import claimed
@@ -69,7 +70,13 @@ class Summary:
 
 
 def plan_run(
-    request: Request, source: DataSource, found: Plugins, device: str | None = None, *, look: bool = True
+    request: Request,
+    source: DataSource,
+    found: Plugins,
+    device: str | None = None,
+    *,
+    look: bool = True,
+    tested: bool = False,
 ) -> Plan:
     """The plan of a request.
 
@@ -80,21 +87,25 @@ def plan_run(
         device: where methods would compute; None is the best there is.
         look: whether to open the datasets, so that cells are told apart by what the images are; otherwise no image
             is read where the dataset's shape is declared.
+        tested: whether every dataset that is opened must have a test split.
 
     Raises:
         UserError: no cell of it can run, the request names something unknown, or a dataset cannot be opened.
     """
-    cache = default_store().root
+    cache, notes = default_store().root, list[str]()
 
     def data(dataset: str) -> Data:
         where: dict[str, Any] = {"plugins": found, "source": source.for_dataset(dataset), "cache": cache}
         options = option_text(source)
         if not look:
-            return Data(shape_of(dataset, **where), options=options)
+            return Data(shape_of(dataset, **where, notes=notes), options=options)
         splits = open_dataset(dataset, **where)
-        return Data(splits.train.shape, splits.train.digest, splits.test.digest, options)
+        notes.extend(notes_on(splits))
+        test = "" if isinstance(splits.tested, NoTest) and not tested else splits.test.digest
+        return Data(splits.train.shape, splits.train.digest, test, options)
 
     plan = make_plan(request, found, data, device=device)
+    plan.notes += [*notes, *few_notes(plan.cells, plan.expressions, {n: d.shape for n, d in plan.data.items()})]
     if not plan.runnable:
         reasons = list(dict.fromkeys(c.skip for c in plan.cells))
         if plan.problems:
@@ -114,7 +125,7 @@ def execute(request: Request, options: Options) -> Summary:
     found = plugins()
     check_device(options.device)
     executor = read_call("executor", options.executor, found)
-    plan = plan_run(request, options.source, found, options.device)
+    plan = plan_run(request, options.source, found, options.device, tested=True)
     with claimed(options.out):
         largest = max(data.shape.raw_bytes for data in plan.data.values())
         jobs, threads = workers(options.jobs, options.threads, gpu=on_gpu(options.device), dataset_bytes=largest)

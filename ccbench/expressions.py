@@ -6,12 +6,12 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ccbench.budget import Budget, DataShape
 from ccbench.errors import UserError
 from ccbench.plugins import Plugins
+from ccbench.quantities import number, plain, size
 from ccbench.specs import MethodSpec, Spec, imported
 
 BUDGETS = ("ratio", "bits", "fraction", "ipc", "bytes")  # every method takes its own budget by these names
@@ -259,7 +259,7 @@ def _step(name: str, arguments: str, plugins: Plugins) -> Step:
                 raise UserError(f"{name} keeps everything and takes no {key}", found=f"{key}={value}")
             if budget:
                 raise UserError(f"{name}: give one budget, not both {budget[0]} and {key}", found=arguments)
-            budget = (key, _number(value))
+            budget = (key, _number(key, value))
         else:
             given[key] = value
     return Step(name, spec, read_params(spec, given, plugins), budget)
@@ -285,9 +285,9 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _number(text: str) -> str:
+def _number(unit: str, text: str) -> str:
     """One text for one number: ``0.10`` and ``.1`` are ``0.1``; what is no number stays for whoever reads it."""
     try:
-        return format(Decimal(text).normalize(), "f") if Decimal(text).is_finite() else text
-    except InvalidOperation:
+        return plain(size(text) if unit == "bytes" else number(text, unit))
+    except UserError:
         return text

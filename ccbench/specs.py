@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,7 +54,9 @@ class Param:
                 f"{owner}: parameter {self.name} takes one of {', '.join(map(str, self.choices))}", found=text
             )
         if kind in (int, float) and not (
-            (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+            math.isfinite(value)
+            and (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
         ):
             low, high = ("-inf" if self.low is None else self.low), ("inf" if self.high is None else self.high)
             raise UserError(f"{owner}: parameter {self.name} must lie in [{low}, {high}]", found=text)

@@ -69,6 +69,7 @@ def compress_item(
     from ccbench.compress import compress
     from ccbench.expressions import parse
     from ccbench.fitting import fit_bytes
+    from ccbench.origin import facts_of
 
     with _logged(log) as progress:
         splits = _open(dataset, source, cache)
@@ -89,7 +90,7 @@ def compress_item(
                 "seed": seed if expression.random else None,
                 "base_seed": base_seed,
                 "full": [shape.images, shape.height, shape.width, shape.classes],
-                "image_size": source.get("image_size"),
+                **facts_of(splits, DataSource.from_plain(source)),
                 "made": made,
                 **({"match": match} if match != "nominal" else {}),
             },
@@ -238,7 +239,7 @@ def teacher_item(
     """Train or import the teacher of a protocol on a dataset and test it.
 
     Returns:
-        teacher (its name), teacher_accuracy (a fraction) and teacher_bytes.
+        teacher (its name), teacher_accuracy (a fraction), teacher_bytes and teacher_weights (which of a file's).
     """
     with _logged(log) as progress:
         splits = _open(dataset, source, cache)
@@ -254,7 +255,12 @@ def _teacher(bench: Workbench, splits: Splits) -> tuple[Teacher, dict[str, Any]]
 
     teacher = load_teacher(Task.whole(bench))
     accuracy = tested(bench, teacher, splits.test)
-    return teacher, {"teacher": teacher.name, "teacher_accuracy": accuracy, "teacher_bytes": teacher.bytes}
+    return teacher, {
+        "teacher": teacher.name,
+        "teacher_accuracy": accuracy,
+        "teacher_bytes": teacher.bytes,
+        "teacher_weights": teacher.weights,
+    }
 
 
 def _workbench(

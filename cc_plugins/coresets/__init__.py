@@ -11,7 +11,7 @@ _RAW = "the kept images, 24 bits per pixel, and their labels"
 _PROXY = Param(
     name="proxy", default=None, type=str, doc="architecture whose training gives the score; auto: the protocol's proxy"
 )
-_PER_CLASS = "give every class its share of the budget instead of ranking over the whole set"
+_PER_CLASS = "keep equally many images of every class, as far as it has them, instead of ranking over the whole set"
 _BALANCED = Param(name="balanced", default=False, doc=_PER_CLASS)
 _EL2N = "Paul, Ganguli and Dziugaite, Deep Learning on a Data Diet, NeurIPS 2021"
 _FORGETTING = "Toneva et al., An Empirical Study of Example Forgetting, ICLR 2019"
@@ -25,7 +25,7 @@ def _ranked(name: str, attribute: str, summary: str, paper: str) -> MethodSpec:
     return MethodSpec(
         name=name,
         target=f"cc_plugins.coresets.ranked:{attribute}",
-        version="1",
+        version="2",
         summary=summary,
         paper=paper,
         params=(_BALANCED, _PROXY),
@@ -52,9 +52,15 @@ def ccbench_methods() -> list[MethodSpec]:
         MethodSpec(
             name="random",
             target="cc_plugins.coresets.plain:Random",
-            version="1",
+            version="2",
             stores=_RAW,
-            params=(Param(name="balanced", default=True, doc="give every class its share of the budget"),),
+            params=(
+                Param(
+                    name="balanced",
+                    default=True,
+                    doc="draw equally many images of every class, as far as it has them; false: from the whole set",
+                ),
+            ),
             summary="images drawn at random without replacement",
         ),
         _ranked("entropy", "Entropy", "keeps the images whose final prediction is least certain", _ENTROPY),

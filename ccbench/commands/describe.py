@@ -62,7 +62,8 @@ def _text(spec: Spec, found: Plugins) -> str:
     if spec.params:
         lines += ["", "  parameters"]
         for param in spec.params:
-            lines.append(plain_indent(f"{param.name}={_value(param.default)}  ({_takes(param)})", "    "))
+            default = "auto" if param.default is None else _value(param.default)
+            lines.append(plain_indent(f"{param.name}={default}  ({_takes(param)})", "    "))
             lines += _wrapped(param.doc, "        ")
     lines += _card_lines(card(spec.kind, spec.name))
     return "\n".join(lines)

@@ -97,7 +97,7 @@ def datasets(found: Plugins, root: Path | None) -> Iterator[Row]:
     yield "root", str(root) if root else "not set: --data-root or CCBENCH_DATA"
     if root is not None and not root.is_dir():
         yield "", f"! there is no folder {root}"
-    source = DataSource(root, download=False, argument="", image_size=None, skip_bad=False)
+    source = DataSource(root)
     for name, spec in found.all("dataset").items():
         if name.endswith(":"):
             continue  # a family, such as a user's own folders

@@ -21,7 +21,7 @@ from ccbench.commands import _options
 @click.option("--executor", default="local", show_default=True, help="Where work runs; see ccbench list executors.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_options.Finite(min=0, min_open=True),
     help="Seconds after which one compression or training is killed.",
 )
 @click.option(
@@ -43,7 +43,7 @@ def run(**given: Any) -> None:
         threads=given["threads"],
         executor=given["executor"],
         timeout=given["timeout"],
-        memory_limit=_options.size(given["memory_limit"]),
+        memory_limit=_options.size(given["memory_limit"], "--memory-limit"),
         device=given["device"],
         compile=given["compile_"],
         display="quiet" if given["quiet"] else "auto",

@@ -19,8 +19,9 @@ from ccbench.commands import _options
 def teacher(file: Path | None, **given: Any) -> None:
     """Show what the teacher of a protocol gets right on a dataset's test split.
 
-    FILE holds its weights (.safetensors, or a checkpoint that torch.load reads with weights_only=True); without
-    FILE it is trained by the protocol's recipe, once: runs find it in the cache. Use it with --teacher FILE.
+    FILE holds its weights (.safetensors, or a checkpoint that torch.load reads with weights_only=True; of several
+    sets in it the averaged ones are taken, model_ema before model, and named). Without FILE it is trained by the
+    protocol's recipe, once: runs find it in the cache. Use it with --teacher FILE.
     """
     from ccbench.expressions import read_call
     from ccbench.machine import counted_threads
@@ -47,7 +48,8 @@ def teacher(file: Path | None, **given: Any) -> None:
         threads=counted_threads(given["threads"], given["device"]),
         teacher=source.plain(),
     )
+    which = f" ({facts['teacher_weights']})" if facts["teacher_weights"] else ""
     click.echo(
-        f"{network}{f' from {file}' if file else ''}: {facts['teacher_accuracy']:.2%} on the test split of "
+        f"{network}{f' from {file}{which}' if file else ''}: {facts['teacher_accuracy']:.2%} on the test split of "
         f"{given['dataset']}, {facts['teacher_bytes']:,} bytes"
     )

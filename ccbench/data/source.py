@@ -77,6 +77,19 @@ class DataSource:
         return cls(**{**plain, "root": Path(plain["root"]) if plain.get("root") else None})
 
 
+@dataclass(frozen=True)
+class NoTest:
+    """What a dataset plugin gives instead of a test split: compressing works, training and testing say this.
+
+    Attributes:
+        found: why there is none.
+        mend: how to give one.
+    """
+
+    found: str
+    mend: str
+
+
 @dataclass
 class ImageStream:
     """One split as a dataset plugin gives it.
@@ -90,6 +103,9 @@ class ImageStream:
         files: M names, or empty.
         skipped: positions in ``labels`` that ``batches`` leaves out. It may grow while the batches are
             consumed: whether an image is whole is only known once it is read.
+        notes: what users should know of these images, such as how the split came about. It may grow likewise.
+        drawn: of a test split: it was drawn from the images of the classes, see :func:`ccbench.data.held_back`.
+            Then only what was compressed from the other split may be tested on it.
     """
 
     labels: np.ndarray
@@ -99,6 +115,8 @@ class ImageStream:
     batches: Iterable[np.ndarray]
     files: tuple[str, ...] = ()
     skipped: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    drawn: bool = False
 
     @classmethod
     def from_arrays(

@@ -58,7 +58,7 @@ def ccbench_stages() -> list[StageSpec]:
         StageSpec(
             name="teacher",
             target="ccbench.stages.teacher:run",
-            version="1",
+            version="2",
             params=(
                 Param(name="teacher", default=None, type=str, doc="architecture of the teacher; auto: the protocol's"),
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,10 @@ def run(context: Any, teacher: str | None = None) -> dict[str, np.ndarray]:
     normalise = data.normalisation(recipe.normalise)
     facts: dict[str, Any] = {"architecture": recipe.architecture, "classes": data.classes, "source": source.file}
     if source.digest:
-        load_into(network, read_weights(source.file), name=recipe.architecture, source=source.file)
+        weights, facts["weights"] = read_weights(source.file)
+        load_into(network, weights, name=recipe.architecture, source=source.file)
+        if facts["weights"]:
+            sys.stderr.write(f"teacher: the weights {facts['weights']} of {source.file}\n")
     else:
         iterations = recipe.steps(len(data))
         report = fit(
@@ -79,6 +83,7 @@ def load_teacher(context: Any, teacher: str | None = None) -> Teacher:
         name=bench.teacher.label or architecture,
         classes=len(bench.root.classes),
         bytes=(entry.path / networks.WEIGHTS).stat().st_size,
+        weights=json.loads((entry.path / FACTS).read_text()).get("weights", ""),
     )
 
 

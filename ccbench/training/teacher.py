@@ -20,6 +20,7 @@ class Teacher:
         name: of the network, for records.
         classes: logits.
         bytes: that its weights take on disk.
+        weights: under which name its weights stood in the user's file, such as ``"model_ema"``, or "".
     """
 
     network: torch.nn.Module
@@ -27,6 +28,7 @@ class Teacher:
     name: str
     classes: int
     bytes: int
+    weights: str = ""
 
     @torch.no_grad()
     def __call__(self, images: torch.Tensor, *, precision: str = "float32") -> torch.Tensor:
