@@ -78,7 +78,7 @@ def evaluate_file(
     version = found.get("architecture", network).version
     tutor = teacher if teacher and recipe.train.labels == "teacher" else TeacherSource()
     cell = Cell(
-        dataset, method, versions, kept, network, protocol, recipe.version, seed, base_seed, "nominal", "", version,
+        dataset, method, versions, kept, network, recipe.name, recipe.version, seed, base_seed, "nominal", "", version,
         tutor.label,
     )  # fmt: skip
     with claimed(out) if leads() else nullcontext():
@@ -87,7 +87,7 @@ def evaluate_file(
             source=source.plain(),
             cache=str(store.root),
             artifact=str(file),
-            protocol=protocol,
+            protocol=recipe.name,
             architecture=network,
             seed=seed_value(cell),
             base_seed=base_seed,

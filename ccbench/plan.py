@@ -24,9 +24,9 @@ class Request:
     """What a user asks for; every field is a list where the command line takes one.
 
     Attributes:
-        methods: method expressions.
+        methods: method expressions; ``"all"`` stands for every method there is.
         budgets: (unit, value) pairs, the unit one of ratio, bits, fraction, ipc, bytes.
-        datasets, protocols: names.
+        datasets, protocols: names; a protocol may be a recipe file of the user's own, such as ``./recipe.toml``.
         architectures: names; empty means each protocol's own.
         seeds: number of seeds, >= 1.
         base_seed: what every seed is derived from.
@@ -85,9 +85,9 @@ def make_plan(
     if request.seeds < 1:
         raise UserError("at least one seed is needed", found=request.seeds, mend="--seeds 3")
     plan = Plan()
-    expressions = list({e.label: e for e in (parse(m, plugins) for m in request.methods)}.values())
+    expressions = list({e.label: e for e in (parse(m, plugins) for m in _every(request.methods, plugins))}.values())
     plan.expressions = {e.label: e for e in expressions}
-    protocols = [(name, plugins.get("protocol", name)) for name in dict.fromkeys(request.protocols)]
+    protocols = [(spec.name, spec) for spec in {n: plugins.get("protocol", n) for n in request.protocols}.values()]
     recipes = {name: load_protocol(name, plugins) for name, _ in protocols}
     networks = {name: request.architectures or (recipe.architecture,) for name, recipe in recipes.items()}
     versions = {a: plugins.get("architecture", a).version for names in networks.values() for a in names}
@@ -126,6 +126,12 @@ def make_plan(
                         )
                     )
     return plan
+
+
+def _every(methods: tuple[str, ...], plugins: Plugins) -> list[str]:
+    """The methods that were asked for, ``all`` spelled out, unless a method has that name."""
+    there = plugins.all("method")
+    return [name for method in methods for name in (there if method == "all" and "all" not in there else [method])]
 
 
 def _asked(request: Request, expressions: list[Expression], shape: DataShape, plan: Plan) -> list[Budget]:

@@ -78,13 +78,15 @@ CELLS = [
         "-m",
         type=LIST,
         required=True,
-        help="Method expressions: dcq,ccs[score=el2n],ccs[fraction=0.1]+dcq[bits=2].",
+        help="Method expressions: dcq,ccs[score=el2n],ccs[fraction=0.1]+dcq[bits=2]; all is every method there is.",
     ),
     *BUDGET,
     click.option("--no-snap", is_flag=True, help="Keep the ratio as given; methods that cannot hit it are skipped."),
     click.option("--dataset", "-d", type=LIST, default="photodigits", show_default=True, help="Names, or folder:PATH."),
     click.option("--arch", "-a", type=LIST, default="", help="Networks, any timm name; default: the protocol's own."),
-    click.option("--protocol", "-p", type=LIST, default="quick", show_default=True, help="Evaluation recipes."),
+    click.option(
+        "--protocol", "-p", type=LIST, default="quick", show_default=True, help="Evaluation recipes, or FILE.toml."
+    ),
     click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Trainings per row."),
     *TEACHER,
     *DATA,

@@ -58,7 +58,9 @@ def compress(file: Path, **given: Any) -> None:
     plan = plan_run(request, source, plugins(), given["device"])
     if len(plan.cells) != 1:
         raise UserError(
-            "compress takes one budget", found=f"{len(plan.cells)} of them", mend="ccbench run takes a list"
+            "compress takes one method and one budget",
+            found=f"{len(plan.cells)} of them",
+            mend="ccbench run takes lists",
         )
     for note in plan.notes:
         click.echo(note, err=True)

@@ -61,7 +61,7 @@ def load_protocol(name: str, plugins: Plugins) -> Protocol:
         if key in recipes and recipes[key].labels == "teacher":
             raise UserError(f"{owner}, [{key}]: this network has no teacher", found="labels = 'teacher'")
     return Protocol(
-        name=name,
+        name=spec.name,
         version=spec.version,
         summary=spec.summary,
         train=recipes["train"],
