@@ -60,8 +60,8 @@ def _from_file(path: Path) -> RecipeFile:
     if path.suffix == ".py":
         raise UserError(
             f"a recipe file is TOML, and {path} is Python",
-            mend=f"write its tables into {path.with_suffix('.toml')}, or offer the protocol as a plugin: "
-            f"CCBENCH_PLUGINS={path.stem} with --protocol and the name it has there",
+            mend=f"write its tables into {path.with_suffix('.toml')}; or, where it is a plugin that offers a protocol, "
+            f"ccbench -p {path} run --protocol NAME",
         )
     try:
         with readable(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,10 @@ def compress(file: Path, **given: Any) -> None:
     from ccbench.compress import MethodError, Skipped
     from ccbench.errors import UserError
     from ccbench.execute import plan_run
+    from ccbench.faults import place, said
     from ccbench.plan import Request
     from ccbench.plugins import plugins
-    from ccbench.store import default_store
+    from ccbench.store import atomic_write, default_store
     from ccbench.work import check_device, compress_item, use_machine
 
     if file.suffix != ".ccb":
@@ -86,6 +88,18 @@ def compress(file: Path, **given: Any) -> None:
         raise UserError(f"{cell.method} cannot do this: {reason}", mend="another budget or method") from None
     except MethodError as fault:
         raise UserError(f"a defect of a method: {fault}", mend=f"ccbench check {given['method']}") from None
+    except UserError:
+        raise
+    except Exception as fault:
+        if not place(fault):
+            raise
+        log = file.with_suffix(".log")
+        atomic_write(log, traceback.format_exc())
+        raise UserError(
+            f"a defect of a plugin: {said(fault)}",
+            found=f"its traceback is in {log}",
+            mend=f"ccbench check {given['method']}",
+        ) from None
     for warning in facts["warnings"]:
         click.echo(f"warning: {warning}", err=True)
     click.echo(

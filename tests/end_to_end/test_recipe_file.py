@@ -56,7 +56,7 @@ def test_a_recipe_file_is_a_protocol(ccbench, records, recipe, tmp_path):
         ("bytes.toml", "\xff", "bytes.toml is no recipe file"),
         ("half.toml", "[train]\narchitecture = 'quicknet'\n", "needs [train] and [proxy]"),
         ("typo.toml", RECIPE.format(iterations=8).replace("lr", "rl", 1), "rl"),
-        ("plugin.py", "x = 1\n", "CCBENCH_PLUGINS=plugin"),
+        ("plugin.py", "x = 1\n", "ccbench -p plugin.py run --protocol NAME"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(ccbench, tmp_path, name, text, said):
