@@ -16,6 +16,7 @@ from ccbench.leaderboard.rendering import sections
 Held = tuple[Column, list[str]]  # with the texts of its rows
 
 _LONG = 16  # characters of a text from which it may go on in the next line
+_TELLING = {"Status", "Source", "Match"}  # what kind of row it is, where they are not all of one kind
 _KEPT = {ALWAYS[0].title, "Accuracy (%)"}  # what a table is for
 
 
@@ -49,10 +50,10 @@ def show(frame: pd.DataFrame, console: Console | None = None, chosen: Sequence[s
 
 
 def _fitting(held: list[Held], width: int) -> tuple[list[Held], list[str]]:
-    """The columns that fit a width, the last ones going first, and the lines that stand for those that went."""
+    """The columns that fit a width, the last of a kind going first, and the lines that stand for those that went."""
     same: list[str] = []
     room: list[str] = []
-    for goes, into in ((_empty, None), (_constant, same), (_further, room)):
+    for goes, into in ((_empty, None), (_constant, same), (_formula, room), (_further, room)):
         for one in reversed(held):
             if _width(held) > width and one[0].title not in _KEPT and goes(one):
                 held = [other for other in held if other is not one]
@@ -70,8 +71,12 @@ def _constant(one: Held) -> bool:
     return len(set(one[1])) == 1
 
 
+def _formula(one: Held) -> bool:
+    return one[0].title == "Nominal ratio"
+
+
 def _further(one: Held) -> bool:
-    return one[0].title != "Status"
+    return one[0].title not in _TELLING
 
 
 def _widths(held: Sequence[Held], width: int) -> list[int | None]:
