@@ -108,7 +108,7 @@ def evaluate_file(
             source=source.plain(),
             cache=str(store.root),
             artifact=str(file),
-            protocol=protocol,
+            protocol=recipe.name,
             architecture=network,
             seed=seed_value(cell),
             base_seed=base_seed,

@@ -207,8 +207,15 @@ def _work(executor: Any, artifacts: list[Artifact], items: Items, book: Book, di
                 continue
             record = book.write(cell, finished, artifact.path, artifact.facts)
             book.count(finished.status, cell, finished.reason)
+            reason = finished.reason + _log_of(finished, items.out)
             seconds = now - began.get(finished.id, now)
-            display.cell(cell, finished.status, finished.reason, record["accuracy"], seconds)
+            display.cell(cell, finished.status, reason, record["accuracy"], seconds)
             for failure in items.plugins.cell_finished(record):
                 display.note(f"warning: a tracker failed: {failure}")
         display.tick(running)
+
+
+def _log_of(finished: Finished, out: Path) -> str:
+    """Where what went wrong is told at length, or ""."""
+    log = Path("logs") / f"{finished.id}.log"
+    return f"; log: {log}" if finished.status not in {"ok", "skipped"} and (out / log).exists() else ""

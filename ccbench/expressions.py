@@ -232,6 +232,7 @@ def read_call(kind: str, text: str, plugins: Plugins) -> Call:
     match = None if ":" in text else _CALL.fullmatch(text)
     name, arguments = (match[1], match[2] or "") if match else (text, "")
     spec = plugins.get(kind, name)
+    name = name if spec.name.endswith(":") else spec.name  # a family answers to more than its own name, a file has one
     return Call(name, spec, read_params(spec, _arguments(name, arguments), plugins))
 
 

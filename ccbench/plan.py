@@ -26,9 +26,9 @@ class Request:
     """What a user asks for; every field is a list where the command line takes one.
 
     Attributes:
-        methods: method expressions.
+        methods: method expressions; ``"all"`` stands for every method there is.
         budgets: (unit, value) pairs, the unit one of ratio, bits, fraction, ipc, bytes.
-        datasets, protocols: names.
+        datasets, protocols: names; a protocol may be a recipe file of the user's own, such as ``./recipe.toml``.
         architectures: names; empty means each protocol's own.
         seeds: number of seeds, >= 1.
         base_seed: what every seed is derived from.
@@ -114,7 +114,7 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
     if request.seeds < 1:
         raise UserError("at least one seed is needed", found=request.seeds, mend="--seeds 3")
     plan = Plan()
-    expressions = list({e.label: e for e in (parse(m, plugins) for m in request.methods)}.values())
+    expressions = list({e.label: e for e in (parse(m, plugins) for m in _every(request.methods, plugins))}.values())
     plan.expressions = {e.label: e for e in expressions}
     recipes = {p.name: p for p in (load_protocol(n, plugins).at(request.precision) for n in request.protocols)}
     unable = {e.label: reason for e in expressions if (reason := unready(e, device))}
@@ -212,6 +212,12 @@ class Conditions:
             except UserError as error:  # a plugin's fault must not stop the other methods
                 self._methods[expression.label] = [], f"{expression.label}: {error.what}"
         return self._methods[expression.label]
+
+
+def _every(methods: tuple[str, ...], plugins: Plugins) -> list[str]:
+    """The methods that were asked for, ``all`` spelled out, unless a method has that name."""
+    there = plugins.all("method")
+    return [name for method in methods for name in (there if method == "all" and "all" not in there else [method])]
 
 
 def _asked(request: Request, expressions: list[Expression], shape: DataShape, plan: Plan) -> list[Budget]:

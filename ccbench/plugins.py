@@ -26,7 +26,12 @@ KINDS: dict[str, tuple[str, type[specs.Spec]]] = {
     "score": ("ccbench_scores", specs.ScoreSpec),
     "command": ("ccbench_commands", specs.CommandSpec),
 }
-BUILTIN = ("ccbench.stages", "ccbench.executors", "ccbench.commands")  # the harness's own offers, by the same hooks
+BUILTIN = (
+    "ccbench.stages",
+    "ccbench.executors",
+    "ccbench.commands",
+    "ccbench.recipe_file",
+)  # the harness's own offers, by the same hooks
 
 
 @dataclass

@@ -118,7 +118,12 @@ class CompressedDataset:
         return len(self.ids)
 
     def __repr__(self) -> str:
-        return f"CompressedDataset({self.payload!r}, {len(self.classes)} classes)"
+        made = [f"{self.meta[key]}" for key in ("method", "dataset") if key in self.meta]
+        also = [
+            what for what, held in (("soft labels", self.soft_labels), ("weights", self.weights)) if held is not None
+        ]
+        parts = [*([" of ".join(made)] if made else []), repr(self.payload), f"{len(self.classes)} classes", *also]
+        return f"CompressedDataset({', '.join(parts)})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_decoders": {}}  # decoders stay on their device

@@ -36,6 +36,9 @@ class RawImages:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __repr__(self) -> str:
+        return f"RawImages({len(self)} images of {self.shape})"
+
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W)."""

@@ -43,6 +43,9 @@ class TorchImages(Dataset[tuple[Any, Any]]):
     def __len__(self) -> int:
         return len(self.compressed)
 
+    def __repr__(self) -> str:
+        return f"TorchImages({str(self.path)!r}, {self.compressed!r}, transform={self.transform!r})"
+
     def __getitem__(self, i: int) -> tuple[Any, Any]:
         """(uint8 tensor (3, H, W) or what the transform makes, int label or float32 tensor (C,) of probabilities)."""
         return self.__getitems__([range(len(self))[i]])[0]

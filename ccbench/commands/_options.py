@@ -108,7 +108,7 @@ CELLS = [
         "-m",
         type=LIST,
         required=True,
-        help="Method expressions: dcq,ccs[score=el2n],ccs[fraction=0.1]+dcq[bits=2].",
+        help="Method expressions: dcq,ccs[score=el2n],ccs[fraction=0.1]+dcq[bits=2]; all is every method there is.",
     ),
     *BUDGET,
     click.option("--no-snap", is_flag=True, help="Keep the ratio as given; methods that cannot hit it are skipped."),
@@ -120,7 +120,9 @@ CELLS = [
         default="",
         help="Networks, any timm name (tags too); default: the protocol's own.",
     ),
-    click.option("--protocol", "-p", type=LIST, default="quick", show_default=True, help="Evaluation recipes."),
+    click.option(
+        "--protocol", "-p", type=LIST, default="quick", show_default=True, help="Evaluation recipes, or FILE.toml."
+    ),
     click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Trainings per row."),
     *TEACHER,
     *DATA,

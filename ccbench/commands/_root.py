@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 def _add_plugins(ctx: click.Context, _: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     """Runs before --help is answered, so that a plugin's commands are listed too."""
-    names = tuple(name.strip() for text in given for name in text.split(",") if name.strip())
+    names = tuple(_module(name.strip()) for text in given for name in text.split(",") if name.strip())
     if names:
         here = [name for name in os.environ.get(VARIABLE, "").split(",") if name]
         os.environ[VARIABLE] = ",".join(dict.fromkeys([*here, *names]))
@@ -104,13 +105,35 @@ def _add_plugins(ctx: click.Context, _: click.Parameter, given: tuple[str, ...])
     return names
 
 
+def _module(text: str) -> str:
+    """The module that was meant: a name stays, ``./folder/file.py`` becomes importable as ``file``."""
+    path = Path(text)
+    if path.suffix == ".toml":
+        raise UserError(
+            "-p before the command names a plugin, and a recipe file is none",
+            found=text,
+            mend=f"ccbench run --protocol {text}",
+        )
+    if path.suffix != ".py":
+        return text
+    if not path.is_file():
+        raise UserError(f"there is no plugin file {text}", mend="name a Python file, or a module without .py")
+    place = path.resolve()
+    other = find_spec(path.stem) if path.stem.isidentifier() else None
+    if not path.stem.isidentifier() or (other and other.origin != str(place)):
+        found = f"{path.stem} is {other.origin}" if other else f"{path.stem!r} is no name of a module"
+        raise UserError(f"{text} cannot be imported by its name", found=found, mend="give the file another name")
+    sys.path.append(str(place.parent))  # last, so that it hides nothing; workers get the same path
+    return path.stem
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option(
     "-p",
     "--plugin",
     "named",
     multiple=True,
-    metavar="MODULE",
+    metavar="MODULE|FILE.py",
     is_eager=True,
     callback=_add_plugins,
     help="Also load this module's plugins; may be repeated. A module of the current folder will do.",

@@ -52,6 +52,8 @@ def table(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:
 def as_json(spec: Spec, plugins: Plugins) -> dict[str, Any]:
     """A spec as JSON-able data, with its kind and the distribution that offers it."""
     facts = {name: value for name, value in asdict(spec).items() if name != "params"}
+    if facts.get("budgets") in {"fraction", "none"}:
+        facts["bits"] = ()  # it has no palettes
     owner = plugins.owner(spec.kind, spec.name)
     return {
         "kind": spec.kind,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import click
 
+from ccbench.cells import slug
 from ccbench.commands import _options
 from ccbench.commands._show import plain
 from ccbench.errors import UserError
@@ -51,6 +53,11 @@ def check(name: str, as_data: bool, timeout: float, **given: Any) -> None:
         else:
             report = check_dataset(name, source=_options.source(given, name), told=told)
     click.echo(report.as_json() if as_data else str(report).splitlines()[-1])
+    if report.log:
+        handle, path = tempfile.mkstemp(prefix=f"ccbench-check-{slug(name)}-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(report.log)
+        click.echo(f"tracebacks: {path}", err=True)
     if not report.ok:
         sys.exit(1)
 

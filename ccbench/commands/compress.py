@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,11 @@ def compress(file: Path, **given: Any) -> None:
     from ccbench.compress import MethodError, Skipped
     from ccbench.errors import UserError
     from ccbench.execute import plan_run
+    from ccbench.faults import place, said
     from ccbench.machine import counted_threads
     from ccbench.plan import Request
     from ccbench.plugins import plugins
-    from ccbench.store import default_store
+    from ccbench.store import atomic_write, default_store
     from ccbench.work import check_device, compress_item, use_machine
 
     if file.suffix != ".ccb":
@@ -61,7 +63,9 @@ def compress(file: Path, **given: Any) -> None:
     plan = plan_run(request, source, plugins(), given["device"])
     if len(plan.cells) != 1:
         raise UserError(
-            "compress takes one budget", found=f"{len(plan.cells)} of them", mend="ccbench run takes a list"
+            "compress takes one method and one budget",
+            found=f"{len(plan.cells)} of them",
+            mend="ccbench run takes lists",
         )
     for note in plan.notes:
         click.echo(note, err=True)
@@ -90,6 +94,18 @@ def compress(file: Path, **given: Any) -> None:
         raise UserError(f"{cell.method} cannot do this: {reason}", mend="another budget or method") from None
     except MethodError as fault:
         raise UserError(f"a defect of a method: {fault}", mend=f"ccbench check {given['method']}") from None
+    except UserError:
+        raise
+    except Exception as fault:
+        if not place(fault):
+            raise
+        log = file.with_suffix(".log")
+        atomic_write(log, traceback.format_exc())
+        raise UserError(
+            f"a defect of a plugin: {said(fault)}",
+            found=f"its traceback is in {log}",
+            mend=f"ccbench check {given['method']}",
+        ) from None
     for warning in facts["warnings"]:
         click.echo(f"warning: {warning}", err=True)
     click.echo(

@@ -71,6 +71,13 @@ class ImageDataset:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __repr__(self) -> str:
+        height, width = self.images.shape[1:3]
+        return (
+            f"ImageDataset({self.name!r}, {self.split}, {len(self):,} images of {width}x{height}, "
+            f"{len(self.classes)} classes, digest {self.digest[:12]})"
+        )
+
     def subset(self, ids: Sequence[int] | np.ndarray) -> ImageDataset:
         """The images of some ids, in their order, copied into memory; classes stay.
 

@@ -18,6 +18,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from ccbench.errors import Unfit, UserError
 from ccbench.executors import Finished, WorkItem
+from ccbench.faults import said
 from ccbench.machine import share_of_memory, threads_for, use_threads
 
 
@@ -164,7 +165,7 @@ def verdict(error: BaseException) -> tuple[str, str]:
         return "skipped", text
     if isinstance(error, UserError) or type(error).__name__ == "MethodError":
         return "failed", text
-    return "failed", f"{type(error).__name__}: {text}"[:500]
+    return "failed", said(error)
 
 
 def _start_worker(parent: int, threads: int, memory: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -95,7 +96,7 @@ def _guarded(check: Callable[[Any], str], subject: Any) -> Callable[[], str]:
         except Skipped as skip:
             raise NotRun(str(skip)) from None
         except (Exception, SystemExit) as error:
-            raise Failed(said(error)) from error
+            raise Failed(said(error, getattr(subject, "modules", ()))) from error
 
     return guarded
 
@@ -108,6 +109,8 @@ def _report(kind: str, subject: str, bound: Iterable[tuple[str, Callable[[], str
             status, detail = "ok", check()
         except Failed as failure:
             status, detail = "failed", str(failure)
+            raised = "".join(traceback.format_exception(failure.__cause__)) if failure.__cause__ else failure.log
+            report.log += f"{name}: {detail}\n{raised}\n" if raised else ""
         except NotRun as reason:
             status, detail = "not run", str(reason)
         outcome = Outcome(name, status, " ".join(detail.split()), round(time.perf_counter() - started, 3))

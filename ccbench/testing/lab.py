@@ -6,6 +6,7 @@ import atexit
 import shutil
 import sys
 import tempfile
+import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,11 +16,12 @@ from typing import Any
 
 from ccbench.archive import CompressedDataset
 from ccbench.budget import Budget, DataShape
-from ccbench.compress import Skipped, compress
+from ccbench.compress import MethodError, Skipped, compress
 from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.executors import Finished, WorkItem
 from ccbench.executors.local import LocalExecutor
 from ccbench.expressions import Expression, parse
+from ccbench.faults import said
 from ccbench.guard import watch_test_split
 from ccbench.plugins import Plugins
 from ccbench.store import Store
@@ -93,14 +95,14 @@ class Lab:
 
     @property
     def first(self) -> int:
-        """The first of :attr:`levels` that the method does not decline, as its own process found.
+        """The first of :attr:`levels` at which the method gives a result, as its own process found.
 
         Raises:
             NotRun: it ended badly there.
         """
         if self.apart.status != "ok":
             raise NotRun("the method did not finish in a process of its own")
-        return self.apart.value
+        return self.apart.value["level"]
 
     def make(
         self, level: int | None = None, *, seed: int = 0, again: int = 0, expression: Expression | None = None
@@ -129,7 +131,7 @@ class Lab:
         warnings: list[str] = []
         bench = self.bench()
         with watch_test_split(self.folder) as touched:
-            result = compress(expression, budget, bench, seed=seed, warnings=warnings)
+            result = compress(expression, budget, bench, seed=seed, warnings=warnings, strict=False)
         path = self.folder / "made.ccb"
         result.save(path)
         return Made(result, path.read_bytes(), tuple(warnings), tuple(touched))
@@ -152,7 +154,7 @@ class Lab:
     def apart(self) -> Finished:
         """What became of the method in a spawned process with an empty store.
 
-        Its value is the number of the first level that was not declined; ``folder/apart.ccb`` is its file.
+        Its value is what :func:`make_apart` returns; ``folder/apart.ccb`` is its file.
         """
         payload = {
             "method": self.expression.label,
@@ -206,7 +208,7 @@ def levels(expression: Expression, shape: DataShape) -> list[tuple[str, Budget]]
     return found or [("everything it leaves", whole)]
 
 
-def make_apart(*, method: str, modules: list[str], folder: str, path: list[str]) -> int:
+def make_apart(*, method: str, modules: list[str], folder: str, path: list[str]) -> dict[str, Any]:
     """Compress the kit's images in another process; writes ``folder/apart.ccb``.
 
     Args:
@@ -216,19 +218,28 @@ def make_apart(*, method: str, modules: list[str], folder: str, path: list[str])
         path: where modules are found.
 
     Returns:
-        The number of the first level that the method does not decline.
+        ``level``, the number of the first level at which the method gives a result; ``faults``, what it raised at
+        levels before, each in one line; ``log``, their tracebacks.
 
     Raises:
         Skipped: it declines all of them.
+        MethodError: it gives no result at any.
     """
     sys.path[:] = path
     lab = Lab(method, extra=tuple(modules), folder=Path(folder) / "apart")
-    reasons = {}
+    reasons: dict[str, str] = {}
+    faults: dict[str, Exception] = {}
     for level, (title, budget) in enumerate(lab.levels):
         try:
-            compress(lab.expression, budget, lab.bench()).save(Path(folder) / "apart.ccb")
+            compress(lab.expression, budget, lab.bench(), strict=False).save(Path(folder) / "apart.ccb")
         except Skipped as skip:
             reasons[title] = str(skip)
+        except Exception as error:
+            faults[title] = error
         else:
-            return level
+            told = [f"at {title}: {said(fault, modules)}" for title, fault in faults.items()]
+            log = "".join(line for fault in faults.values() for line in traceback.format_exception(fault))
+            return {"level": level, "faults": told, "log": log}
+    for fault in faults.values():
+        raise MethodError(said(fault, modules)) from fault
     raise Skipped("; ".join(f"{title}: {reason}" for title, reason in reasons.items()))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import keyword
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
+from ccbench import faults
 from ccbench.archive import CompressedDataset, RawImages
 from ccbench.compress import MethodError, Skipped, compress, prepare
 from ccbench.errors import UserError
@@ -33,10 +34,10 @@ def _check(name: str) -> Callable[[Check], Check]:
     return register
 
 
-def need(condition: object, text: str) -> None:
-    """Fail with a text unless something holds."""
+def need(condition: object, text: str, log: str = "") -> None:
+    """Fail with a text, and perhaps a traceback from elsewhere, unless something holds."""
     if not condition:
-        raise Failed(text)
+        raise Failed(text, log)
 
 
 @_check("version declared")
@@ -93,7 +94,7 @@ def builds(lab: Lab) -> str:
         try:
             method = step.spec.load()(**dict(step.params))
         except Exception as error:
-            raise Failed(f"{step.spec.target} cannot be built by keyword: {said(error)}") from error
+            raise Failed(f"{step.spec.target} cannot be built by keyword: {said(error, lab.modules)}") from error
         need(callable(getattr(method, "compress", None)), f"{step.spec.target} has no compress(task) method")
         skip = getattr(method, "skip", None)
         need(skip is None or callable(skip), f"{step.spec.target}: skip must be a method")
@@ -107,7 +108,8 @@ def process(lab: Lab) -> str:
     """It ends, and well, in a fresh process with an empty store, within the time limit."""
     ended = lab.apart
     need(ended.status != "skipped", f"the method declines every budget of the kit: {ended.reason}")
-    need(ended.status == "ok", f"{ended.status}: {ended.reason}")
+    need(ended.status == "ok", f"{ended.status}: {ended.reason}", ended.log)
+    need(not ended.value["faults"], "; ".join(ended.value["faults"]), ended.value["log"])
     return "finished"
 
 
@@ -155,10 +157,11 @@ def budget(lab: Lab) -> str:
             told.append(f"{title}: declined")
             continue
         except Exception as error:
-            raise Failed(f"at {title}: {said(error)}") from error
+            raise Failed(f"at {title}: {said(error, lab.modules)}") from error
         kept = made.result.nominal_kept(shape)
+        over = f"{lab.expression.label} is over its budget: it keeps {float(kept):.4g} of the raw bytes"
         slack = Fraction(1, 2 * shape.images)
-        need(kept <= allowed.kept + slack, f"at {title} it keeps {float(kept):.4g} of the raw bytes")
+        need(kept <= allowed.kept + slack, f"at {title}: {over}, {float(allowed.kept):.4g} were allowed")
         told.append(f"{title}: {float(kept):.4g}")
     return "; ".join(told)
 
@@ -193,7 +196,7 @@ def labels(lab: Lab) -> str:
     train = lab.splits.train
     for title, _, made in lab.all_levels():
         result = made.result
-        real = np.flatnonzero(result.ids >= 0)
+        real = np.flatnonzero((result.ids >= 0) & (result.ids < len(train)))
         wrong = int(np.count_nonzero(result.labels[real] != train.labels[result.ids[real]]))
         need(not wrong, f"at {title} {wrong} labels differ from the training set's at the same ids")
         if isinstance(result.payload, RawImages) and len(real):
@@ -288,7 +291,7 @@ def pipeline(lab: Lab) -> str:
     expression = parse(f"{HALF}[fraction=0.5]+{lab.expression.label}", lab.plugins)
     made = lab.compress(expression, levels(expression, lab.splits.train.shape)[0][1])
     train, result = lab.splits.train, made.result
-    real = np.flatnonzero(result.ids >= 0)
+    real = np.flatnonzero((result.ids >= 0) & (result.ids < len(train)))
     right = np.array_equal(result.labels[real], train.labels[result.ids[real]])
     need(right, f"in {expression.label} labels differ from the training set's at the same ids")
     return f"{expression.label} keeps {len(result)} images"
@@ -316,7 +319,6 @@ def trains(lab: Lab) -> str:
     return f"{outcome.iterations} iterations, loss {outcome.final_loss:.3g}"
 
 
-def said(error: BaseException) -> str:
-    """One line: the text of an error that speaks for itself, the type and the text of any other."""
-    text = str(error) if isinstance(error, (MethodError, UserError)) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
+def said(error: BaseException, modules: Iterable[str] = ()) -> str:
+    """One line: the text of an error that speaks for itself; type, text and place in the plugin of any other."""
+    return " ".join(str(error).split()) if isinstance(error, (MethodError, UserError)) else faults.said(error, modules)

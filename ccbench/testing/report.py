@@ -7,7 +7,16 @@ from dataclasses import asdict, dataclass, field
 
 
 class Failed(AssertionError):  # noqa: N818 - read as a sentence: the check failed
-    """A check found a breach of the contract; the text says what and where. pytest shows it as a failed test."""
+    """A check found a breach of the contract; the text says what and where. pytest shows it as a failed test.
+
+    Args:
+        text: one line.
+        log: a traceback from another process.
+    """
+
+    def __init__(self, text: str, log: str = "") -> None:
+        super().__init__(text)
+        self.log = log
 
 
 class NotRun(Exception):  # noqa: N818 - it is an outcome, not an error
@@ -39,11 +48,13 @@ class Report:
         kind: ``"method"`` or ``"dataset"``.
         subject: the name or expression that was checked.
         outcomes: in the order they ran.
+        log: tracebacks of what the subject raised.
     """
 
     kind: str
     subject: str
     outcomes: list[Outcome] = field(default_factory=list)
+    log: str = ""
 
     @property
     def ran(self) -> int:

@@ -113,6 +113,7 @@ ALLOWED = {
     "expressions": {"errors", "quantities", "seeds", "budget", "specs", "hookspecs", "plugins"},
     "cells": {"errors", "budget"},
     "cards": {"errors"},
+    "recipe_file": {"errors", "specs", "hookspecs", "store"},
     "store": {"errors"},
     "data": {"errors", "budget", "specs", "store"},
     "machine": {"errors"},

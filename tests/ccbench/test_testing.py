@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -92,6 +93,23 @@ def test_what_does_not_come_back_is_tried_in_a_process_of_its_own_only(name, sai
     assert (report.ran, len(report.failures)) == (4, 1)
     assert {o.status for o in report.outcomes[4:]} == {"not run"}
     assert not report.ok
+
+
+def test_the_kit_goes_on_after_a_failed_check():
+    report = check("kit-wrong-in-two-ways")
+    assert set(failed(report)) == {"budget respected", "labels and pixels true", "second step of a pipeline"}
+    assert report.ran == len(METHOD_CHECKS)
+
+
+def test_the_kit_goes_on_where_a_method_gives_a_result():
+    report = check("kit-raises-at-first")
+    assert report.ran == len(METHOD_CHECKS)
+    line = failed(report)["works in a spawned process"]
+    assert re.fullmatch(
+        r"at 1/4 kept: ValueError: the animal is full \(kit_animals\.py:\d+\); at 1/2 kept: .*", line
+    ), line
+    assert report.log.count('raise ValueError("the animal is full")') == 3
+    assert set(failed(report)) == {"works in a spawned process", "second step of a pipeline"}
 
 
 def test_a_method_may_decline_some_budgets():
@@ -243,6 +261,19 @@ def test_the_command_exits_1_for_a_breach_and_its_json_is_clean():
     data = json.loads(done.stdout)
     assert (data["kind"], data["subject"], data["ok"], data["ran"]) == ("method", "kit-relabels", False, 18)
     assert "labels and pixels true" in {o["name"] for o in data["outcomes"] if o["status"] == "failed"}
+
+
+def test_the_command_says_where_a_method_failed_and_where_the_rest_is_told():
+    done = command("check", "kit-raises")
+    assert done.returncode == 1
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("failed")]
+    where = re.search(r"ValueError: the animal bites \(kit_animals\.py:(\d+)\)$", line)
+    source = (ZOO / "kit_animals.py").read_text().splitlines()
+    assert "the animal bites" in source[int(where.group(1)) - 1]
+    assert "Traceback" not in done.stdout + done.stderr
+    log = Path(re.fullmatch(r"tracebacks: (.*)\n", done.stderr).group(1))
+    assert "Traceback" in log.read_text()
+    log.unlink()
 
 
 def test_the_command_knows_datasets_and_exits_0():

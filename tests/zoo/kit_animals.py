@@ -31,6 +31,8 @@ def ccbench_methods():
         _spec("declines", "Declines"),
         _spec("declines-half", "DeclinesHalf"),
         _spec("raises", "Raises"),
+        _spec("raises-at-first", "RaisesAtFirst"),
+        _spec("wrong-in-two-ways", "WrongInTwoWays"),
         _spec("exits", "Exits"),
         _spec("hangs", "Hangs"),
         _spec("undocumented", "Counts", params=(Param(name="count", default=3, doc=""),)),
@@ -157,6 +159,24 @@ class Declines(Sound):
 class DeclinesHalf(Sound):
     def skip(self, task):
         return "half is too much" if task.budget.fraction in {0.5, 0.25} else None
+
+
+class RaisesAtFirst(Sound):
+    """Bites where it may keep much."""
+
+    def compress(self, task):
+        if task.budget.fraction > 0.2:
+            raise ValueError("the animal is full")
+        return super().compress(task)
+
+
+class WrongInTwoWays(Sound):
+    """Over every budget, and with labels of its own."""
+
+    def compress(self, task):
+        made = keep(task, range(task.images + 4))
+        made.labels[:] = 0
+        return made
 
 
 class Raises:

@@ -103,3 +103,9 @@ def test_plugins_shows_what_is_broken_and_why(ccbench, module):
     assert data["raining"]["ok"] is False
     assert data["dcq"]["ok"] is True
     assert json.loads(ccbench("list", "plugins", "--json").out) == list(data.values())
+
+
+def test_only_methods_with_palettes_show_palette_sizes(ccbench):
+    shown = {name: ccbench("describe", name).out for name in ("ccs", "full", "dcq")}
+    lines = {name: [line.split()[0] for line in text.splitlines() if line.split()] for name, text in shown.items()}
+    assert [name for name, words in lines.items() if "bits" in words] == ["dcq"]

@@ -198,3 +198,28 @@ def test_every_spec_points_at_a_command():
         spec.check()
         assert isinstance(spec.load(), click.Command)
         assert spec.summary.endswith(".")
+
+
+def test_a_plugin_is_named_by_its_file(ccbench, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    file = tmp_path / "elsewhere" / "greeting.py"
+    file.write_text(GREETING)
+    done = ccbench("-p", file, "greet")
+    assert (done.code, done.out) == (0, "hello\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("gone.py", "there is no plugin file"),
+        ("random.py", "cannot be imported by its name"),
+        ("my-plugin.py", "'my-plugin' is no name of a module"),
+        ("recipe.toml", "ccbench run --protocol"),
+    ],
+)
+def test_files_that_are_no_plugin(ccbench, tmp_path, name, said):
+    if name != "gone.py":
+        (tmp_path / name).write_text("")
+    done = ccbench("-p", tmp_path / name, "list", "methods")
+    assert done.code == 2
+    assert said in done.err
