@@ -129,12 +129,12 @@ class DCQ:
             return random_clusters(n, self.clusters, rng)
         if min(self.clusters, n) == 1:
             return np.zeros(n, np.int64)
-        task.progress(0, 1, "clustering")
         if self.features in NETWORK_FEATURES:
             entry = task.stage("features", layer=self.features, pool=self.pool, proxy=self.proxy)["features"]
             rows = lambda ids: np.asarray(entry[ids], np.float32)  # noqa: E731
         else:
             rows = image_rows(images, self.features, rng)
+        task.progress(0, 1, "clustering")
         found = kmeans_clusters(rows, n, self.clusters, rng, task.device)
         task.progress(1, 1, "clustering")
         return found
