@@ -12,6 +12,7 @@ from ccbench.archive import CompressedDataset
 from ccbench.bookkeeping import make_record, seed_value
 from ccbench.cells import Cell
 from ccbench.data import DataSource
+from ccbench.display import Watch
 from ccbench.errors import UserError
 from ccbench.executors import Finished
 from ccbench.expressions import parse
@@ -82,19 +83,21 @@ def evaluate_file(
         tutor.label,
     )  # fmt: skip
     with claimed(out) if leads() else nullcontext():
-        value = evaluate_item(
-            dataset=dataset,
-            source=source.plain(),
-            cache=str(store.root),
-            artifact=str(file),
-            protocol=protocol,
-            architecture=network,
-            seed=seed_value(cell),
-            base_seed=base_seed,
-            teacher=tutor.plain() if tutor.label else None,
-            device=device,
-            compile=compile,
-        )
+        with Watch(cell.title, "training") if leads() else nullcontext() as heard:
+            value = evaluate_item(
+                dataset=dataset,
+                source=source.plain(),
+                cache=str(store.root),
+                artifact=str(file),
+                protocol=protocol,
+                architecture=network,
+                seed=seed_value(cell),
+                base_seed=base_seed,
+                teacher=tutor.plain() if tutor.label else None,
+                device=device,
+                compile=compile,
+                heard=heard,
+            )
         facts = {
             "bytes": file.stat().st_size,
             "images": len(compressed),

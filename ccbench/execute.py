@@ -168,7 +168,7 @@ def _settle(plan: Plan, known: dict[str, dict[str, Any]], book: Book) -> None:
 
 def _work(executor: Any, artifacts: list[Artifact], items: Items, book: Book, display: Display) -> None:
     """Run the schedule to its end."""
-    scheduler = Scheduler(executor, artifacts, items.evaluate, items.smaller_batch)
+    scheduler = Scheduler(executor, artifacts, items.evaluate, items.smaller_batch, display.starting)
     began: dict[str, float] = {}
     while (events := scheduler.step(0.25)) is not None:
         now = time.monotonic()
@@ -179,7 +179,7 @@ def _work(executor: Any, artifacts: list[Artifact], items: Items, book: Book, di
             if cell is None:
                 if finished.status == "ok":
                     artifact.facts = finished.value
-                    display.compressed(artifact.cells[0].method, finished.value)
+                    display.compressed(artifact.cells, finished.value)
                 continue
             record = book.write(cell, finished, artifact.path, artifact.facts)
             book.count(finished.status, cell, finished.reason)

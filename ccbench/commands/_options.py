@@ -22,6 +22,7 @@ class Listed(click.ParamType):
 
 
 LIST = Listed()
+GOES_ON = "the same command goes on where it stopped"
 
 BUDGET = [
     click.option(
