@@ -93,7 +93,7 @@ def fit(
             same but for batch normalisation, whose statistics are those of the micro-batch.
         compile: put the network through ``torch.compile``.
         precision: ``"float32"`` or ``"bfloat16"``; None measures which is faster.
-        progress: told (iterations done, iterations, "train") now and then.
+        progress: told (iterations done, iterations, "train") after each.
         look: called with the number of iterations done whenever the recipe looks at the test set.
 
     Raises:
@@ -136,8 +136,8 @@ def fit(
             done = iteration + 1
             if done % LOOK == 0 or done == iterations:
                 report.read(done)
-                if progress:
-                    progress(done, iterations, "train")
+            if progress:
+                progress(done, iterations, "train")
             if look and look_now(recipe, done, iterations):
                 look(done)
                 network.train()
