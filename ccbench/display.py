@@ -5,16 +5,40 @@ from __future__ import annotations
 import json
 import statistics
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ccbench.cells import Cell
-from ccbench.pace import Pace, clock, told
+from ccbench.pace import Pace, times, told
 
 _LONG = 60.0  # seconds after which a line says how far an item is, where no table does
 _RARELY = 600.0  # seconds between such lines at most; they come ever more rarely until then
+_TRAINING = "train"  # what a training calls its own updates, after whatever it prepares
+
+
+@dataclass
+class Due:
+    """When a line is due on work that began at a time: after a minute, then ever more rarely.
+
+    Attributes:
+        began: seconds.
+    """
+
+    began: float
+    _next: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._next = self.began + _LONG
+
+    def now(self, now: float) -> bool:
+        """Whether one is due; the next is then due later."""
+        if now < self._next:
+            return False
+        self._next = now + min(max(now - self.began, _LONG), _RARELY)
+        return True
 
 
 class Display:
@@ -33,7 +57,8 @@ class Display:
         self.finished = 0
         self.started = time.monotonic()
         self._paces: dict[str, Pace] = {}
-        self._lines: dict[str, tuple[float, float]] = {}  # when an item began, and when a line on it is due
+        self._lines: dict[str, Due] = {}
+        self._part = 0.0  # of the trainings that are running, as a number of trainings
 
     def __enter__(self) -> Display:
         return self
@@ -49,47 +74,50 @@ class Display:
         """
         now = time.monotonic()
         paces = self._follow(running, now)
-        self._lines = {item: self._lines.get(item, (now, now + _LONG)) for item in running}
+        self._lines = {item: self._lines.get(item) or Due(now) for item in running}
         for item, (artifact, cell) in running.items():
-            began, due = self._lines[item]
-            if now < due:
-                continue
-            self._lines[item] = began, now + min(max(now - began, _LONG), _RARELY)
-            title = cell.title if cell else _compression(artifact.cells[0])
-            self.note(f"{title}: {told([paces[item]], now, 'training' if cell else 'compressing')}")
+            if self._lines[item].now(now):
+                title, doing = (cell.title, "training") if cell else (compression(artifact.cells), "compressing")
+                self.note(f"{title}: {told([paces[item]], now, doing, self._lines[item].began)}")
+
+    def starting(self, item: str) -> None:
+        """An item is about to be worked on: what a killed process said of it once counts no more."""
+        self._progress(item).unlink(missing_ok=True)
+        self._paces.pop(item, None)
+
+    def _progress(self, item: str) -> Path:
+        return self.logs / f"{item}.progress"
 
     def _follow(self, running: dict[str, Any], now: float) -> dict[str, Pace]:
         """How far each running item says it is."""
         self._paces = {item: self._paces.get(item) or Pace() for item in running}
         for item, pace in self._paces.items():
             try:
-                done, total, what = json.loads((self.logs / f"{item}.progress").read_text())
+                done, total, what = json.loads(self._progress(item).read_text())
                 pace.tell(int(done), int(total), str(what), now)
             except (OSError, ValueError, TypeError):
                 continue  # it has not said anything yet, or is done
+        training = [self._paces[item] for item, (_, cell) in running.items() if cell is not None]
+        self._part = sum(min(p.done / p.total, 1) for p in training if p.what == _TRAINING and p.total > 0)
         return self._paces
 
     def note(self, text: str) -> None:
         """Something worth a line."""
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the program's output
 
-    def compressed(self, method: str, facts: dict[str, Any]) -> None:
-        """An artifact was made."""
+    def compressed(self, cells: list[Cell], facts: dict[str, Any]) -> None:
+        """An artifact was made, for these cells."""
         stages = "".join(f", {n} {s:.1f} s" for n, s in facts["stage_seconds"].items() if s >= 0.05)
-        self.note(
-            f"compressed {method}: {facts['bytes']:,} bytes, ratio {1 - facts['measured_kept']:.4f} measured, "
-            f"{facts['compress_seconds']:.1f} s{stages}"
-        )
+        size = f"{facts['bytes']:,} bytes, ratio {1 - facts['measured_kept']:.4f} measured"
+        self.note(f"compressed {compression(cells)}: {size}, {facts['compress_seconds']:.1f} s{stages}")
         for warning in facts["warnings"]:
             self.note(f"warning: {warning}")
 
     def cell(self, cell: Cell, status: str, reason: str, accuracy: float | None, seconds: float) -> None:
         """A cell ended."""
         self._count(cell, accuracy)
-        left = self.left()
         what = f"accuracy {accuracy:.2%}" if accuracy is not None else reason
-        rest = f", about {clock(left)} left" if left and self.finished < self.todo else ""
-        self.note(f"[{self.finished}/{self.todo}] {status:7} {cell.title}: {what} ({seconds:.1f} s{rest})")
+        self.note(f"[{self.finished}/{self.todo}] {status:7} {cell.title}: {what} ({seconds:.1f} s{self._times()})")
 
     def _count(self, cell: Cell, accuracy: float | None) -> None:
         self.finished += 1
@@ -98,10 +126,17 @@ class Display:
             self.accuracy[cell.id] = accuracy
 
     def left(self) -> float | None:
-        """Seconds that are left, from the pace so far; None before the first cell has ended."""
-        if not self.finished:
+        """Seconds that are left, from the pace so far; None in the first minute, while no cell has ended.
+
+        The parts of running trainings that are done count: a first training of hours does not keep it from being said.
+        """
+        done, so_far = self.finished + self._part, time.monotonic() - self.started
+        if not done or (not self.finished and so_far < _LONG):
             return None
-        return (time.monotonic() - self.started) / self.finished * (self.todo - self.finished)
+        return so_far / done * max(self.todo - done, 0)
+
+    def _times(self) -> str:
+        return times(time.monotonic() - self.started, self.left() if self.finished < self.todo else None)
 
 
 class QuietDisplay(Display):
@@ -110,7 +145,7 @@ class QuietDisplay(Display):
     def tick(self, running: dict[str, Any]) -> None:
         """Nothing."""
 
-    def compressed(self, method: str, facts: dict[str, Any]) -> None:
+    def compressed(self, cells: list[Cell], facts: dict[str, Any]) -> None:
         """Warnings only."""
         for warning in facts["warnings"]:
             self.note(f"warning: {warning}")
@@ -187,10 +222,8 @@ class LiveDisplay(Display):
         from rich.table import Table
         from rich.text import Text
 
-        left, doing = self.left(), self._doing(running)
-        table = Table(
-            title=f"{self.finished} of {self.todo} trainings" + (f", about {clock(left)} left" if left else "")
-        )
+        doing = self._doing(running)
+        table = Table(title=f"{self.finished} of {self.todo} trainings{self._times()}")
         for column in ("method", "dataset", "ratio", "network", "done", "accuracy so far (%)", "now"):
             table.add_column(column, justify="right" if column in {"ratio", "done"} else "left")
         shown = self._visible(doing)
@@ -228,12 +261,73 @@ class LiveDisplay(Display):
         return [row for row in self.rows if id(row) in chosen]
 
 
-def _compression(cell: Cell) -> str:
-    return f"{cell.method} · {cell.dataset} · ratio {cell.ratio:.4g}"
+def compression(cells: list[Cell]) -> str:
+    """What people read of a compression; one that does not depend on the seed serves all of them."""
+    cell, seeds = cells[0], sorted({cell.seed for cell in cells})
+    which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
+    return f"{cell.method} · {cell.dataset} · ratio {cell.ratio:.4g} · {which}"
+
+
+class Watch:
+    """Shows how far one piece of work of this process is.
+
+    On a terminal that is a line in place; elsewhere lines, the first after a minute and then ever more rarely.
+
+    Args:
+        title: of the work.
+        doing: what to say while it has said nothing.
+    """
+
+    def __init__(self, title: str, doing: str) -> None:
+        self.title, self.doing = title, doing
+        self._pace, self._due = Pace(), Due(time.monotonic())
+        self._said, self._lock = threading.Event(), threading.Lock()
+
+    def __enter__(self) -> Watch:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True) if _terminal() else None
+        if self._live:
+            self._live.start()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._said.set()
+        self._thread.join()
+        if self._live:
+            self._live.stop()
+
+    def __call__(self, done: int, total: int, what: str = "") -> None:
+        """The work tells how far it is."""
+        with self._lock:
+            self._pace.tell(done, total, what, time.monotonic())
+
+    def _follow(self) -> None:
+        while not self._said.wait(0.25):
+            self.look()
+
+    def look(self) -> None:
+        """Show what there is to show."""
+        now = time.monotonic()
+        with self._lock:
+            text = f"{self.title}: {told([self._pace], now, self.doing, self._due.began)}"
+        if self._live:
+            from rich.text import Text
+
+            self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+        elif self._due.now(now):
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the program's output
+
+
+def _terminal() -> bool:
+    return sys.stderr.isatty()
 
 
 def make_display(kind: str, cells: list[Cell], done: dict[str, float], logs: Path) -> Display:
     """The display of a kind: ``auto``, ``live``, ``plain`` or ``quiet``."""
     if kind == "auto":
-        kind = "live" if sys.stderr.isatty() else "plain"
+        kind = "live" if _terminal() else "plain"
     return {"live": LiveDisplay, "plain": Display, "quiet": QuietDisplay}[kind](cells, done, logs)

@@ -13,6 +13,7 @@ from ccbench.archive import CompressedDataset
 from ccbench.bookkeeping import make_record, seed_value
 from ccbench.cells import Cell
 from ccbench.data import DataSource
+from ccbench.display import Watch
 from ccbench.errors import UserError
 from ccbench.executors import Finished
 from ccbench.expressions import Expression, parse, read_call
@@ -103,21 +104,23 @@ def evaluate_file(
             seed=seed,
         )
     with claimed(out) if leads() else nullcontext():
-        value = evaluate_item(
-            dataset=dataset,
-            source=source.plain(),
-            cache=str(store.root),
-            artifact=str(file),
-            protocol=recipe.name,
-            architecture=network,
-            seed=seed_value(cell),
-            base_seed=base_seed,
-            precision=precision,
-            threads=cell.threads,
-            teacher=request.teacher.plain() if recipe.train.labels == "teacher" else None,
-            device=device,
-            compile=compile,
-        )
+        with Watch(cell.title, "training") if leads() else nullcontext() as heard:
+            value = evaluate_item(
+                dataset=dataset,
+                source=source.plain(),
+                cache=str(store.root),
+                artifact=str(file),
+                protocol=recipe.name,
+                architecture=network,
+                seed=seed_value(cell),
+                base_seed=base_seed,
+                precision=precision,
+                threads=cell.threads,
+                teacher=request.teacher.plain() if recipe.train.labels == "teacher" else None,
+                device=device,
+                compile=compile,
+                heard=heard,
+            )
         facts = {
             "sha256": file_digest(file),
             "bytes": file.stat().st_size,

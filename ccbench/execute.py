@@ -138,7 +138,7 @@ def execute(request: Request, options: Options) -> Summary:
         with make_display(options.display, plan.cells, done, options.out / "logs") as display:
             broken = [f"broken plugin {p.name} of {p.distribution}: {p.errors[0]}" for p in found.broken()]
             unready = [f"error: {problem}" for problem in plan.problems]
-            for note in (*unready, *plan.notes, *problems, *broken):
+            for note in (*unready, *plan.notes, *_emulated(plan, options.device), *problems, *broken):
                 display.note(note)
             _settle(plan, known, book)
             if artifacts:
@@ -152,6 +152,19 @@ def execute(request: Request, options: Options) -> Summary:
                 runner.close()
         write(options.out)
     return Summary(dict(book.counts), book.reasons, plan, options.out)
+
+
+def _emulated(plan: Plan, device: str | None) -> list[str]:
+    """A note where trainings use a number format that the device only emulates."""
+    formats = {cell.precision for cell in plan.runnable} - {"float32"}
+    if not formats:
+        return []
+    from ccbench.training.precision import emulated
+
+    place = device or ("cuda" if on_gpu(device) else "cpu")
+    return [
+        f"{name} is emulated on this {place} and slow; --precision float32" for name in formats if emulated(place, name)
+    ]
 
 
 def _items(request: Request, options: Options, found: Plugins, jobs: int) -> Items:
@@ -192,7 +205,7 @@ def _settle(plan: Plan, known: dict[str, dict[str, Any]], book: Book) -> None:
 
 def _work(executor: Any, artifacts: list[Artifact], items: Items, book: Book, display: Display) -> None:
     """Run the schedule to its end."""
-    scheduler = Scheduler(executor, artifacts, items.evaluate, items.smaller_batch)
+    scheduler = Scheduler(executor, artifacts, items.evaluate, items.smaller_batch, display.starting)
     began: dict[str, float] = {}
     while (events := scheduler.step(0.25)) is not None:
         now = time.monotonic()
@@ -203,7 +216,7 @@ def _work(executor: Any, artifacts: list[Artifact], items: Items, book: Book, di
             if cell is None:
                 if finished.status == "ok":
                     artifact.facts = finished.value
-                    display.compressed(artifact.cells[0].method, finished.value)
+                    display.compressed(artifact.cells, finished.value)
                 continue
             record = book.write(cell, finished, artifact.path, artifact.facts)
             book.count(finished.status, cell, finished.reason)

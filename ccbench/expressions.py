@@ -12,11 +12,11 @@ from ccbench.budget import Budget, DataShape
 from ccbench.errors import UserError
 from ccbench.plugins import Plugins
 from ccbench.quantities import number, plain, size
-from ccbench.specs import MethodSpec, Spec, imported
+from ccbench.specs import BRACKETS, MethodSpec, Spec, imported, split
 
 BUDGETS = ("ratio", "bits", "fraction", "ipc", "bytes")  # every method takes its own budget by these names
-_CALL = re.compile(r"\s*([^\[\]]+?)\s*(?:\[([^\[\]]*)\])?\s*")
-_STEP = re.compile(r"\s*([^\[\]+,\s]+)\s*(?:\[([^\[\]]*)\])?\s*")
+_CALL = re.compile(rf"\s*([^\[\]]+?)\s*(?:{BRACKETS})?\s*")
+_STEP = re.compile(rf"\s*([^\[\]+,\s]+)\s*(?:{BRACKETS})?\s*")
 
 
 @dataclass(frozen=True)
@@ -185,15 +185,6 @@ class Expression:
         return [rest if share is None else share for share in shares]
 
 
-def split(text: str) -> list[str]:
-    """Split a list at the commas that stand outside brackets.
-
-    >>> split("dcq[clusters=20,attention=none],ccs")
-    ['dcq[clusters=20,attention=none]', 'ccs']
-    """
-    return [part.strip() for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
-
-
 def parse(text: str, plugins: Plugins) -> Expression:
     """Read a method expression.
 
@@ -269,7 +260,7 @@ def _step(name: str, arguments: str, plugins: Plugins) -> Step:
 def _arguments(name: str, arguments: str) -> dict[str, str]:
     """What stands in the brackets, each name once."""
     found: dict[str, str] = {}
-    for part in filter(None, (p.strip() for p in arguments.split(","))):
+    for part in split(arguments):
         key, equals, value = (p.strip() for p in part.partition("="))
         if not equals or not key or not value:
             raise UserError(f"{name}: a parameter reads name=value", found=repr(part), mend=f"ccbench describe {name}")

@@ -52,19 +52,25 @@ class Pace:
         return rest if rest >= 1 else None  # overdue, or as good as done
 
 
-def told(paces: list[Pace], now: float, fallback: str) -> str:
-    """One text for the items that work on the same thing: ``pictures 120/5000, about 3 min 20 s left``.
+def told(paces: list[Pace], now: float, fallback: str, began: float | None = None) -> str:
+    """One text for the items that work on the same thing: ``pictures 120/5000, 45 s so far, about 3 min 20 s left``.
 
     Args:
         paces: of each item; shares of one work are added up.
         now: seconds.
         fallback: what to say while none has said anything.
+        began: when the work began; None: without the time so far.
     """
     said = [pace for pace in paces if pace.what or pace.total]
-    if not said:
-        return fallback
-    what = said[-1].what or fallback
-    same = [pace for pace in said if pace.what == said[-1].what]
-    text = f"{what} {sum(pace.done for pace in same):,}/{sum(pace.total for pace in same):,}"
-    left = [seconds for pace in same if (seconds := pace.left(now)) is not None]
-    return f"{text}, about {clock(max(left))} left" if left else text
+    text, left = fallback, []
+    if said:
+        same = [pace for pace in said if pace.what == said[-1].what]
+        text = f"{said[-1].what or fallback} {sum(p.done for p in same):,}/{sum(p.total for p in same):,}"
+        left = [seconds for pace in same if (seconds := pace.left(now)) is not None]
+    return text + times(None if began is None else now - began, max(left, default=None))
+
+
+def times(so_far: float | None, left: float | None) -> str:
+    """``, 45 s so far, about 3 min 20 s left``; what is None is left out."""
+    text = "" if so_far is None else f", {clock(so_far)} so far"
+    return text + (f", about {clock(left)} left" if left else "")

@@ -41,6 +41,7 @@ class Scheduler:
         artifacts: what there is to do.
         evaluate: makes the training item of a cell; ``micro_batch`` is None at first.
         smaller_batch: the micro-batch to try once after running out of memory.
+        starting: hears the id of an item before it is submitted, and again before it is tried once more.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class Scheduler:
         artifacts: list[Artifact],
         evaluate: Callable[[Cell, Artifact, int | None], WorkItem],
         smaller_batch: Callable[[Cell], int],
+        starting: Callable[[str], None] = lambda item: None,
     ) -> None:
         self.executor, self.evaluate, self.smaller_batch = executor, evaluate, smaller_batch
+        self.starting = starting
         self._compress: deque[tuple[Artifact, WorkItem]] = deque()
         self._train: deque[tuple[Cell, Artifact]] = deque()
         self._open: dict[str, tuple[Artifact, Cell | None, WorkItem]] = {}
@@ -98,6 +101,7 @@ class Scheduler:
 
     def _submit(self, artifact: Artifact, cell: Cell | None, item: WorkItem) -> None:
         self._open[item.id] = artifact, cell, item
+        self.starting(item.id)
         self.executor.submit(item)
 
     def _ended(self, finished: Finished) -> list[tuple[Artifact, Cell | None, Finished]]:

@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 from ccbench.budget import GRID, DataShape
 from ccbench.errors import UserError
 
-_NEED = re.compile(r"([a-z0-9][a-z0-9_.-]*)(?:\[([^\[\]?]*)\])?(?:\?(.*))?")
+BRACKETS = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # a value may have brackets of its own: ccs[score=tdds[t=20]]
+_NEED = re.compile(rf"([a-z0-9][a-z0-9_.-]*)(?:{BRACKETS})?(?:\?(.*))?")
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*:?")  # a trailing colon is a family: folder:PATH
 
 
@@ -165,7 +166,7 @@ class NeedingSpec(Spec):
             assert match, need
             conditions = [condition.partition("=") for condition in (match[3] or "").split("&") if condition]
             if params is None or all(str(params[name]).lower() in values.split("|") for name, _, values in conditions):
-                given = (part.partition("=") for part in (match[2] or "").split(",") if part)
+                given = (part.partition("=") for part in split(match[2] or ""))
                 found.append((match[1], {name.strip(): value.strip() for name, _, value in given}))
         return found
 
@@ -293,6 +294,22 @@ class CommandSpec(Spec):
 
     kind: ClassVar[str] = "command"
     version: str = field(default="1")
+
+
+def split(text: str) -> list[str]:
+    """Split a list at the commas that stand outside brackets.
+
+    >>> split("dcq[clusters=20,attention=none],ccs")
+    ['dcq[clusters=20,attention=none]', 'ccs']
+    """
+    parts, depth = [""], 0
+    for char in text:
+        depth = max(0, depth + (char == "[") - (char == "]"))
+        if char == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return [part.strip() for part in parts if part.strip()]
 
 
 def content(path: Path) -> str:

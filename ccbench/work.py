@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +21,8 @@ from ccbench.machine import any_gpu, use_threads, workers
 from ccbench.plugins import plugins
 from ccbench.store import Store, atomic_write, file_digest
 from ccbench.teacher_source import TeacherSource
+
+Heard = Callable[[int, int, str], None]  # done, total, what
 
 if TYPE_CHECKING:
     from ccbench.task import Workbench
@@ -46,6 +48,7 @@ def compress_item(
     precision: str | None = None,
     threads: int = 1,
     teacher: dict[str, Any] | None = None,
+    heard: Heard | None = None,
 ) -> dict[str, Any]:
     """Compress a training set and write the artifact with its facts beside it.
 
@@ -61,6 +64,7 @@ def compress_item(
         beside: whether a ``.json`` beside it gets the facts.
         log: where output and progress go, without suffix.
         teacher: fields of a TeacherSource; None for the protocol's own.
+        heard: without a log, hears of the progress in this process.
 
     Returns:
         The facts: bytes, images, nominal_kept, compress_seconds, stage_seconds, warnings, sha256.
@@ -71,7 +75,7 @@ def compress_item(
     from ccbench.fitting import fit_bytes
     from ccbench.origin import facts_of
 
-    with _logged(log) as progress:
+    with _logged(log, heard) as progress:
         splits = _open(dataset, source, cache)
         expression = parse(method, plugins())
         bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress, precision, threads)
@@ -170,6 +174,7 @@ def evaluate_item(
     compile: bool = False,  # noqa: A002 - torch's word
     micro_batch: int | None = None,
     log: str = "",
+    heard: Heard | None = None,
 ) -> dict[str, Any]:
     """Train one network on an artifact and test it once.
 
@@ -179,6 +184,7 @@ def evaluate_item(
         base_seed: what the teacher's seed is derived from.
         teacher: fields of a TeacherSource; None for the protocol's own.
         micro_batch: images per forward pass where the whole batch does not fit.
+        heard: as for :func:`compress_item`.
 
     Returns:
         The training outcome as plain data, and the environment it was measured in.
@@ -189,7 +195,7 @@ def evaluate_item(
     from ccbench.training import evaluate, load_protocol
 
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    with _logged(log) as progress:
+    with _logged(log, heard) as progress:
         splits = _open(dataset, source, cache)
         compressed = CompressedDataset.open(artifact)
         full = DataShape(*compressed.meta["full"]) if "full" in compressed.meta else splits.train.shape
@@ -375,21 +381,25 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def _unheard(done: int, total: int, what: str = "") -> None:
+    """Progress that nobody follows."""
+
+
 @contextlib.contextmanager
-def _logged(log: str) -> Iterator[Any]:
+def _logged(log: str, heard: Heard | None = None) -> Iterator[Any]:
     """Send this process's output to ``log.log`` and its progress to ``log.progress``, as ``done total what``."""
     if not log:
-        yield lambda done, total, what="": None
+        yield heard or _unheard
         return
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
-    last = 0.0
+    last, told = 0.0, ""
 
     def progress(done: int, total: int, what: str = "") -> None:
-        nonlocal last
+        nonlocal last, told
         now = time.monotonic()
-        if now - last > 0.5:
-            last = now
+        if now - last > 0.5 or what != told:  # other work is said at once: it may say nothing more for long
+            last, told = now, what
             part = path.with_suffix(".part")
             part.write_text(json.dumps([done, total, what]))
             part.replace(path.with_suffix(".progress"))

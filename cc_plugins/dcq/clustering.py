@@ -49,14 +49,31 @@ def kmeans_clusters(
     sample = np.sort(rng.choice(n, min(n, max(SAMPLE, 10 * clusters)), replace=False))
     labels = np.full(n, -1, np.int64)
     with _one_thread(), torch.no_grad():
-        centres = _start(torch.from_numpy(rows(sample)).to(device), clusters, rng)
+        x = torch.from_numpy(rows(sample)).to(device)
+        centres = _start(x, clusters, rng)
+        batches = _Batches(rows, n, x)
         for _ in range(PASSES if n > len(sample) else 1):
-            batches = (torch.from_numpy(rows(ids)).to(device) for ids in _batches(n))
             found, centres, _ = _pass(batches, centres)
             before, labels = labels, found.cpu().numpy()
             if np.array_equal(before, labels):
                 break
     return compact(labels)
+
+
+class _Batches:
+    """All rows in batches, on the device of some of them (``like``); held on a GPU that has twice the memory free."""
+
+    def __init__(self, rows: Rows, n: int, like: Tensor) -> None:
+        self.rows, self.n, self.device = rows, n, like.device
+        size = n * like.shape[1] * like.element_size()
+        held = self.device.type == "cuda" and size <= torch.cuda.mem_get_info(self.device)[0] // 2
+        self.held = list(self._read()) if held else None
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.held) if self.held is not None else self._read()
+
+    def _read(self) -> Iterator[Tensor]:
+        return (torch.from_numpy(self.rows(ids)).to(self.device) for ids in _batches(self.n))
 
 
 @contextmanager

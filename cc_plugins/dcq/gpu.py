@@ -45,8 +45,8 @@ def unpack(codes: Tensor) -> Tensor:
     channels = []
     for i in (2, 1, 0):
         high = (codes >> (CELL_BITS * i + 3 * LOW_BITS)) & ((1 << CELL_BITS) - 1)
-        channels.append((high << LOW_BITS) | ((codes >> (LOW_BITS * i)) & ((1 << LOW_BITS) - 1)))
-    return torch.stack(channels, dim=-1).to(torch.uint8)
+        channels.append(((high << LOW_BITS) | ((codes >> (LOW_BITS * i)) & ((1 << LOW_BITS) - 1))).to(torch.uint8))
+    return torch.stack(channels, dim=-1)
 
 
 def count_colors(

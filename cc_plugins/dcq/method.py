@@ -82,7 +82,7 @@ class DCQ:
         from ccbench.training import DeviceData
 
         images = task.dataset.images
-        at = DeviceData.from_dataset(task.dataset, task.device).decode
+        at = DeviceData.from_dataset(task.dataset, place(task)).decode
         clusters = self.cluster(task)
         members = _members(clusters)
         palettes = self.palettes(task, members, 1 << bits, at)
@@ -96,7 +96,7 @@ class DCQ:
             weights=self.weights,
             color_weight=self.color_weight,
             rng=task.rng("refine"),
-            device=task.device,
+            device=place(task),
             progress=lambda done, total: task.progress(done, total, "refining palettes"),
         )
         tell = lambda done, total: task.progress(done, total, "assigning colours")  # noqa: E731
@@ -129,13 +129,13 @@ class DCQ:
             return random_clusters(n, self.clusters, rng)
         if min(self.clusters, n) == 1:
             return np.zeros(n, np.int64)
-        task.progress(0, 1, "clustering")
         if self.features in NETWORK_FEATURES:
             entry = task.stage("features", layer=self.features, pool=self.pool, proxy=self.proxy)["features"]
             rows = lambda ids: np.asarray(entry[ids], np.float32)  # noqa: E731
         else:
             rows = image_rows(images, self.features, rng)
-        found = kmeans_clusters(rows, n, self.clusters, rng, task.device)
+        task.progress(0, 1, "clustering")
+        found = kmeans_clusters(rows, n, self.clusters, rng, place(task))
         task.progress(1, 1, "clustering")
         return found
 
@@ -159,8 +159,13 @@ class DCQ:
 
 
 def on_cpu(task: Any) -> bool:
-    """Whether the task computes on the CPU, where colours are sorted out first; elsewhere pixels go one by one."""
-    return str(task.device).startswith("cpu")
+    """Whether colours are sorted out first, on the CPU; a GPU looks at every pixel, in float64 here and there."""
+    return not task.device.startswith("cuda")
+
+
+def place(task: Any) -> str:
+    """Where to compute."""
+    return "cpu" if on_cpu(task) else task.device
 
 
 def _members(clusters: np.ndarray) -> list[np.ndarray]:

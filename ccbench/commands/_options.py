@@ -23,6 +23,7 @@ class Listed(click.ParamType):
 
 
 LIST = Listed()
+GOES_ON = "the same command goes on where it stopped"
 
 
 class Finite(click.FloatRange):

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ccbench.commands import _options
+from ccbench.commands._options import GOES_ON
 
 
 @click.command()
@@ -28,9 +29,10 @@ from ccbench.commands import _options
 @click.option("--no-snap", is_flag=True, help="Keep the ratio as given.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-def compress(file: Path, **given: Any) -> None:
+def compress(file: Path, **given: Any) -> int:
     """Compress a dataset's training split into FILE (.ccb)."""
     from ccbench.compress import MethodError, Skipped
+    from ccbench.display import Watch, compression
     from ccbench.errors import UserError
     from ccbench.execute import plan_run
     from ccbench.faults import place, said
@@ -71,29 +73,34 @@ def compress(file: Path, **given: Any) -> None:
         click.echo(note, err=True)
     cell = plan.cells[0]
     try:
-        facts = compress_item(
-            dataset=dataset,
-            source=source.plain(),
-            cache=str(default_store().root),
-            method=cell.method,
-            kept=str(cell.kept),
-            match=cell.match,
-            made=cell.made,
-            precision=request.precision,
-            threads=cell.threads,
-            seed=0,
-            base_seed=cell.base_seed,
-            protocol=cell.protocol,
-            device=given["device"],
-            teacher=request.teacher.plain(),
-            artifact=str(file),
-            log="",
-            beside=False,  # the file alone is the result here
-        )
+        with Watch(compression([cell]), "compressing") as heard:
+            facts = compress_item(
+                dataset=dataset,
+                source=source.plain(),
+                cache=str(default_store().root),
+                method=cell.method,
+                kept=str(cell.kept),
+                match=cell.match,
+                made=cell.made,
+                precision=request.precision,
+                threads=cell.threads,
+                seed=0,
+                base_seed=cell.base_seed,
+                protocol=cell.protocol,
+                device=given["device"],
+                teacher=request.teacher.plain(),
+                artifact=str(file),
+                log="",
+                heard=heard,
+                beside=False,  # the file alone is the result here
+            )
     except Skipped as reason:
         raise UserError(f"{cell.method} cannot do this: {reason}", mend="another budget or method") from None
     except MethodError as fault:
         raise UserError(f"a defect of a method: {fault}", mend=f"ccbench check {given['method']}") from None
+    except KeyboardInterrupt:
+        click.echo(f"interrupted; {GOES_ON}", err=True)
+        return 130
     except UserError:
         raise
     except Exception as fault:
@@ -112,3 +119,4 @@ def compress(file: Path, **given: Any) -> None:
         f"{file}: {facts['images']} images, {facts['bytes']:,} bytes, measured ratio {1 - facts['measured_kept']:.4f}, "
         f"asked for {cell.ratio:.4f}"
     )
+    return 0

@@ -27,7 +27,10 @@ from ccbench.commands import _options
     help="Where the record goes.",
 )
 def evaluate(file: Path, **given: Any) -> None:
-    """Train a network on FILE and test it on the dataset's own test split."""
+    """Train a network on FILE and test it on the dataset's own test split.
+
+    The record belongs to a row of the leaderboard of --out; what stands beside it there is named.
+    """
     from ccbench.work import check_device, use_machine
 
     check_device(given["device"])
@@ -53,7 +56,11 @@ def evaluate(file: Path, **given: Any) -> None:
     )
     if not leads():
         return
+    from ccbench.leaderboard.baselines import standing
+
     click.echo(
         f"{file}: accuracy {record['accuracy']:.2%} on {record['dataset']} ({record['architecture']}, protocol "
         f"{record['protocol']}, {record['train_seconds']:.1f} s); record: {path}"
     )
+    for line in standing(record, [given["out"]]):
+        click.echo(line)

@@ -23,13 +23,20 @@ _SUFFIXES = {".csv": "csv", ".md": "md", ".html": "html", ".htm": "html", ".tex"
               help="Further columns of the tables, such as colorfulness,color_distance; CSV has them all.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write here instead of printing; the ending tells the format: csv, md, html, tex, png.")  # fmt: skip
+@click.option("--write", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Also write leaderboard.csv, leaderboard.md and leaderboard.png into DIR.")  # fmt: skip
 def leaderboard(
-    outs: tuple[Path, ...], fmt: str | None, published: bool, columns: tuple[str, ...], output: Path | None
+    outs: tuple[Path, ...],
+    fmt: str | None,
+    published: bool,
+    columns: tuple[str, ...],
+    output: Path | None,
+    folder: Path | None,
 ) -> None:
-    """Build the leaderboard from result records.
+    """Show the leaderboard of result records.
 
-    With one DIR, leaderboard.csv, leaderboard.md and leaderboard.png in it are written again. The
-    ratio is the fraction of raw bytes removed. CSV holds accuracies as fractions, everything else per cent.
+    It is printed; files are written only where --write or --output say. The ratio is the fraction of raw bytes
+    removed. CSV holds accuracies as fractions, everything else per cent.
     """
     if output is not None:
         ending = _SUFFIXES.get(output.suffix.lower())
@@ -57,5 +64,6 @@ def leaderboard(
         show(frame, chosen=columns)
     else:
         click.echo(render(frame, fmt or "md", columns), nl=False)
-    if len(outs) <= 1:
-        write_files(frame, (*outs, Path("ccbench-out"))[0], columns)
+    if folder is not None:
+        write_files(frame, folder, columns)
+        click.echo(f"wrote leaderboard.csv, leaderboard.md and leaderboard.png into {folder}/", err=True)

@@ -17,8 +17,8 @@ from ccbench.commands import _options
 def plan(**given: Any) -> None:
     """Show every cell of a run: what is there, what would run, what is skipped and why, and how long it takes."""
     from ccbench import results
-    from ccbench.display import clock
     from ccbench.execute import plan_run
+    from ccbench.pace import clock
     from ccbench.plugins import plugins
 
     request = _options.request(given)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ccbench.commands import _options
+from ccbench.commands._options import GOES_ON
 
 
 @click.command()
@@ -29,7 +30,7 @@ from ccbench.commands import _options
 )
 @click.option("--compile", "compile_", is_flag=True, help="Put networks through torch.compile.")
 @click.option("--quiet", "-q", is_flag=True, help="Print the table alone.")
-def run(**given: Any) -> None:
+def run(**given: Any) -> int:
     """Compress with every method at one matched budget, train, and rank what is left.
 
     Only what is missing in --out is done: the same command again continues a run that was cut off.
@@ -48,7 +49,11 @@ def run(**given: Any) -> None:
         compile=given["compile_"],
         display="quiet" if given["quiet"] else "auto",
     )
-    summary = execute(_options.request(given), options)
+    try:
+        summary = execute(_options.request(given), options)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted; {GOES_ON}", err=True)
+        return 130
     if sys.stdout.isatty():
         from ccbench.leaderboard.terminal import show
         from ccbench.leaderboard.writing import load
@@ -62,4 +67,4 @@ def run(**given: Any) -> None:
         click.echo(line, err=True)
     if summary.exit_code:
         click.echo(f"what went wrong is in {summary.out}/logs/; the same command tries it again", err=True)
-        sys.exit(summary.exit_code)
+    return summary.exit_code

@@ -21,8 +21,8 @@ class ImageDataset:
     Attributes:
         name: as the user wrote it, such as ``"cifar10"`` or ``"folder:PATH"``.
         split: ``"train"`` or ``"test"``.
-        images: (N, H, W, 3) uint8, RGB in 0..255; often a read-only memory map.
-        labels: (N,) int64 in 0 .. len(classes) - 1.
+        images: (N, H, W, 3) uint8, RGB in 0..255; read-only, often a memory map.
+        labels: (N,) int64 in 0 .. len(classes) - 1; read-only.
         classes: one name per label.
         digest: sha256 of shape, classes, labels and pixels, or for a subset of the parent's digest and the ids.
         files: file names in the order of the images, for datasets that have them, otherwise empty.
@@ -44,6 +44,9 @@ class ImageDataset:
             raise UserError(f"{self.name}: images must be (N, H, W, 3) uint8", found=describe(images))
         if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
             raise UserError(f"{self.name}: labels must be ({len(images)},) int64", found=describe(labels))
+        # whoever is handed this split shares it with others: a method that changed it would change their results
+        object.__setattr__(self, "images", read_only(images))
+        object.__setattr__(self, "labels", read_only(labels))
 
     @classmethod
     def from_arrays(
@@ -127,6 +130,13 @@ class Splits:
         if isinstance(self.tested, NoTest):
             raise UserError(f"{self.train.name} has no test split", found=self.tested.found, mend=self.tested.mend)
         return self.tested
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view of an array that cannot be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def labels_digest(labels: np.ndarray) -> str:

@@ -26,6 +26,7 @@ SECTION = ["dataset", "protocol", "protocol_version", "architecture"]
 _SORTED = {*SECTION, "match", "method", "teacher", "kept"}
 METHOD = ("method", "method_version", "made")
 BUDGET = ("kept", "match")
+CONDITIONS = tuple(name for name in ROW if name not in {*METHOD, *BUDGET, "teacher"})
 MEASURED = "measured"
 
 
@@ -83,9 +84,8 @@ def _place(row: Mapping[Any, Any], reference: str) -> tuple[Any, ...]:
 
     The teacher stands apart: a reference may have none.
     """
-    apart = {*METHOD, "teacher", *(BUDGET if reference == "full" else ())}
-    same = tuple(row[name] for name in ROW if name not in apart)
-    return (*same, row["source"], *(() if reference == "full" else (row["ratio"],)))
+    same = tuple(row[name] for name in CONDITIONS)
+    return (*same, row["source"], *(() if reference == "full" else (row["match"], row["kept"], row["ratio"])))
 
 
 def order(frame: pd.DataFrame) -> pd.DataFrame:

@@ -89,7 +89,7 @@ def fit(
         micro_batch: images per forward pass; gradients accumulate to the recipe's batch, so the update is the
             same but for batch normalisation, whose statistics are those of the micro-batch.
         compile: put the network through ``torch.compile``.
-        progress: told (iterations done, iterations, "train") now and then.
+        progress: told (iterations done, iterations, "train") after each.
         look: called with the number of iterations done whenever the recipe looks at the test set.
 
     Raises:
@@ -130,8 +130,8 @@ def fit(
             done = iteration + 1
             if done % LOOK == 0 or done == iterations:
                 report.read(done)
-                if progress:
-                    progress(done, iterations, "train")
+            if progress:
+                progress(done, iterations, "train")
             if look and look_now(recipe, done, iterations):
                 look(done)
                 network.train()

@@ -1,13 +1,16 @@
 import io
 import json
+import time
 from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
+from ccbench import display
 from ccbench.cells import Cell
-from ccbench.display import Display, LiveDisplay, QuietDisplay, make_display
+from ccbench.display import Display, LiveDisplay, QuietDisplay, Watch, compression, make_display
+from ccbench.work import _logged
 
 
 def cell(method="dcq", dataset="cifar10", seed=0, **changes):
@@ -91,7 +94,7 @@ def test_accuracies_and_counts(live, clock):
     shown.tick({cells[2].id: (artifact(*cells), cells[2])})
     found, lines = rows()
     assert found[0][4:] == ["2/3", "55.00 ± 7.07", "training"]
-    assert any("1 of 2 trainings, about 10 s left" in line for line in lines)
+    assert any("1 of 2 trainings, 10 s so far, about 10 s left" in line for line in lines)
     shown.cell(cells[2], "failed", "the reason", None, 1.0)
     shown.tick({})
     assert rows()[0][0][4:] == ["3/3", "55.00 ± 7.07", ""]
@@ -138,7 +141,7 @@ def test_plain_lines_tell_of_long_work_ever_more_rarely(tmp_path, clock, capsys)
     clock.now = 5000.0
     shown.tick(running)
     line = capsys.readouterr().err
-    assert line.startswith("dc3 · cifar10 · ratio 0.9167: pictures 799/1,000")
+    assert line == "dc3 · cifar10 · ratio 0.9167 · seed 0: pictures 799/1,000, 1 h 23 min so far\n"
     shown.tick({})
     assert not capsys.readouterr().err
 
@@ -150,7 +153,7 @@ def test_time_left_stands_in_the_line(tmp_path, clock, capsys):
         clock.now = float(second)
         says(tmp_path, one.id, second, 360, "train")
         shown.tick({one.id: (artifact(one), one)})
-    assert capsys.readouterr().err == f"{one.title}: train 60/360, about 5 min 0 s left\n"
+    assert capsys.readouterr().err == f"{one.title}: train 60/360, 1 min 0 s so far, about 5 min 0 s left\n"
 
 
 def test_quiet_is_quiet(tmp_path, clock, capsys):
@@ -161,3 +164,105 @@ def test_quiet_is_quiet(tmp_path, clock, capsys):
     clock.now = 1000.0
     shown.tick({"a": (artifact(one), None)})
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_a_killed_run_said_is_not_shown(live, tmp_path, clock):
+    one = cell()
+    shown, rows = live([one])
+    says(tmp_path, one.id, 900, 1000, "train")  # left behind
+    shown.starting(one.id)
+    shown.tick({one.id: (artifact(one), one)})
+    assert rows()[0][0][-1] == "training"
+    says(tmp_path, one.id, 3, 1000, "train")
+    shown.tick({one.id: (artifact(one), one)})
+    assert rows()[0][0][-1] == "train 3/1,000"
+    shown.starting(one.id)  # killed and tried once more, while the table never saw it pause
+    shown.tick({one.id: (artifact(one), one)})
+    assert rows()[0][0][-1] == "training"
+
+
+def test_the_rest_is_estimated_before_the_first_training_ends(live, tmp_path, clock):
+    cells = [cell(seed=seed) for seed in range(4)]
+    shown, rows = live(cells)
+    for second in (0, 30, 60):
+        clock.now = float(second)
+        says(tmp_path, cells[0].id, second, 240, "train")  # a quarter after a minute
+        shown.tick({cells[0].id: (artifact(*cells), cells[0])})
+        title = rows()[1][0].strip()
+        assert title == f"0 of 4 trainings, {'1 min 0 s' if second == 60 else f'{second} s'} so far" + (
+            ", about 15 min 0 s left" if second == 60 else ""
+        )
+    shown.tick({})
+    assert shown.left() is None  # nothing runs and nothing has ended
+
+
+def test_a_teachers_training_is_no_part_of_a_cell(tmp_path, clock):
+    one = cell()
+    shown = Display([one], {}, tmp_path)
+    clock.now = 90.0
+    says(tmp_path, one.id, 9, 10, "teacher")
+    shown.tick({one.id: (artifact(one), one)})
+    assert shown.left() is None
+
+
+def test_seeds_stand_in_the_lines_of_compressions(tmp_path, clock, capsys):
+    shown = Display([], {}, tmp_path)
+    facts = {
+        "stage_seconds": {"proxy": 2.0},
+        "bytes": 1234,
+        "measured_kept": 0.1,
+        "compress_seconds": 3.0,
+        "warnings": [],
+    }
+    shown.compressed([cell(seed=2), cell(seed=2, architecture="vit")], facts | {"warnings": []})
+    assert capsys.readouterr().err == (
+        "compressed dcq · cifar10 · ratio 0.9167 · seed 2: 1,234 bytes, ratio 0.9000 measured, 3.0 s, proxy 2.0 s\n"
+    )
+    assert compression([cell(seed=1), cell(seed=0)]).endswith("· seeds 0, 1")
+
+
+def test_a_cells_line_has_the_time_so_far(tmp_path, clock, capsys):
+    shown = Display([cell(seed=0), cell(seed=1)], {}, tmp_path)
+    clock.now = 80.0
+    shown.cell(shown.cells[0], "ok", "", 0.5, 12.3)
+    assert capsys.readouterr().err.endswith("accuracy 50.00% (12.3 s, 1 min 20 s so far, about 1 min 20 s left)\n")
+
+
+def test_watching_work_of_this_process(clock, capsys):
+    watch = Watch("dcq · cifar10", "compressing")
+    watch._live = None
+    for second in range(0, 130, 10):
+        clock.now = float(second)
+        watch(second, 1300, "proxy")
+        watch.look()
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "dcq · cifar10: proxy 60/1,300, 1 min 0 s so far, about 20 min 40 s left",
+        "dcq · cifar10: proxy 120/1,300, 2 min 0 s so far, about 19 min 40 s left",
+    ]
+
+
+def test_watching_on_a_terminal_draws_in_place(monkeypatch):
+    monkeypatch.setattr(display, "_terminal", lambda: True)
+    terminal = io.StringIO()
+    monkeypatch.setattr("rich.console.Console", lambda **_: Console(file=terminal, force_terminal=True, width=100))
+    with Watch("dcq · cifar10", "compressing") as heard:
+        heard(3, 20, "palettes")
+        heard_by = time.monotonic() + 20
+        while "palettes 3/20" not in terminal.getvalue():
+            assert time.monotonic() < heard_by
+            time.sleep(0.02)
+    assert "dcq · cifar10: palettes 3/20, 0 s so far" in terminal.getvalue()
+
+
+def test_other_work_is_said_at_once(tmp_path):
+    with _logged(str(tmp_path / "a")) as progress:
+        progress(1, 1, "features")
+        progress(0, 1, "clustering")
+        assert json.loads((tmp_path / "a.progress").read_text()) == [0, 1, "clustering"]
+        progress(1, 1, "clustering")  # within half a second
+        assert json.loads((tmp_path / "a.progress").read_text()) == [0, 1, "clustering"]
+    with _logged("", lambda *said: heard.append(said)) as progress:
+        heard = []
+        progress(1, 2, "x")
+    assert heard == [(1, 2, "x")]

@@ -13,7 +13,7 @@ SHAPE = DataShape(1297, 32, 32, 10)
 
 def plan(methods, plugins, ratio="0.9231"):
     return make_plan(
-        Request(methods=methods, budgets=(("ratio", ratio),), seeds=1, snap=False), plugins, lambda name: SHAPE
+        Request(methods=methods, budgets=(("ratio", ratio),), seeds=1, snap=False), plugins, lambda name: Data(SHAPE)
     )
 
 

@@ -112,3 +112,17 @@ def test_artifacts_of_one_group_wait_for_the_shares_of_the_first():
     names = [name for name, *_ in executor.seen]
     assert names.index("a") < names.index("b-part0") < names.index("b")
     assert sorted(names) == sorted(["a-part0", "a-part1", "a", "a0", "b-part0", "b-part1", "b", "b0"])
+
+
+def test_every_item_is_announced_before_it_is_submitted_and_before_it_is_tried_again():
+    executor, heard = Inline(ends={("a0", False): "oom"}), []
+    scheduler = Scheduler(
+        executor,
+        [artifact("a")],
+        lambda cell, _, micro: WorkItem(f"{cell.method}{cell.seed}", "m:f", {"micro_batch": micro}),
+        lambda cell: 64,
+        lambda item: heard.append((item, len(executor.seen))),
+    )
+    while scheduler.step(0) is not None:
+        pass
+    assert heard == [("a", 0), ("a0", 1), ("a0", 2)]

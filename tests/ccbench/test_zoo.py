@@ -46,7 +46,10 @@ RUNNING = {  # method: (status, what is said of it)
     "zoo-prints": ("ok", ""),
     "zoo-raises": ("failed", "ValueError: the animal bites"),
     "zoo-reads-test": ("failed", "zoo-reads-test opened the test split"),
+    "zoo-rolls-labels": ("failed", "read-only"),
+    "zoo-small-words": ("ok", ""),
     "zoo-too-much": ("failed", "zoo-too-much is over its budget"),
+    "zoo-undeclared": ("failed", "method zoo-undeclared asks for stage 'features' in a way that it does not declare"),
 }
 
 
@@ -164,6 +167,12 @@ def test_each_animal_is_reported_with_its_status_and_reason(benchmark, name, sta
     assert reason in records[name]["reason"]
     line = next(line for line in done.stderr.splitlines() if line.startswith(f"{status}: {name} at ratio 0.9 "))
     assert reason in line
+
+
+def test_the_bytes_of_a_file_are_those_on_disk(benchmark):
+    _, records, out, _ = benchmark
+    record = records["zoo-small-words"]
+    assert record["bytes"] == (out / "artifacts" / record["artifact"]).stat().st_size > 10_000
 
 
 def test_load_time_failures_are_told_at_the_start_of_the_run(benchmark):

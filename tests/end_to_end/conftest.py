@@ -50,7 +50,7 @@ def environment(tiny_path):
 
 
 @pytest.fixture
-def ccbench(environment, tmp_path):
+def ccbench(environment, tiny_path, tmp_path):
     """Call the command line: ``ccbench("run", ...)`` gives the finished process; ``code`` is checked."""
 
     def call(*arguments, code=0, cwd=tmp_path, env=(), timeout=240):
@@ -66,6 +66,7 @@ def ccbench(environment, tmp_path):
         assert "Traceback" not in done.stdout + done.stderr
         return done
 
+    call.path = str(tiny_path)
     return call
 
 

@@ -131,6 +131,7 @@ def test_ctrl_c_keeps_finished_cells_and_exits_130(ccbench, start, tmp_path, rec
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in said
+    assert said.splitlines()[-1] == "interrupted; the same command goes on where it stopped"
     kept = records(tmp_path / "ccbench-out")
     assert kept
     assert all(r["status"] == "ok" for r in kept)

@@ -115,12 +115,28 @@ def test_compress_evaluate_export(ccbench, tmp_path, records):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["set.ccb", "set.json"]
     assert (tmp_path / "set.json").read_text() == "the user's own"
     ccbench("compress", "--method", "mediancut", "--ratio", "0.875", "set.ccb", code=2)
-    ccbench("evaluate", "set.ccb", "--protocol", "tiny")
+    alone = ccbench("evaluate", "set.ccb", "--protocol", "tiny").stdout
+    assert "row: mediancut" in alone
+    assert "(photodigits, ratio 0.875, quicknet, protocol tiny)" in alone
+    assert "nothing to compare it with" in alone
     (record,) = records(tmp_path / "ccbench-out")
     assert (record["bytes"], record["ratio"], record["method"]) == (size, 0.875, "mediancut")
     ccbench("export", "set.ccb", "png")
     assert len(list((tmp_path / "png").glob("*/*.png"))) == 1297
     ccbench("export", "set.ccb", "png", code=2)
+
+
+def test_evaluate_names_its_row_and_what_stands_beside_it(ccbench, tmp_path):
+    ccbench("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random,full", "--ratio", "0.875", "-q")
+    ccbench("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random", "--ratio", "0.9", "-q")
+    table = (tmp_path / "ccbench-out" / "leaderboard.csv").read_bytes()
+    ccbench("compress", "--method", "mediancut", "--bits", "3", "set.ccb")
+    *_, row, beside = ccbench("evaluate", "set.ccb", "--protocol", "tiny").stdout.splitlines()
+    assert row.startswith("row: mediancut ")
+    assert "(1 seed)" in row
+    assert sorted(part.split()[0] for part in beside.removeprefix("beside it: ").split("; ")) == ["full", "random"]
+    ccbench("leaderboard")
+    assert table == (tmp_path / "ccbench-out" / "leaderboard.csv").read_bytes(), "a look changes nothing"
 
 
 def test_python_api_gives_a_row_per_cell(tiny_path, tmp_path, monkeypatch):

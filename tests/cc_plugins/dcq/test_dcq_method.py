@@ -81,6 +81,16 @@ def test_stages_are_asked_for_by_their_parameters_and_used():
     assert found.payload.palettes.tolist() == [[[60] * 3] * 2, [[200] * 3] * 2]
 
 
+def test_clustering_is_not_said_before_there_is_something_to_cluster():
+    images, labels = _images()
+    task = _task(images, labels, features={"features": np.random.default_rng(0).random((40, 3), np.float32)})
+    told = []
+    task.bench.progress = lambda *said: told.append((said, list(task.asked)))
+    DCQ(clusters=2, attention="none", refine=False).compress(task)
+    assert told[0][0] == (0, 1, "clustering")
+    assert told[0][1], "the network was asked for before"
+
+
 def test_all_pixels_are_quantised_to_the_stored_palette():
     images, labels = _images(12)
     found = DCQ(features="histogram", clusters=3, attention="none", refine_steps=6).compress(

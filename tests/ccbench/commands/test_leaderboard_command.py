@@ -14,14 +14,28 @@ def fill(out, method="dcq", cell="a", **changes):
     return out
 
 
-def test_markdown_is_printed_and_the_files_are_written(ccbench, tmp_path):
+def test_markdown_is_printed_and_nothing_is_touched(ccbench, tmp_path):
     out = fill(tmp_path / "o")
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
     done = ccbench("leaderboard", "--out", out)
     assert done.code == 0
     assert "| dcq | 0.9167 |" in done.out
-    assert done.out in (out / "leaderboard.md").read_text()
-    assert (out / "leaderboard.csv").exists()
-    assert (out / "leaderboard.png").exists()
+    assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+
+
+def test_files_are_written_where_it_is_said(ccbench, tmp_path):
+    one, two = fill(tmp_path / "1"), fill(tmp_path / "2", "ccs", "b")
+    done = ccbench("leaderboard", "--out", one, "--out", two, "--write", tmp_path / "both")
+    assert done.code == 0
+    assert str(tmp_path / "both") in done.err
+    assert done.out in (tmp_path / "both" / "leaderboard.md").read_text()
+    assert "ccs" in (tmp_path / "both" / "leaderboard.csv").read_text()
+    assert (tmp_path / "both" / "leaderboard.png").read_bytes().startswith(b"\x89PNG")
+    assert not (one / "leaderboard.csv").exists()
+    (tmp_path / "file").write_text("mine")
+    refused = ccbench("leaderboard", "--out", one, "--write", tmp_path / "file")
+    assert refused.code == 2
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_the_default_folder(ccbench, tmp_path):
@@ -60,11 +74,11 @@ def test_published(ccbench, tmp_path):
 
 def test_further_columns(ccbench, tmp_path):
     out = fill(tmp_path / "o", colorfulness=31.256)
-    done = ccbench("leaderboard", "--out", out, "--columns", "colorfulness,color_distance")
+    done = ccbench("leaderboard", "--out", out, "--columns", "colorfulness,color_distance", "--write", out)
     assert "Colourfulness" in done.out
     assert "31.26" in done.out
     assert done.out in (out / "leaderboard.md").read_text()
-    assert ccbench("leaderboard", "--out", out).code == 0
+    assert ccbench("leaderboard", "--out", out, "--write", out).code == 0
     assert "Colourfulness" not in (out / "leaderboard.md").read_text()
     wrong = ccbench("leaderboard", "--out", out, "--columns", "colour")
     assert wrong.code == 2
