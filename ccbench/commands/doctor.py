@@ -18,7 +18,7 @@ from ccbench import machine
 from ccbench.commands._show import plain, table
 from ccbench.errors import UserError
 from ccbench.plugins import Plugins, plugins
-from ccbench.work import use_machine
+from ccbench.work import on_gpu, use_machine
 
 _PACKAGES = ("ccbench", "torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "accelerate",
              "safetensors", "pillow", "matplotlib", "pebble", "pluggy")  # fmt: skip
@@ -68,16 +68,15 @@ def devices() -> Iterator[Row]:
     yield "memory", "unknown" if size is None else f"{size / 2**30:.1f} GiB usable"
     asked = os.environ.get("OMP_NUM_THREADS", "not set")
     try:
-        use_machine(None, None)
+        jobs, threads = machine.workers(None, None, gpu=on_gpu(None), dataset_bytes=0)
+        use_machine(None, threads)
         torch = importlib.import_module("torch")
         fastest = importlib.import_module("ccbench.training.precision").fastest
     except ImportError as error:
         yield "torch", f"! cannot be imported: {error}"
         return
-    yield (
-        "threads",
-        f"{torch.get_num_threads()} for each process; OMP_NUM_THREADS={asked}; --threads sets another number",
-    )
+    several = f"{jobs} process{'es' * (jobs != 1)} at a time (--jobs)"
+    yield "a run", f"{several} of {threads} thread{'s' * (threads != 1)} (--threads); OMP_NUM_THREADS={asked}"
     names = ["cpu"]
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):

@@ -145,7 +145,7 @@ def test_more_images_per_class_than_there_are_is_a_skip(ccbench, tmp_path):
 
 
 def test_a_kill_in_the_middle_loses_nothing(start, ccbench, tmp_path, records):
-    process = start(*RUN, "--protocol", "tiny", "--methods", "dc3[compensate=hsv_shift],rded")
+    process = start(*RUN, "--protocol", "tiny", "--methods", "dc3[compensate=hsv_shift],rded", "--jobs", 1)
     deadline = time.monotonic() + 120
     while not records(tmp_path / "ccbench-out") and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ccbench import machine
 from ccbench.commands.cache import entries, readable
 from ccbench.store import Store
 
@@ -103,6 +104,8 @@ def test_doctor(ccbench, tmp_path, monkeypatch):
     assert done.code == 0
     assert torch.__version__.partition("+")[0] in done.out
     assert "faster on cpu" in done.out
+    assert "at a time (--jobs) of " in done.out
+    assert f"{machine.cores()} cores usable" in done.out
     assert str(tmp_path / "cache") in done.out
     lines = {line.split()[0]: line for line in done.out.splitlines() if line.strip()}
     assert lines["photodigits"].endswith("found")
