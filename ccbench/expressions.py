@@ -11,7 +11,7 @@ from typing import Any
 from ccbench.budget import Budget, DataShape
 from ccbench.errors import UserError
 from ccbench.plugins import Plugins
-from ccbench.quantities import number, plain, size
+from ccbench.quantities import amount, plain
 from ccbench.specs import BRACKETS, MethodSpec, Spec, imported, split
 
 BUDGETS = ("ratio", "bits", "fraction", "ipc", "bytes")  # every method takes its own budget by these names
@@ -280,6 +280,6 @@ def _text(value: Any) -> str:
 def _number(unit: str, text: str) -> str:
     """One text for one number: ``0.10`` and ``.1`` are ``0.1``; what is no number stays for whoever reads it."""
     try:
-        return plain(size(text) if unit == "bytes" else number(text, unit))
+        return plain(amount(unit, text))
     except UserError:
         return text

@@ -16,6 +16,7 @@ from ccbench.data import DataSource
 from ccbench.errors import UserError
 from ccbench.expressions import Expression, parse
 from ccbench.plugins import Plugins
+from ccbench.quantities import amount
 from ccbench.readiness import unready
 from ccbench.teacher_source import TeacherSource
 from ccbench.training import Protocol, load_protocol
@@ -113,6 +114,8 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
         raise UserError("no method was named", mend="for example --methods dcq,ccs")
     if request.seeds < 1:
         raise UserError("at least one seed is needed", found=request.seeds, mend="--seeds 3")
+    for unit, value in request.budgets:
+        amount(unit, value)  # what is no number is said before a dataset is read
     plan = Plan()
     expressions = list({e.label: e for e in (parse(m, plugins) for m in _every(request.methods, plugins))}.values())
     plan.expressions = {e.label: e for e in expressions}

@@ -55,6 +55,15 @@ def size(value: object, name: str = "a size") -> Fraction:
     return found
 
 
+def amount(unit: str, value: object) -> Fraction:
+    """A budget's number: a :func:`size` for ``bytes``, a :func:`number` for any other unit.
+
+    Raises:
+        UserError: as they do.
+    """
+    return size(value, unit) if unit == "bytes" else number(value, unit)
+
+
 def plain(value: Fraction) -> str:
     """One text for one number: ``0.1``, ``300000``; ``1/3`` where no decimal is exact."""
     exact = Decimal(value.numerator) / Decimal(value.denominator)

@@ -28,7 +28,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from cc_plugins.datasets.repairs import with_end, without_text
 
-ENDLESS = "JPEG files without their end marker"
+ENDLESS = "a missing end marker (JPEG)"  # what a file was read in spite of
 _SWAPPED = frozenset({5, 6, 7, 8})  # EXIF orientations that lie on their side
 
 

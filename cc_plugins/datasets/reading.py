@@ -107,7 +107,8 @@ class Reader:
         if batch:
             yield np.stack(batch)
         for what, names in mended.items():
-            notes.append(f"{self.layout.name}: {len(names):,} {what} were read: {few(names)}")
+            files = f"{len(names):,} file{'s' * (len(names) != 1)}"
+            notes.append(f"{self.layout.name}: {files} read in spite of {what}: {few(names)}")
 
     def _read(self, split: Split, step: int) -> Iterator[Read]:
         known = self.bad if self.skip_bad else {}

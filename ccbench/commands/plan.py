@@ -17,8 +17,8 @@ from ccbench.commands import _options
 def plan(**given: Any) -> None:
     """Show every cell of a run: what is there, what would run, what is skipped and why, and how long it takes."""
     from ccbench import results
+    from ccbench.estimate import estimate
     from ccbench.execute import plan_run
-    from ccbench.pace import clock
     from ccbench.plugins import plugins
 
     request = _options.request(given)
@@ -31,7 +31,7 @@ def plan(**given: Any) -> None:
         c.id: "skipped" if c.skip else "cached" if known.get(c.id, {}).get("status") == "ok" else "to run"
         for c in made.cells
     }
-    seconds, unknown = estimate(made, state, records)
+    left = estimate(made, [c for c in made.cells if state[c.id] == "to run"], records)
     if given["as_json"]:
         cells = [
             {
@@ -53,8 +53,9 @@ def plan(**given: Any) -> None:
                     "cells": cells,
                     "notes": made.notes,
                     "problems": made.problems,
-                    "seconds": seconds,
-                    "unknown": unknown,
+                    "seconds": left.seconds if left.unknown < left.cells else None,
+                    "unknown": left.unknown,
+                    "unmeasured": left.unmeasured,
                 },
                 indent=1,
             )
@@ -81,28 +82,4 @@ def plan(**given: Any) -> None:
     total = Counter(state.values())
     click.echo(", ".join(f"{n} {what}" for what, n in total.items()))
     if total["to run"]:
-        rest = f", and {unknown} cells whose like has not run here yet" if unknown else ""
-        click.echo(f"estimated time, from the records in {given['out']}: {clock(seconds)}{rest}")
-
-
-def estimate(made: Any, state: dict[str, str], records: list[dict[str, Any]]) -> tuple[float, int]:
-    """Seconds for what is to run, from records of the same kind, and how many cells there is no record for."""
-    import statistics
-
-    trained, packed = defaultdict(list), defaultdict(list)
-    for record in records:
-        if record["status"] == "ok":
-            kind = record["dataset"], record["protocol"], record["architecture"]
-            trained[kind].append(record["train_seconds"] or 0.0)
-            packed[record["dataset"], record["method"]].append(record["compress_seconds"] or 0.0)
-    network = {key: statistics.median(seconds) for key, seconds in trained.items()}
-    packing = {key: statistics.median(seconds) for key, seconds in packed.items()}
-    total, unknown = 0.0, 0
-    for cell in made.cells:
-        if state[cell.id] == "to run":
-            like = network.get((cell.dataset, cell.protocol, cell.architecture))
-            if like is None:
-                unknown += 1
-                continue
-            total += like + packing.get((cell.dataset, cell.method), 0.0)
-    return total, unknown
+        click.echo(f"estimated time of one job, from the records in {given['out']}: {left.text}")

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from fractions import Fraction
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from ccbench import results
 from ccbench.bookkeeping import Book, read_facts
 from ccbench.cells import Cell
-from ccbench.commands.plan import estimate
 from ccbench.executors import Finished
 from ccbench.guard import watch_test_split
 from ccbench.store import file_digest
@@ -88,14 +86,3 @@ def test_a_folder_whose_name_only_begins_like_the_data_is_not_watched(tmp_path):
         assert seen == []
         (tmp_path / "data" / "test" / "x").read_text()
     assert seen == [str(tmp_path / "data" / "test" / "x")]
-
-
-def test_the_estimate_takes_one_median_for_each_kind_of_cell(monkeypatch):
-    medians = []
-    monkeypatch.setattr("statistics.median", lambda values: (medians.append(1), max(values))[1])
-    cells = [replace(CELL, seed=i) for i in range(200)]
-    state = {c.id: "cached" if c.seed % 2 else "to run" for c in cells}
-    kind = {"dataset": "noise", "protocol": "quick", "architecture": "quicknet", "method": "random", "status": "ok"}
-    known = [{**kind, "train_seconds": 2.0, "compress_seconds": 0.5}] * 100
-    assert estimate(SimpleNamespace(cells=cells), state, known) == (250.0, 0)
-    assert len(medians) == 2, "one for each kind of cell, not for each cell"

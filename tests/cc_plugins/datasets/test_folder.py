@@ -194,8 +194,8 @@ def test_jpeg_files_without_their_end_are_read_and_counted(root, opened):
     assert len(splits.train) == 6
     assert splits.train.skipped == ()
     assert splits.notes == (
-        f"folder:{root}: 2 JPEG files without their end marker were read: train/cat/c.jpg, train/dog/c.jpg",
-        f"folder:{root}: 1 JPEG files without their end marker were read: test/dog/c.jpg",
+        f"folder:{root}: 2 files read in spite of a missing end marker (JPEG): train/cat/c.jpg, train/dog/c.jpg",
+        f"folder:{root}: 1 file read in spite of a missing end marker (JPEG): test/dog/c.jpg",
     )
 
 

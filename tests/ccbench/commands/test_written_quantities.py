@@ -9,6 +9,7 @@ from ccbench.plugins import KINDS, plugins
 RUN = ("run", "-m", "random", "--ratio", "0.9")
 REFUSED = [
     (("plan", "-m", "random", "--ratio", "92%"), "did you mean 0.92?"),
+    (("plan", "-m", "random", "--ratio", "92%", "-d", "folder:nowhere"), "did you mean 0.92?"),
     (("plan", "-m", "random", "--fraction", "8%"), "did you mean 0.08?"),
     (("plan", "-m", "random[fraction=8%]"), "did you mean 0.08?"),
     (("plan", "-m", "random", "--ratio", "1e999999999"), "must be a number"),
