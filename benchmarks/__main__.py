@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import os
 import platform
 import sys
+
+from ccbench.machine import cores
 
 PARTS = ("command_line", "decoding", "training", "resampling", "dcq", "colors", "dc3_selection", "rded")
 
@@ -13,7 +14,7 @@ PARTS = ("command_line", "decoding", "training", "resampling", "dcq", "colors", 
 def main() -> None:
     """``python -m benchmarks [PART ...]``."""
     wanted = sys.argv[1:] or PARTS
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print(f"{platform.machine()}, {cores()} cores, Python {platform.python_version()}\n")
     print("| what | ours | peer | ratio | unit | note |\n| --- | ---: | ---: | ---: | --- | --- |")
     for part in wanted:
         for row in importlib.import_module(f"benchmarks.{part}").rows():

@@ -50,14 +50,14 @@ def rows() -> list[dict]:
 def plan_many() -> dict:
     """Seconds for a plan of 100,000 cells."""
     from ccbench.budget import DataShape
-    from ccbench.plan import Request, make_plan
+    from ccbench.plan import Data, Request, make_plan
     from ccbench.plugins import Plugins
 
     ratios = tuple(("ratio", f"0.{1000 + i}") for i in range(200))
     request = Request(methods=("random", "ccs", "aum", "el2n", "entropy"), budgets=ratios, seeds=100)
     found = Plugins()
     started = time.perf_counter()
-    plan = make_plan(request, found, lambda name: DataShape(50000, 32, 32, 10))
+    plan = make_plan(request, found, lambda name: Data(DataShape(50000, 32, 32, 10)))
     ids = {cell.id for cell in plan.cells}
     seconds = time.perf_counter() - started
     return {

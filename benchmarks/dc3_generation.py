@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from ccbench.machine import cores as allowed_cores
+
 PAPER_SECONDS, PAPER_GB = 4.1, 2.7  # Table 14, 512 x 512; which GPU is not said there, 3090s elsewhere in the paper
 GPU_CASES = ((512, 1), (512, 8), (256, 8))  # resolution, batch
 CPU_CASES = ((512, 1), (256, 1))
@@ -229,7 +231,7 @@ def _measure_cpu(folder: Path, resolution: int, batch: int) -> dict[str, Any]:
         "peak_steps": peaks[0] / 1e9,
         "peak_rest": peaks[1] / 1e9,
         "dtype": "float32",
-        "device": f"{os.cpu_count()} cores",
+        "device": f"{allowed_cores()} cores",
     }
 
 

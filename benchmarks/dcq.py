@@ -14,11 +14,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ccbench.machine import cores
 
 if TYPE_CHECKING:
     from ccbench.data import ImageDataset
@@ -221,21 +223,26 @@ def _measure_memory(folder: str) -> None:
     print(json.dumps({"private": peak[0] / 2**20, "maxrss": maxrss}))
 
 
-def steps(n: int, bits: int) -> None:
-    """Print the seconds of every step of one compression of ``n`` images."""
+def step_seconds(n: int, bits: int) -> Iterator[tuple[str, float]]:
+    """(step, seconds) of one compression of ``n`` images, features and attention at hand."""
     from cc_plugins.dcq.method import DCQ
 
     pictures, features, attention, source = inputs(n)
     task = _Task(pictures, {"features": {"features": features}, "attention": {"attention": attention}}, bits)
     before = time.perf_counter()
-    compressed = DCQ().compress(task)
+    DCQ().compress(task)
     whole = time.perf_counter() - before
-    print(f"{n} images of {source}, {bits} bits, {_gpu() or f'{os.cpu_count()} cores'}")
+    yield f"{source}, {_gpu() or f'{cores()} cores'}, in all", whole
     for what, mark in task.marks:
-        print(f"{what:24s} {mark - before:7.2f} s")
+        yield what, mark - before
         whole, before = whole - (mark - before), mark
-    print(f"{'packing and the rest':24s} {whole:7.2f} s")
-    print(compressed.meta)
+    yield "packing and the rest", whole
+
+
+def steps(n: int, bits: int) -> None:
+    """Print :func:`step_seconds`."""
+    for what, seconds in step_seconds(n, bits):
+        print(f"{what:24s} {seconds:7.2f} s")
 
 
 def _row(name: str, ours: float, peer: float | None, note: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets, transforms
 
 from ccbench.data import ImageDataset
+from ccbench.machine import cores
 from ccbench.plugins import plugins
 from ccbench.training import DeviceData, Recipe, build_network, fit, load_protocol
 from ccbench.training.schedule import learning_rate
@@ -43,14 +44,14 @@ class PilImages(Dataset):
         return self.transform(Image.fromarray(self.images[index])), self.labels[index]
 
 
-def data() -> tuple[str, np.ndarray, np.ndarray]:
-    """CIFAR-10 where it is present, otherwise noise of the same shape."""
+def data(count: int = 10_000) -> tuple[str, np.ndarray, np.ndarray]:
+    """The first images of CIFAR-10 and their labels where it is present, otherwise noise of the same shape."""
     root = os.environ.get("CCBENCH_DATA", "")
     if root and (Path(root) / "cifar-10-batches-py").exists():
         train = datasets.CIFAR10(root, train=True)
-        return "CIFAR-10", train.data[:10_000], np.array(train.targets[:10_000])
+        return "CIFAR-10", train.data[:count], np.array(train.targets[:count])
     rng = np.random.default_rng(0)
-    return "noise", rng.integers(0, 256, (10_000, 32, 32, 3), dtype=np.uint8), rng.integers(0, 10, 10_000)
+    return "noise", rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8), rng.integers(0, 10, count)
 
 
 def network(recipe: Recipe) -> torch.nn.Module:
@@ -58,15 +59,14 @@ def network(recipe: Recipe) -> torch.nn.Module:
     return build_network(recipe.architecture, classes=10, image_size=32, seed=0, plugins=plugins())
 
 
-def classic(images: np.ndarray, labels: np.ndarray, recipe: Recipe) -> float:
+def classic(images: np.ndarray, labels: np.ndarray, recipe: Recipe, device: str = "cpu") -> float:
     """Seconds of UPDATES updates, the first batch of the workers not counted."""
     steps = [transforms.RandomCrop(32, padding=recipe.crop_padding)]
     steps += [transforms.RandomHorizontalFlip()] if recipe.flip else []
     steps += [transforms.ToTensor(), transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))]
     dataset = PilImages(images, labels, transforms.Compose(steps))
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    loader = DataLoader(dataset, recipe.batch, shuffle=True, drop_last=True, num_workers=workers)
-    model = network(recipe).to(memory_format=torch.contiguous_format).train()
+    loader = DataLoader(dataset, recipe.batch, shuffle=True, drop_last=True, num_workers=cores())
+    model = network(recipe).to(device, memory_format=torch.contiguous_format).train()
     optimizer = torch.optim.SGD(
         model.parameters(),
         recipe.lr,
@@ -79,7 +79,7 @@ def classic(images: np.ndarray, labels: np.ndarray, recipe: Recipe) -> float:
         if done == 1:
             started = time.perf_counter()
         optimizer.param_groups[0]["lr"] = learning_rate(recipe, min(done, UPDATES - 1), UPDATES)
-        loss = F.cross_entropy(model(x), y, label_smoothing=recipe.label_smoothing)
+        loss = F.cross_entropy(model(x.to(device)), y.to(device), label_smoothing=recipe.label_smoothing)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

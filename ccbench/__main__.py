@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -19,7 +18,6 @@ def main(args: Sequence[str] | None = None) -> int:
     2: a fault that the caller can mend (UserError, or a command line that cannot be read).
     130: interrupted. A command sets another code by returning a whole number.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch is imported; see LocalExecutor
     try:
         code = cli.main(args=None if args is None else list(args), prog_name="ccbench", standalone_mode=False)
     except UserError as error:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccbench import results
-from ccbench.data import DataSource
+from ccbench.data import TEST_SHARE, DataSource
 from ccbench.execute import Options, execute
 from ccbench.expressions import split
+from ccbench.machine import counted_threads
 from ccbench.plan import Request
 from ccbench.teacher_source import TeacherSource
 
@@ -37,11 +38,13 @@ def run(
     match: str = "nominal",
     teacher: str | os.PathLike[str] | None = None,
     teacher_arch: str | None = None,
+    precision: str | None = None,
     out: str | os.PathLike[str] = "ccbench-out",
     data_root: str | os.PathLike[str] | None = None,
     download: bool = False,
     image_size: int | None = None,
     skip_bad: bool = False,
+    test_share: float = TEST_SHARE,
     display: str = "quiet",
     **options: Any,
 ) -> pd.DataFrame:
@@ -57,8 +60,9 @@ def run(
         snap: whether budgets move to the palette grid when a method needs it.
         match: ``"nominal"`` or ``"bytes"``.
         teacher, teacher_arch: weights and network of the teacher; default: the protocol trains its own.
+        precision: ``"float32"`` or ``"bfloat16"``; default: what each protocol declares.
         out: the output folder; what is there already is not done again.
-        data_root, download, image_size, skip_bad: where images come from.
+        data_root, download, image_size, skip_bad, test_share: where images come from.
         display: ``"quiet"``, ``"plain"``, ``"live"`` or ``"auto"``.
         options: fields of :class:`ccbench.execute.Options`, such as ``jobs`` or ``timeout``.
 
@@ -82,9 +86,11 @@ def run(
         snap=snap,
         match=match,
         teacher=TeacherSource.of(None if teacher is None else Path(teacher), teacher_arch),
+        precision=precision,
+        threads=counted_threads(options.get("threads"), options.get("device")),
     )
     root = data_root or os.environ.get("CCBENCH_DATA")
-    source = DataSource(Path(root) if root else None, download, "", image_size, skip_bad)
+    source = DataSource(Path(root) if root else None, download, "", image_size, skip_bad, test_share)
     summary = execute(request, Options(out=Path(out), source=source, display=display, **options))
     wanted = {c.id for c in summary.plan.cells}
     rows = [r for r in results.latest(results.read_all(Path(out))[0]) if r["cell"] in wanted]

@@ -31,8 +31,7 @@ def read_facts(artifact: Path) -> dict[str, Any] | None:
     try:
         facts = json.loads(artifact.with_suffix(".json").read_text())
         whole = artifact.stat().st_size == facts["bytes"] and {"images", "nominal_kept", "measured_kept"} <= set(facts)
-        # files of the first versions have no digest beside them
-        whole = whole and facts.get("sha256") in (None, file_digest(artifact))
+        whole = whole and facts["sha256"] == file_digest(artifact)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return facts if whole else None
@@ -42,8 +41,6 @@ def make_record(
     cell: Cell,
     finished: Finished,
     *,
-    digest: str,
-    test_digest: str,
     attempt: int,
     planned_seeds: int,
     artifact: Path | None,
@@ -54,7 +51,6 @@ def make_record(
     Args:
         cell: what was attempted.
         finished: what became of it; its value is the training outcome.
-        digest, test_digest: of the dataset's two splits.
         attempt: 1, 2, ...
         planned_seeds: how many seeds the run wanted for this row.
         artifact: the compressed file, where there is one.
@@ -68,25 +64,15 @@ def make_record(
         "attempt": attempt,
         "status": finished.status,
         "reason": finished.reason,
-        "dataset": cell.dataset,
-        "dataset_digest": digest,
-        "test_digest": test_digest,
-        "method": cell.method,
-        "method_version": cell.method_version,
-        "architecture": cell.architecture,
-        "protocol": cell.protocol,
-        "protocol_version": cell.protocol_version,
+        **cell.row,
         "ratio": cell.ratio,
         "nominal_ratio": float(1 - Fraction(facts["nominal_kept"])) if facts else None,
         "measured_ratio": 1 - facts["measured_kept"] if facts else None,
         "bytes": facts.get("bytes"),
         "images": facts.get("images"),
-        "match": cell.match,
         "seed": cell.seed,
         "seed_value": seed_value(cell),
-        "base_seed": cell.base_seed,
         "planned_seeds": planned_seeds,
-        "teacher": value.get("teacher") or cell.teacher or None,
         "teacher_accuracy": value.get("teacher_accuracy"),
         "teacher_bytes": value.get("teacher_bytes"),
         "colorfulness": facts.get("colorfulness"),
@@ -101,7 +87,7 @@ def make_record(
         "train_seconds": value.get("train_seconds"),
         "peak_memory": value.get("peak_memory"),
         "artifact": artifact.name if artifact and facts else None,
-        "artifact_sha256": (facts.get("sha256") or file_digest(artifact)) if artifact and facts else None,
+        "artifact_sha256": facts["sha256"] if artifact and facts else None,
         "environment": value.get("environment", {}),
         "started": value.get("started", ""),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -114,19 +100,11 @@ class Book:
     Args:
         out: the output folder.
         cells: everything that was planned.
-        digests, test_digests: of each dataset's two splits, by dataset name.
         attempts: attempts so far, by cell id.
     """
 
-    def __init__(
-        self,
-        out: Path,
-        cells: list[Cell],
-        digests: dict[str, str],
-        test_digests: dict[str, str],
-        attempts: dict[str, int],
-    ) -> None:
-        self.out, self.digests, self.test_digests, self.attempts = out, digests, test_digests, attempts
+    def __init__(self, out: Path, cells: list[Cell], attempts: dict[str, int]) -> None:
+        self.out, self.attempts = out, attempts
         self.planned = Counter(map(_row, cells))
         self.counts: Counter[str] = Counter()
         self._reasons: dict[str, None] = {}
@@ -151,8 +129,6 @@ class Book:
         record = make_record(
             cell,
             finished,
-            digest=self.digests[cell.dataset],
-            test_digest=self.test_digests[cell.dataset],
             attempt=self.attempts[cell.id],
             planned_seeds=self.planned[_row(cell)],
             artifact=artifact,
@@ -169,5 +145,5 @@ class Book:
         return record
 
 
-def _row(cell: Cell) -> tuple:
-    return cell.method, cell.dataset, cell.kept, cell.architecture, cell.protocol, cell.match
+def _row(cell: Cell) -> tuple[Any, ...]:
+    return tuple(cell.row.values())

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ccbench.errors import UserError
+from ccbench.quantities import number
+from ccbench.quantities import size as size_of
 
 BITS_PER_PIXEL = 24  # raw RGB, 8 bits per channel (DCQ, section 4.1)
 GRID = tuple(range(1, 9))  # palette sizes 2**1 .. 2**8
@@ -55,7 +57,7 @@ class Budget:
     @classmethod
     def from_ratio(cls, ratio: float | str) -> Budget:
         """Budget from the fraction of bytes *removed*, in (0, 1): 0.92 keeps 8 %."""
-        value = _fraction(ratio, "ratio")
+        value = number(ratio, "ratio")
         if not 0 < value < 1:
             keep = f" (to keep {float(value):g} % write --ratio {float(1 - value / 100):g})" if 1 < value < 100 else ""
             raise UserError(
@@ -68,7 +70,7 @@ class Budget:
     @classmethod
     def from_bits(cls, bits: float | str) -> Budget:
         """Budget from bits per pixel q: ratio = 1 - q/24 (DCQ, section 4.1)."""
-        value = _fraction(bits, "bits")
+        value = number(bits, "bits")
         if not 0 < value <= BITS_PER_PIXEL:
             raise UserError(
                 "bits per pixel must be above 0 and at most 24", found=bits, mend="a palette has 1 to 8 bits"
@@ -78,7 +80,7 @@ class Budget:
     @classmethod
     def from_fraction(cls, fraction: float | str) -> Budget:
         """Budget from the fraction of images *kept*, in (0, 1]."""
-        value = _fraction(fraction, "fraction")
+        value = number(fraction, "fraction")
         if not 0 < value <= 1:
             raise UserError("the fraction of kept images must be above 0 and at most 1", found=fraction)
         return cls(value)
@@ -86,7 +88,7 @@ class Budget:
     @classmethod
     def from_ipc(cls, ipc: int | str, shape: DataShape) -> Budget:
         """Budget from kept images per class, >= 1."""
-        value = _fraction(ipc, "ipc")
+        value = number(ipc, "ipc")
         if value.denominator != 1 or value < 1:
             raise UserError("images per class (IPC) must be a whole number of at least 1", found=ipc)
         if value * shape.classes > shape.images:
@@ -100,8 +102,8 @@ class Budget:
 
     @classmethod
     def from_bytes(cls, size: int | str, shape: DataShape) -> Budget:
-        """Budget from bytes, 1 .. raw bytes of the training set."""
-        value = _fraction(size, "bytes")
+        """Budget from bytes, 1 .. raw bytes of the training set, or a size such as ``300KB``."""
+        value = size_of(size, "bytes")
         if not 1 <= value <= shape.raw_bytes:
             raise UserError(
                 f"the raw training set has {shape.raw_bytes} bytes",
@@ -155,10 +157,3 @@ class Budget:
     def __mul__(self, other: Budget) -> Budget:
         """The budget of two steps one after the other."""
         return Budget(self.kept * other.kept)
-
-
-def _fraction(value: object, name: str) -> Fraction:
-    try:
-        return Fraction(str(value))
-    except (ValueError, ZeroDivisionError):
-        raise UserError(f"{name} must be a number", found=value) from None

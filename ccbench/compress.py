@@ -56,7 +56,8 @@ def compress(
     root = bench.root
     dataset, ids, result = root, np.arange(len(root.labels)), None
     for step, part in zip(expression.steps, expression.budgets(budget, root.shape), strict=True):
-        task = Task(bench, dataset, part, ids, _axes(expression, step, root, part, seed))
+        asker = step.spec, dict(step.params)
+        task = Task(bench, dataset, part, ids, _axes(expression, step, root, part, seed), asker)
         method = step.spec.load()(**dict(step.params))
         if not callable(getattr(method, "compress", None)):
             raise MethodError(f"{step.name}: {step.spec.target} has no compress(task) method")
@@ -88,7 +89,7 @@ def prepare(expression: Expression, budget: Budget, bench: Workbench, *, part: i
     (step,) = expression.steps
     (own,) = expression.budgets(budget, bench.root.shape)
     axes = _axes(expression, step, bench.root, own, seed)
-    task = Task(bench, bench.root, own, np.arange(len(bench.root.labels)), axes)
+    task = Task(bench, bench.root, own, np.arange(len(bench.root.labels)), axes, (step.spec, dict(step.params)))
     method = step.spec.load()(**dict(step.params))
     if not (callable(getattr(method, "skip", None)) and method.skip(task)):
         method.prepare(task, part, parts)

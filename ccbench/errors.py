@@ -1,5 +1,7 @@
 """Faults that the user can mend: the only exceptions that commands print without a traceback."""
 
+from collections.abc import Sequence
+
 
 class UserError(Exception):
     """A fault of the input, the command or the machine that its reader can mend.
@@ -32,6 +34,13 @@ class UserError(Exception):
 
 class Unfit(UserError):  # noqa: N818 - it is an outcome, as Skipped is
     """An architecture or a method cannot take these data; its cells are skipped with this reason and others go on."""
+
+
+def few(names: Sequence[str], most: int = 8) -> str:
+    """The first of some names and how many more there are, for an error or a note; ``"none"`` where there are none."""
+    text = ", ".join(names[:most]) or "none"
+    text += f" and {len(names) - most} more" if len(names) > most else ""
+    return text.encode(errors="backslashreplace").decode()  # file names that are no UTF-8 could not be printed
 
 
 def _rebuild(cls: type[UserError], what: str, found: str | None, mend: str | None) -> UserError:

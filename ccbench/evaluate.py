@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from ccbench.data import DataSource
 from ccbench.display import Watch
 from ccbench.errors import UserError
 from ccbench.executors import Finished
-from ccbench.expressions import parse
+from ccbench.expressions import Expression, parse, read_call
 from ccbench.origin import open_origin, source_of
 from ccbench.out_folder import claimed
-from ccbench.plugins import Plugins, plugins
+from ccbench.plan import Conditions, Data, Request, option_text
+from ccbench.plugins import plugins
 from ccbench.store import default_store, file_digest
 from ccbench.teacher_source import TeacherSource
 from ccbench.training import load_protocol
@@ -37,6 +39,8 @@ def evaluate_file(
     teacher: TeacherSource | None = None,
     source: DataSource,
     device: str | None = None,
+    precision: str | None = None,
+    threads: int = 1,
     compile: bool = False,  # noqa: A002 - torch's word
     out: Path,
 ) -> tuple[dict[str, Any], Path]:
@@ -49,13 +53,16 @@ def evaluate_file(
         seed: index of the repetition.
         teacher: instead of the protocol's own.
         source: where the dataset comes from.
+        precision: number format of the training; None for the protocol's own.
+        threads: those that are part of the row, see :func:`ccbench.machine.counted_threads`.
         out: the folder whose ``results/`` gets the record.
 
     Returns:
         The record and its path; where several processes train together, the first one writes it.
 
     Raises:
-        UserError: the file is damaged, names no dataset or another's classes, or ``out`` is held by a run.
+        UserError: the file is damaged, names no dataset or another's classes, may hold images of the test split,
+            or ``out`` is held by a run.
     """
     compressed = CompressedDataset.open(file)
     dataset = dataset or compressed.meta.get("dataset")
@@ -64,24 +71,38 @@ def evaluate_file(
     source = source_of(compressed, dataset, source)
     found = plugins()
     check_device(device)
-    recipe = load_protocol(protocol, found)
-    network = architecture or recipe.architecture
-    found.get("architecture", network)
+    recipe = load_protocol(protocol, found).at(precision)
+    network = read_call("architecture", architecture or recipe.architecture, found).label
     store = default_store()
     splits = open_origin(file, compressed, dataset, source, plugins=found, cache=store.root)
+    if splits.drawn and compressed.meta.get("dataset_digest", splits.train.digest) != splits.train.digest:
+        raise UserError(
+            f"{file} was not made from the training split of {dataset} and may hold images of its test split",
+            found="the test split is drawn from the images of its classes",
+            mend=f"ccbench compress --dataset {dataset} ..., or name a dataset with its own test split by --dataset",
+        )
     shape = splits.train.shape
     kept = Fraction(compressed.meta["kept"]) if "kept" in compressed.meta else compressed.nominal_kept(shape)
-    versions = "+".join(compressed.meta.get("versions", ["?"]))
-    method = compressed.meta.get("method", file.stem)
-    if not _of_a_run(compressed.meta, splits.train.digest, base_seed, found):
-        # a row of its own: a run must not take it for one of its cells
-        method, versions = f"{method} ({file.name})", f"{versions} {file_digest(file)[:12]}"
-    version = found.get("architecture", network).version
-    tutor = teacher if teacher and recipe.train.labels == "teacher" else TeacherSource()
-    cell = Cell(
-        dataset, method, versions, kept, network, protocol, recipe.version, seed, base_seed, "nominal", "", version,
-        tutor.label,
-    )  # fmt: skip
+    data = Data(shape, splits.train.digest, splits.test.digest, option_text(source))
+    match = compressed.meta.get("match", "nominal")
+    request = Request(
+        methods=(),
+        base_seed=base_seed,
+        match=match,
+        teacher=teacher or TeacherSource(),
+        precision=precision,
+        threads=threads,
+    )
+    cell = _cell(compressed.meta, Conditions(recipe, request, found), dataset, data, kept, network, seed)
+    if cell is None:  # a row of its own: a run must not take it for one of its cells
+        versions = "+".join(compressed.meta.get("versions", ["?"]))
+        cell = replace(
+            Conditions(recipe, request, found).cell(dataset, data, Expression(()), kept, network),
+            method=f"{compressed.meta.get('method', file.stem)} ({file.name})",
+            method_version=f"{versions} {file_digest(file)[:12]}",
+            made=file_digest(file)[:12],
+            seed=seed,
+        )
     with claimed(out) if leads() else nullcontext():
         with Watch(cell.title, "training") if leads() else nullcontext() as heard:
             value = evaluate_item(
@@ -93,12 +114,15 @@ def evaluate_file(
                 architecture=network,
                 seed=seed_value(cell),
                 base_seed=base_seed,
-                teacher=tutor.plain() if tutor.label else None,
+                precision=precision,
+                threads=cell.threads,
+                teacher=request.teacher.plain() if recipe.train.labels == "teacher" else None,
                 device=device,
                 compile=compile,
                 heard=heard,
             )
         facts = {
+            "sha256": file_digest(file),
             "bytes": file.stat().st_size,
             "images": len(compressed),
             "nominal_kept": str(compressed.nominal_kept(shape)),
@@ -108,8 +132,6 @@ def evaluate_file(
         record = make_record(
             cell,
             Finished(cell.id, "ok", value=value),
-            digest=splits.train.digest,
-            test_digest=splits.test.digest,
             attempt=max(before, default=0) + 1,
             planned_seeds=1,
             artifact=file,
@@ -118,16 +140,13 @@ def evaluate_file(
         return record, results.write(record, out) if leads() else results.path_of(record, out)
 
 
-def _of_a_run(meta: dict[str, Any], digest: str, base_seed: int, found: Plugins) -> bool:
-    """Whether a run's cell would train on this very file: then the record is that cell's."""
+def _cell(
+    meta: dict[str, Any], under: Conditions, dataset: str, data: Data, kept: Fraction, network: str, seed: int
+) -> Cell | None:
+    """The cell of a run that would train on this very file; None where there is none."""
     try:
-        expression = parse(meta["method"], found)
+        expression = parse(meta["method"], under.plugins)
+        cell = replace(under.cell(dataset, data, expression, kept, network), seed=seed)
     except (UserError, KeyError):
-        return False
-    return (
-        not expression.random  # every seed of a run compresses anew
-        and not expression.needs  # the file does not say whose proxy recipe was used
-        and "match" not in meta
-        and [step.spec.version for step in expression.steps] == meta.get("versions")
-        and (digest, base_seed) == (meta.get("dataset_digest"), meta.get("base_seed"))
-    )
+        return None
+    return cell if cell.made == meta.get("made") and meta.get("seed") in (None, seed) else None

@@ -9,17 +9,20 @@ from typing import Any
 
 from ccbench import results
 from ccbench.bookkeeping import Book
-from ccbench.budget import DataShape
-from ccbench.data import DataSource, open_dataset, shape_of
+from ccbench.data import DataSource, NoTest, notes_on, open_dataset, shape_of
 from ccbench.display import Display, make_display
 from ccbench.errors import UserError
 from ccbench.executors import Finished
+from ccbench.expressions import read_call
+from ccbench.few_images import few_notes
 from ccbench.items import Items
+from ccbench.machine import workers
 from ccbench.out_folder import claimed
-from ccbench.plan import Plan, Request, make_plan
+from ccbench.plan import Data, Plan, Request, make_plan, option_text
 from ccbench.plugins import Plugins, plugins
 from ccbench.schedule import Artifact, Scheduler
 from ccbench.store import default_store
+from ccbench.work import check_device, on_gpu
 
 
 @dataclass(kw_only=True)
@@ -29,7 +32,8 @@ class Options:
     Attributes:
         out: the output folder.
         source: where data come from.
-        jobs: items at a time.
+        jobs: items at a time, or None: see :func:`ccbench.machine.workers`.
+        threads: of each process, or None: ``OMP_NUM_THREADS``, otherwise as there.
         executor: its name.
         timeout: seconds for one item, or None.
         memory_limit: bytes for one process, or None for its share of the machine.
@@ -40,7 +44,8 @@ class Options:
 
     out: Path = Path("ccbench-out")
     source: DataSource = field(default_factory=DataSource)
-    jobs: int = 1
+    jobs: int | None = None
+    threads: int | None = None
     executor: str = "local"
     timeout: float | None = None
     memory_limit: int | None = None
@@ -64,18 +69,43 @@ class Summary:
         return int(any(self.counts.get(s) for s in ("failed", "timeout", "oom")) or bool(self.plan.problems))
 
 
-def plan_run(request: Request, source: DataSource, found: Plugins, device: str | None = None) -> Plan:
-    """The plan of a request; reads no image where the dataset's shape is declared.
+def plan_run(
+    request: Request,
+    source: DataSource,
+    found: Plugins,
+    device: str | None = None,
+    *,
+    look: bool = True,
+    tested: bool = False,
+) -> Plan:
+    """The plan of a request.
+
+    Args:
+        request: what is asked for.
+        source: where datasets come from.
+        found: where names are looked up.
+        device: where methods would compute; None is the best there is.
+        look: whether to open the datasets, so that cells are told apart by what the images are; otherwise no image
+            is read where the dataset's shape is declared.
+        tested: whether every dataset that is opened must have a test split.
 
     Raises:
-        UserError: no cell of it can run, or the request names something unknown.
+        UserError: no cell of it can run, the request names something unknown, or a dataset cannot be opened.
     """
-    cache = default_store().root
+    cache, notes = default_store().root, list[str]()
 
-    def shape(dataset: str) -> DataShape:
-        return shape_of(dataset, plugins=found, source=source.for_dataset(dataset), cache=cache)
+    def data(dataset: str) -> Data:
+        where: dict[str, Any] = {"plugins": found, "source": source.for_dataset(dataset), "cache": cache}
+        options = option_text(source)
+        if not look:
+            return Data(shape_of(dataset, **where, notes=notes), options=options)
+        splits = open_dataset(dataset, **where)
+        notes.extend(notes_on(splits))
+        test = "" if isinstance(splits.tested, NoTest) and not tested else splits.test.digest
+        return Data(splits.train.shape, splits.train.digest, test, options)
 
-    plan = make_plan(request, found, shape, device=device)
+    plan = make_plan(request, found, data, device=device)
+    plan.notes += [*notes, *few_notes(plan.cells, plan.expressions, {n: d.shape for n, d in plan.data.items()})]
     if not plan.runnable:
         reasons = list(dict.fromkeys(c.skip for c in plan.cells))
         if plan.problems:
@@ -93,18 +123,17 @@ def execute(request: Request, options: Options) -> Summary:
     from ccbench.leaderboard import write
 
     found = plugins()
-    if options.device not in (None, "cpu"):
-        from ccbench.work import check_device  # imports torch, which a run on the best device needs only in its workers
-
-        check_device(options.device)
-    plan = plan_run(request, options.source, found, options.device)
-    executor = found.get("executor", options.executor)
+    check_device(options.device)
+    executor = read_call("executor", options.executor, found)
+    plan = plan_run(request, options.source, found, options.device, tested=True)
     with claimed(options.out):
-        items = _items(plan, request, options, found)
-        known, problems = _known(plan, options.out, items)
+        largest = max(data.shape.raw_bytes for data in plan.data.values())
+        jobs, threads = workers(options.jobs, options.threads, gpu=on_gpu(options.device), dataset_bytes=largest)
+        items = _items(request, options, found, jobs)
+        known, problems = _known(plan, options.out)
         done = {i: r["accuracy"] for i, r in known.items() if r["status"] == "ok"}
         attempts = {i: r["attempt"] for i, r in known.items()}
-        book = Book(options.out, plan.cells, items.digests, items.test_digests, attempts)
+        book = Book(options.out, plan.cells, attempts)
         artifacts = items.artifacts(plan, done)
         with make_display(options.display, plan.cells, done, options.out / "logs") as display:
             broken = [f"broken plugin {p.name} of {p.distribution}: {p.errors[0]}" for p in found.broken()]
@@ -113,7 +142,8 @@ def execute(request: Request, options: Options) -> Summary:
                 display.note(note)
             _settle(plan, known, book)
             if artifacts:
-                runner = executor.load()(jobs=options.jobs, memory_limit=options.memory_limit)
+                useful = sum(max(len(a.prepare), len(a.cells)) for a in artifacts)
+                runner = executor.build(jobs=min(jobs, useful), memory_limit=options.memory_limit, threads=threads)
                 try:
                     _work(runner, artifacts, items, book, display)
                 except BaseException:
@@ -124,33 +154,27 @@ def execute(request: Request, options: Options) -> Summary:
     return Summary(dict(book.counts), book.reasons, plan, options.out)
 
 
-def _items(plan: Plan, request: Request, options: Options, found: Plugins) -> Items:
-    """Open every dataset, so that a fault of the data ends the run before it starts."""
-    store, source = default_store(), options.source
-    digests, tests = {}, {}
-    for dataset in dict.fromkeys(c.dataset for c in plan.cells):
-        splits = open_dataset(dataset, plugins=found, source=source.for_dataset(dataset), cache=store.root)
-        digests[dataset], tests[dataset] = splits.train.digest, splits.test.digest
+def _items(request: Request, options: Options, found: Plugins, jobs: int) -> Items:
+    """What makes the work items of this run."""
     return Items(
         out=options.out,
-        cache=store.root,
-        source=source,
+        cache=default_store().root,
+        source=options.source,
         plugins=found,
-        digests=digests,
-        test_digests=tests,
         device=options.device,
         compile=options.compile,
         timeout=options.timeout,
-        jobs=options.jobs,
+        jobs=jobs,
         teacher=request.teacher,
+        precision=request.precision,
     )
 
 
-def _known(plan: Plan, out: Path, items: Items) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """The record that counts of every planned cell, of the same images; and what could not be read."""
+def _known(plan: Plan, out: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The record that counts of every planned cell, and what could not be read."""
     records, problems = results.read_all(out)
     planned = {c.id for c in plan.cells}
-    mine = [r for r in records if r["cell"] in planned and items.same_images(r)]
+    mine = [r for r in records if r["cell"] in planned]
     return {r["cell"]: r for r in results.latest(mine)}, problems
 
 

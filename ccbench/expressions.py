@@ -1,45 +1,86 @@
-"""Method expressions: ``dcq``, ``dcq[clusters=20]``, ``ccs[fraction=0.1]+dcq[bits=2]``."""
+"""Offers with parameters, and method expressions: ``dcq``, ``dcq[clusters=20]``, ``ccs[fraction=0.1]+dcq[bits=2]``."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ccbench.budget import Budget, DataShape
 from ccbench.errors import UserError
 from ccbench.plugins import Plugins
-from ccbench.specs import MethodSpec
+from ccbench.quantities import number, plain, size
+from ccbench.specs import MethodSpec, Spec, imported
 
 BUDGETS = ("ratio", "bits", "fraction", "ipc", "bytes")  # every method takes its own budget by these names
+_CALL = re.compile(r"\s*([^\[\]]+?)\s*(?:\[([^\[\]]*)\])?\s*")
 _STEP = re.compile(r"\s*([^\[\]+,\s]+)\s*(?:\[([^\[\]]*)\])?\s*")
 
 
 @dataclass(frozen=True)
-class Step:
-    """One method of a pipeline.
+class Call:
+    """An offer with its parameters: ``quicknet[width=64]``.
 
     Attributes:
         name: as written, ``deepcore:Craig`` included.
         spec: what its plugin declares.
         params: every parameter, typed, in the spec's order.
-        budget: (unit, value) where the expression fixes it, such as ("bits", "2").
     """
 
     name: str
-    spec: MethodSpec
+    spec: Any
     params: tuple[tuple[str, Any], ...]
-    budget: tuple[str, str] | None
 
     @property
     def label(self) -> str:
         """The canonical text: only what differs from the defaults, in the spec's order."""
+        return self._labelled(())
+
+    @property
+    def version(self) -> str:
+        """The spec's, and behind an ``@`` what the files that it reads hold; see :meth:`ccbench.specs.Spec.edition`."""
+        return self.spec.edition(dict(self.params))
+
+    def _labelled(self, first: tuple[str, ...]) -> str:
         default = {p.name: p.default for p in self.spec.params}
-        parts = [f"{n}={_text(v)}" for n, v in self.params if v != default[n]]
-        if self.budget:
-            parts.insert(0, f"{self.budget[0]}={self.budget[1]}")
+        parts = [*first, *(f"{n}={_text(v)}" for n, v in self.params if v != default[n])]
         return f"{self.name}[{','.join(parts)}]" if parts else self.name
+
+    def build(self, *args: Any, **more: Any) -> Any:
+        """Import the target and call it with every parameter by keyword, and with what else is given."""
+        return self.spec.load()(*args, **more, **dict(self.params))
+
+
+@dataclass(frozen=True)
+class Step(Call):
+    """One method of a pipeline.
+
+    Attributes:
+        spec: a :class:`ccbench.specs.MethodSpec`.
+        budget: (unit, value) where the expression fixes it, such as ("bits", "2").
+    """
+
+    spec: MethodSpec
+    budget: tuple[str, str] | None
+
+    @property
+    def label(self) -> str:
+        """The canonical text: its own budget, and what differs from the defaults in the spec's order."""
+        return self._labelled(("=".join(self.budget),) if self.budget else ())
+
+    @property
+    def version(self) -> str:
+        """As of any call; what the spec's ``identity`` says counts too. A method that is not ready has none yet."""
+        own = super().version
+        if not self.spec.identity:
+            return own
+        try:
+            outside = imported(self.spec.identity)(dict(self.params))
+        except Exception:  # whatever is wrong there, ccbench.readiness says it
+            outside = ""
+        return f"{own}@{hashlib.sha256(outside.encode()).hexdigest()[:12]}" if outside else own
 
     def fixed(self, shape: DataShape) -> Budget | None:
         """The budget that the expression fixes for this step, or None."""
@@ -60,6 +101,11 @@ class Expression:
     def label(self) -> str:
         """The canonical text; two expressions that mean the same have the same label."""
         return "+".join(step.label for step in self.steps)
+
+    @property
+    def version(self) -> str:
+        """The versions of its steps, joined by ``+``."""
+        return "+".join(step.version for step in self.steps)
 
     @property
     def random(self) -> bool:
@@ -175,26 +221,61 @@ def parse(text: str, plugins: Plugins) -> Expression:
     return Expression(tuple(steps))
 
 
+def read_call(kind: str, text: str, plugins: Plugins) -> Call:
+    """Read ``name`` or ``name[param=value,...]`` of any kind of offer.
+
+    A name with a colon (``folder:PATH``) is taken as it stands, brackets included.
+
+    Raises:
+        UserError: it cannot be read, or names an unknown offer or parameter.
+    """
+    match = None if ":" in text else _CALL.fullmatch(text)
+    name, arguments = (match[1], match[2] or "") if match else (text, "")
+    spec = plugins.get(kind, name)
+    return Call(name, spec, read_params(spec, _arguments(name, arguments), plugins))
+
+
+def read_params(spec: Spec, given: Mapping[str, Any], plugins: Plugins) -> tuple[tuple[str, Any], ...]:
+    """Every parameter of a spec with its typed value, in the spec's order; offers that they name are looked up.
+
+    Raises:
+        UserError: an unknown parameter or offer, or a value that a parameter does not take.
+    """
+    values = spec.read_params(given)
+    for param in spec.params:
+        if isinstance(param.choices, str) and values[param.name] is not None:
+            values[param.name] = read_call(param.choices, values[param.name], plugins).label
+    return tuple(values.items())
+
+
 def _step(name: str, arguments: str, plugins: Plugins) -> Step:
     spec = plugins.get("method", name)
     own = {p.name for p in spec.params}
     given: dict[str, Any] = {}
     budget = None
+    for key, value in _arguments(name, arguments).items():
+        if key in BUDGETS and key not in own:
+            if spec.budgets == "none":
+                raise UserError(f"{name} keeps everything and takes no {key}", found=f"{key}={value}")
+            if budget:
+                raise UserError(f"{name}: give one budget, not both {budget[0]} and {key}", found=arguments)
+            budget = (key, _number(key, value))
+        else:
+            given[key] = value
+    return Step(name, spec, read_params(spec, given, plugins), budget)
+
+
+def _arguments(name: str, arguments: str) -> dict[str, str]:
+    """What stands in the brackets, each name once."""
+    found: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in arguments.split(","))):
         key, equals, value = (p.strip() for p in part.partition("="))
         if not equals or not key or not value:
             raise UserError(f"{name}: a parameter reads name=value", found=repr(part), mend=f"ccbench describe {name}")
-        if key in given or (budget and key == budget[0]):
+        if key in found:
             raise UserError(f"{name}: parameter {key!r} is given twice", found=arguments)
-        if key in BUDGETS and key not in own:
-            if spec.budgets == "none":
-                raise UserError(f"{name} keeps everything and takes no {key}", found=part)
-            if budget:
-                raise UserError(f"{name}: give one budget, not both {budget[0]} and {key}", found=arguments)
-            budget = (key, _number(value))
-        else:
-            given[key] = value
-    return Step(name, spec, tuple(spec.read_params(given).items()), budget)
+        found[key] = value
+    return found
 
 
 def _text(value: Any) -> str:
@@ -204,9 +285,9 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _number(text: str) -> str:
+def _number(unit: str, text: str) -> str:
     """One text for one number: ``0.10`` and ``.1`` are ``0.1``; what is no number stays for whoever reads it."""
     try:
-        return format(Decimal(text).normalize(), "f") if Decimal(text).is_finite() else text
-    except InvalidOperation:
+        return plain(size(text) if unit == "bytes" else number(text, unit))
+    except UserError:
         return text

@@ -53,7 +53,8 @@ def fit_bytes(
         if budget is None:
             break
         result = compress(expression, budget, bench, **options)
-        written = result.save(path)
+        result.save(path)
+        written = path.stat().st_size
         if written <= size and (best is None or written > best[1]):
             best = result, written
         try:

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-TEST_NAMES = {"test", "val", "test_batch", "test-images.npy", "test-labels.npy"}
+TEST_NAMES = {
+    "test", "testing", "val", "valid", "validation", "test_batch", "test-images.npy", "test-labels.npy",
+}  # fmt: skip
 _watched: list[tuple[tuple[str, ...], list[str]]] = []
 _hooked = False
 
@@ -28,7 +30,7 @@ def watch_test_split(*roots: str | os.PathLike[str] | None) -> Iterator[list[str
 
     Args:
         roots: data folders; None is ignored. A file counts when a part of its path
-            below the root is called test, val, test_batch or test-images.npy.
+            below the root is one of TEST_NAMES.
 
     Yields:
         The list of such paths, filled while the block runs.

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ccbench import identity
 from ccbench.bookkeeping import read_facts, seed_value
 from ccbench.cells import Cell, slug
 from ccbench.data import DataSource
@@ -16,7 +17,6 @@ from ccbench.expressions import Expression
 from ccbench.plan import Plan
 from ccbench.plugins import Plugins
 from ccbench.schedule import Artifact
-from ccbench.store import Store
 from ccbench.teacher_source import TeacherSource
 from ccbench.training import Protocol, load_protocol
 
@@ -29,22 +29,21 @@ class Items:
         out: the output folder.
         cache: the store's folder.
         source: where datasets come from.
-        digests, test_digests: of each dataset's two splits, by dataset name.
-        teacher: as in :class:`ccbench.plan.Request`.
-        device, compile, timeout, jobs: as in :class:`ccbench.execute.Options`.
+        teacher, precision: as in :class:`ccbench.plan.Request`.
+        device, compile, timeout: as in :class:`ccbench.execute.Options`.
+        jobs: items at a time.
     """
 
     out: Path
     cache: Path
     source: DataSource
     plugins: Plugins
-    digests: dict[str, str]
-    test_digests: dict[str, str]
     device: str | None
     compile: bool
     timeout: float | None
     jobs: int = 1
     teacher: TeacherSource = field(default_factory=TeacherSource)
+    precision: str | None = None
 
     def artifacts(self, plan: Plan, done: Container[str]) -> list[Artifact]:
         """What has to be made and trained on, in the order of the plan; cells in ``done`` are left out."""
@@ -53,7 +52,7 @@ class Items:
             if cell.skip or cell.id in done:
                 continue
             expression = plan.expressions[cell.method]
-            key = self._key(cell, expression)
+            key = artifact_key(cell, expression)
             if key not in artifacts:
                 path = self.out / "artifacts" / f"{slug(cell.method)}-{key}.ccb"
                 facts = read_facts(path)
@@ -64,46 +63,8 @@ class Items:
             artifacts[key].cells.append(cell)
         return list(artifacts.values())
 
-    def same_images(self, record: dict[str, Any]) -> bool:
-        """Whether a record was measured on the images that are there now."""
-        tested = record.get("test_digest") or self.test_digests.get(record["dataset"])  # early records have none
-        same_test = tested == self.test_digests.get(record["dataset"])
-        return same_test and record["dataset_digest"] == self.digests.get(record["dataset"])
-
-    def _key(self, cell: Cell, expression: Expression) -> str:
-        """The hash of everything that can change an artifact."""
-        axes: dict[str, Any] = {
-            "dataset": self.digests[cell.dataset],
-            "method": cell.method,
-            "version": cell.method_version,
-            "kept": str(cell.kept),
-            "match": cell.match,
-            "seed": cell.seed if expression.random else None,
-            "base_seed": cell.base_seed,
-            "recipe": _protocol(cell.protocol, self.plugins).proxy.axes() if expression.needs else None,
-            "stages": {n: self.plugins.get("stage", n).version for n in expression.needs},
-        }
-        if "teacher" in expression.needs:
-            axes["teacher"] = [_protocol(cell.protocol, self.plugins).teacher.axes(), self.teacher.label]
-        newer = self._newer(cell, expression) if expression.needs else {}
-        return Store.key(**axes, **({"newer": newer} if newer else {}))[:12]
-
-    def _newer(self, cell: Cell, expression: Expression) -> dict[str, str]:
-        """Versions above the first of what stages read: scores and proxy networks.
-
-        First versions are left out, so that an artifact keeps its name when a version is added to the key.
-        """
-        recipe = _protocol(cell.protocol, self.plugins).proxy
-        networks = {recipe.using(dict(step.params).get("proxy")).architecture for step in expression.steps}
-        if "teacher" in expression.needs:
-            teacher = _protocol(cell.protocol, self.plugins).teacher
-            networks.add(teacher.using(self.teacher.architecture).architecture)
-        found = [self.plugins.get("architecture", name) for name in sorted(networks)]
-        found += self.plugins.all("score").values()
-        return {f"{spec.kind} {spec.name}": spec.version for spec in found if spec.version != "1"}
-
     def _compress(self, cell: Cell, path: Path, key: str) -> WorkItem:
-        payload = {**self._method(cell, key), "match": cell.match, "artifact": str(path)}
+        payload = {**self._method(cell, key), "match": cell.match, "made": cell.made, "artifact": str(path)}
         return WorkItem(key, "ccbench.work:compress_item", payload, self.timeout)
 
     def _shares(self, cell: Cell, expression: Expression, key: str) -> list[WorkItem]:
@@ -148,11 +109,18 @@ class Items:
             "source": self.source.for_dataset(cell.dataset).plain(),
             "cache": str(self.cache),
             "protocol": cell.protocol,
+            "precision": self.precision,
+            "threads": cell.threads,
             "base_seed": cell.base_seed,
             "device": self.device,
             "teacher": self.teacher.plain() if cell.teacher else None,
             "log": str(self.out / "logs" / log),
         }
+
+
+def artifact_key(cell: Cell, expression: Expression) -> str:
+    """The hash of everything that can change an artifact."""
+    return identity.digest(made=cell.made, seed=cell.seed if expression.random else None)
 
 
 @lru_cache

@@ -10,12 +10,29 @@ from ccbench.archive import CompressedDataset
 from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.errors import UserError
 
+_KINDS = {"image_size": int, "skip_bad": bool, "test_share": float}  # of the options that a file may hold
+
+
+def facts_of(splits: Splits, source: DataSource) -> dict[str, Any]:
+    """What a file keeps of how its dataset was read, beside the name."""
+    return {"data_options": source.options(), **({"notes": list(splits.notes)} if splits.notes else {})}
+
+
+def remembered(compressed: CompressedDataset) -> dict[str, Any]:
+    """The source options that a file was made with, those that can be read."""
+    kept = compressed.meta.get("data_options")
+    return {k: v for k, v in kept.items() if type(v) is _KINDS.get(k)} if isinstance(kept, dict) else {}
+
 
 def source_of(compressed: CompressedDataset, dataset: str, source: DataSource) -> DataSource:
-    """Where to look for the dataset of a file: as the user says, at the image size that the file was made at."""
-    size = compressed.meta.get("image_size")
-    size = source.image_size or (size if isinstance(size, int) else None)
-    return replace(source.for_dataset(dataset), image_size=size)
+    """Where to look for the dataset of a file: as the user says, otherwise read as when the file was made.
+
+    Of a dataset of another kind only the image size is the file's.
+    """
+    options = remembered(compressed)
+    if dataset.partition(":")[0] != str(compressed.meta.get("dataset", dataset)).partition(":")[0]:
+        options = {k: v for k, v in options.items() if k == "image_size"}
+    return replace(source.for_dataset(dataset), **{**options, **source.options()})
 
 
 def open_origin(

@@ -5,18 +5,20 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
 
+from ccbench import identity
 from ccbench.budget import Budget, DataShape
 from ccbench.cells import Cell
+from ccbench.data import DataSource
 from ccbench.errors import UserError
 from ccbench.expressions import Expression, parse
 from ccbench.plugins import Plugins
-from ccbench.readiness import unready, version_of
+from ccbench.readiness import unready
 from ccbench.teacher_source import TeacherSource
-from ccbench.training import load_protocol
+from ccbench.training import Protocol, load_protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,8 @@ class Request:
         snap: whether budgets move to the palette grid when a method needs it.
         match: ``"nominal"`` or ``"bytes"``.
         teacher: instead of the protocols' own.
+        precision: number format of every training; None: what each recipe declares.
+        threads: of one training on a CPU.
     """
 
     methods: tuple[str, ...]
@@ -45,6 +49,31 @@ class Request:
     snap: bool = True
     match: str = "nominal"
     teacher: TeacherSource = field(default_factory=TeacherSource)
+    precision: str | None = None
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a plan knows of a dataset.
+
+    Attributes:
+        shape: of the training split.
+        digest, test_digest: of what the two splits hold; "" where nobody has looked.
+        options: how they are read, where not by default: ``image_size=32,skip_bad=true``.
+    """
+
+    shape: DataShape
+    digest: str = ""
+    test_digest: str = ""
+    options: str = ""
+
+
+def option_text(source: DataSource) -> str:
+    """How a source reads a dataset, where not by default: ``image_size=32,skip_bad=true``."""
+    return ",".join(
+        f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in source.options().items()
+    )
 
 
 @dataclass
@@ -52,11 +81,13 @@ class Plan:
     """Cells in the order they run, the expressions behind their labels, and what the user should know.
 
     Attributes:
+        data: what is known of each dataset.
         problems: why methods cannot run on this machine, each with the command that mends it.
     """
 
     cells: list[Cell] = field(default_factory=list)
     expressions: dict[str, Expression] = field(default_factory=dict)
+    data: dict[str, Data] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -66,15 +97,13 @@ class Plan:
         return [c for c in self.cells if not c.skip]
 
 
-def make_plan(
-    request: Request, plugins: Plugins, shape_of: Callable[[str], DataShape], *, device: str | None = None
-) -> Plan:
+def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data], *, device: str | None = None) -> Plan:
     """Every cell of a request.
 
     Args:
         request: what was asked for.
         plugins: where names are looked up.
-        shape_of: the shape of a dataset's training split, by name.
+        data_of: what is known of a dataset, by name.
         device: where methods would compute; None is the best there is.
 
     Raises:
@@ -87,45 +116,102 @@ def make_plan(
     plan = Plan()
     expressions = list({e.label: e for e in (parse(m, plugins) for m in request.methods)}.values())
     plan.expressions = {e.label: e for e in expressions}
-    protocols = [(name, plugins.get("protocol", name)) for name in dict.fromkeys(request.protocols)]
-    recipes = {name: load_protocol(name, plugins) for name, _ in protocols}
-    networks = {name: request.architectures or (recipe.architecture,) for name, recipe in recipes.items()}
-    versions = {a: plugins.get("architecture", a).version for names in networks.values() for a in names}
+    recipes = {p.name: p for p in (load_protocol(n, plugins).at(request.precision) for n in request.protocols)}
     unable = {e.label: reason for e in expressions if (reason := unready(e, device))}
-    contents = {e.label: version_of(e) for e in expressions}
     plan.problems = list(dict.fromkeys(unable.values()))
     if request.teacher.architecture:
         plugins.get("architecture", request.teacher.architecture)
+    conditions = [Conditions(recipe, request, plugins) for recipe in recipes.values()]
     for dataset in dict.fromkeys(request.datasets):
-        shape = shape_of(dataset)
-        asked = _asked(request, expressions, shape, plan)
+        data = plan.data[dataset] = data_of(dataset)
         rows: dict[tuple[str, Fraction], tuple[Expression, str]] = {}
-        for expression, budget in product(expressions, asked):
-            own = expression.budget(budget, shape)
-            skip = unable.get(expression.label) or _why_not(expression, own, shape, request.match)
+        for expression, asked in product(expressions, _asked(request, expressions, data.shape, plan)):
+            own = expression.budget(asked, data.shape)
+            skip = unable.get(expression.label) or _why_not(expression, own, data.shape, request.match)
             rows.setdefault((expression.label, own.kept), (expression, skip))
-        for (name, spec), seed in product(protocols, range(request.seeds)):
-            for architecture in networks[name]:
-                for (label, kept), (expression, skip) in rows.items():
-                    taught = recipes[name].train.labels == "teacher" or "teacher" in expression.needs
-                    plan.cells.append(
-                        Cell(
-                            dataset,
-                            label,
-                            contents[label],
-                            kept,
-                            architecture,
-                            name,
-                            spec.version,
-                            seed,
-                            request.base_seed,
-                            request.match,
-                            skip,
-                            versions[architecture],
-                            request.teacher.label if taught else "",
-                        )
-                    )
+        for under in conditions:
+            found = {
+                network: [
+                    under.cell(dataset, data, expression, kept, network, skip)
+                    for (_, kept), (expression, skip) in rows.items()
+                ]
+                for network in request.architectures or (under.recipe.architecture,)
+            }
+            for seed in range(request.seeds):
+                plan.cells += [replace(cell, seed=seed) for cells in found.values() for cell in cells]
     return plan
+
+
+class Conditions:
+    """One protocol of a request, and what results under it depend on.
+
+    Args:
+        recipe: the protocol, in the number format of the request.
+        request: its base seed, match, teacher and threads count.
+        plugins: where names are looked up.
+    """
+
+    def __init__(self, recipe: Protocol, request: Request, plugins: Plugins) -> None:
+        self.recipe, self.request, self.plugins = recipe, request, plugins
+        self.setting = identity.Setting.of(recipe, plugins, request.teacher, request.threads)
+        self._methods: dict[str, tuple[list[identity.Facts], str]] = {}
+
+    def cell(
+        self, dataset: str, data: Data, expression: Expression, kept: Fraction, architecture: str, skip: str = ""
+    ) -> Cell:
+        """The cell of the first seed.
+
+        Args:
+            dataset: as the user names it.
+            data: what is known of it.
+            expression: the method.
+            kept: its budget, a fraction of the raw bytes.
+            architecture: the network.
+            skip: why it cannot run, or "".
+        """
+        depends, fault = self._method(expression)
+        request, network = self.request, identity.network(architecture, self.plugins)
+        taught = self.recipe.train.labels == "teacher"
+        tutor = request.teacher.label or (self.setting.recipe("teacher").architecture if taught else "")
+        return Cell(
+            dataset=dataset,
+            dataset_digest=data.digest,
+            test_digest=data.test_digest,
+            options=data.options,
+            method=expression.label,
+            method_version=expression.version,
+            kept=kept,
+            match=request.match,
+            made=identity.digest(
+                data=data.digest, steps=depends, kept=str(kept), match=request.match, base_seed=request.base_seed
+            ),
+            architecture=network["architecture"],
+            architecture_version=network["version"],
+            protocol=self.recipe.name,
+            protocol_version=self.recipe.version,
+            precision=self.recipe.train.precision,
+            threads=request.threads,
+            trained=identity.digest(
+                data=[data.digest, data.test_digest],
+                recipe=self.recipe.train.using(network["architecture"]).axes(),
+                network=network,
+                teacher=identity.trained(self.setting, "teacher") if taught else None,
+                threads=request.threads,
+                base_seed=request.base_seed,
+            ),
+            base_seed=request.base_seed,
+            teacher=tutor if taught or "teacher" in expression.needs else "",
+            skip=skip or fault,
+        )
+
+    def _method(self, expression: Expression) -> tuple[list[identity.Facts], str]:
+        """What an expression depends on, and what is wrong with its declaration."""
+        if expression.label not in self._methods:
+            try:
+                self._methods[expression.label] = identity.method(self.setting, expression), ""
+            except UserError as error:  # a plugin's fault must not stop the other methods
+                self._methods[expression.label] = [], f"{expression.label}: {error.what}"
+        return self._methods[expression.label]
 
 
 def _asked(request: Request, expressions: list[Expression], shape: DataShape, plan: Plan) -> list[Budget]:

@@ -2,29 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-
-from ccbench.expressions import Expression, Step
+from ccbench.expressions import Expression
 from ccbench.specs import imported
-
-
-def version_of(expression: Expression) -> str:
-    """The versions of an expression's steps, joined by ``+``, each with what its ``identity`` says of files it reads.
-
-    ``1@3f0c...`` is version 1 with one content of its files; another content is another version. A method that is
-    not ready has no content yet.
-    """
-    return "+".join(_version(step) for step in expression.steps)
-
-
-def _version(step: Step) -> str:
-    if not step.spec.identity:
-        return step.spec.version
-    try:
-        content = imported(step.spec.identity)(dict(step.params))
-    except Exception:  # whatever is wrong with the files, unready says it
-        content = ""
-    return f"{step.spec.version}@{hashlib.sha256(content.encode()).hexdigest()[:12]}" if content else step.spec.version
 
 
 def unready(expression: Expression, device: str | None) -> str:

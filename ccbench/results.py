@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -10,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ccbench.cells import slug
+from ccbench.cells import ROW, slug
 from ccbench.errors import UserError
 
 SCHEMA = 1
@@ -26,23 +27,22 @@ class Record:
         cell: the id of a :class:`ccbench.cells.Cell`.
         attempt: 1, 2, ... for one cell.
         status: ``ok``, ``failed``, ``timeout``, ``oom`` or ``skipped``; ``reason`` says why where it is not ``ok``.
-        dataset_digest, test_digest: of the full training split and of the test split.
-        method: the label of the expression.
+        dataset .. teacher: the row, see :class:`ccbench.cells.Cell`; ``kept`` as text, such as ``"1/12"``.
         ratio: what was asked for (after snapping), the fraction of raw bytes removed, in [0, 1).
         nominal_ratio: by the papers' formula; ``measured_ratio`` from ``bytes``, the size of the file. May be below 0.
         images: in the compressed dataset.
-        seed: index 0, 1, ...; ``seed_value`` in [0, 2**32); ``base_seed`` what it is derived from.
+        seed: index 0, 1, ...; ``seed_value`` in [0, 2**32).
         planned_seeds: how many seeds the run wanted for this row.
         accuracy: of the last epoch, a fraction in [0, 1]; ``best_accuracy`` of the best epoch where the protocol looks.
-        teacher: what labelled the images in training, where the protocol has it so; ``teacher_accuracy`` is that on the
-            test split, a fraction; ``teacher_bytes`` the size of its weights, which no ratio counts.
+        teacher_accuracy: of the teacher on the test split, a fraction; ``teacher_bytes`` the size of its weights,
+            which no ratio counts.
         colorfulness, color_distance: of the compressed images, see :mod:`ccbench.colors`.
         compress_seconds, train_seconds, stage_seconds: wall clock; the last by stage name.
         peak_memory: bytes.
         artifact: file name under ``artifacts/``.
-        environment: versions, device, precision.
+        environment: versions, device, threads that were there.
         started, finished: ISO 8601 in UTC.
-        match: ``"nominal"`` or ``"bytes"``, which of the two ratios had to meet the budget.
+        checksum: sha256 over everything else; a record that does not fit it was changed by somebody.
     """
 
     schema: int = SCHEMA
@@ -53,11 +53,21 @@ class Record:
     dataset: str
     dataset_digest: str = ""
     test_digest: str = ""
+    options: str = ""
     method: str
     method_version: str = ""
+    kept: str = ""
+    match: str = "nominal"
+    made: str = ""
     architecture: str
+    architecture_version: str = ""
     protocol: str
     protocol_version: str = ""
+    precision: str = ""
+    threads: int | None = None
+    trained: str = ""
+    base_seed: int | None = None
+    teacher: str = ""
     ratio: float
     nominal_ratio: float | None = None
     measured_ratio: float | None = None
@@ -65,11 +75,9 @@ class Record:
     images: int | None = None
     seed: int
     seed_value: int | None = None
-    base_seed: int | None = None
     planned_seeds: int | None = None
     accuracy: float | None = None
     best_accuracy: float | None = None
-    teacher: str | None = None
     teacher_accuracy: float | None = None
     teacher_bytes: int | None = None
     colorfulness: float | None = None
@@ -83,7 +91,7 @@ class Record:
     environment: dict[str, Any] = field(default_factory=dict)
     started: str = ""
     finished: str = ""
-    match: str = "nominal"
+    checksum: str = ""
 
 
 def path_of(record: Record | Mapping[str, Any], out: str | Path) -> Path:
@@ -96,7 +104,8 @@ def path_of(record: Record | Mapping[str, Any], out: str | Path) -> Path:
 def write(record: Record | Mapping[str, Any], out: str | Path) -> Path:
     """Write one record, whole or not at all, and never over another one.
 
-    Where the attempt's number is taken the next free one is used. NaN and infinity become null.
+    Where the attempt's number is taken the next free one is used. NaN and infinity become null. The checksum is
+    computed here.
 
     Returns:
         The file.
@@ -114,8 +123,17 @@ def write(record: Record | Mapping[str, Any], out: str | Path) -> Path:
         raise ValueError(f"not a record: {fault}")
     while (path := path_of(facts, out)).exists():
         facts["attempt"] += 1
-    atomic_write(path, json.dumps(facts, indent=1, sort_keys=False, allow_nan=False, default=str) + "\n")
+    facts = json.loads(json.dumps(facts, allow_nan=False, default=str))
+    facts["checksum"] = checksum(facts)
+    atomic_write(path, json.dumps(facts, indent=1) + "\n")
     return path
+
+
+def checksum(facts: Mapping[str, Any]) -> str:
+    """The sha256 of a record's content: canonical JSON of every field but the checksum itself."""
+    content = {name: value for name, value in facts.items() if name != "checksum"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_all(*outs: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
@@ -123,7 +141,7 @@ def read_all(*outs: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
 
     Returns:
         The records in the order of their paths, every field of :class:`Record` present; and one line for
-        each file left out because it is truncated, foreign or breaks the schema.
+        each file left out because it is truncated, foreign, breaks the schema or does not fit its checksum.
 
     Raises:
         UserError: a record was written by a newer version.
@@ -149,34 +167,25 @@ def read_all(*outs: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
         if fault:
             problems.append(f"{path}: not a result record ({fault})")
             continue
+        if facts.get("checksum") != checksum(facts):
+            problems.append(f"{path}: its content does not fit its checksum; it was changed after it was written")
+            continue
         found.append({**_DEFAULTS, "stage_seconds": {}, "environment": {}, **facts})
     return found, problems
 
 
 def latest(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One record for each cell, the one that counts: the last ok attempt, otherwise the last attempt.
-
-    Only attempts on the data of the last one count: a folder's images may have changed since.
-    """
-    given = list(records)
-    newest: dict[str, tuple[int, str, str]] = {}
-    for record in given:  # a record that failed early has no digest
-        if digest := record.get("dataset_digest"):
-            this = record["attempt"], record.get("finished") or "", digest
-            newest[record["cell"]] = max(this, newest.get(record["cell"], this))
+    """One record for each cell, the one that counts: the last ok attempt, otherwise the last attempt."""
     best: dict[str, dict[str, Any]] = {}
-    for record in given:
-        digest = record.get("dataset_digest")
-        if digest and digest != newest[record["cell"]][2]:
-            continue
+    for record in records:
         other = best.get(record["cell"])
         if other is None or _weight(record) >= _weight(other):
             best[record["cell"]] = dict(record)
     return list(best.values())
 
 
-def _weight(record: Mapping[str, Any]) -> tuple[bool, int, str]:
-    return record["status"] == "ok", record["attempt"], record.get("finished") or ""
+def _weight(record: Mapping[str, Any]) -> tuple[bool, str, int]:
+    return record["status"] == "ok", record.get("finished") or "", record["attempt"]
 
 
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Record) if isinstance(f.default, (str, int, type(None)))}
@@ -185,16 +194,10 @@ _TEXT = (
     "cell",
     "status",
     "reason",
-    "dataset",
-    "dataset_digest",
-    "method",
-    "method_version",
-    "architecture",
-    "protocol",
-    "protocol_version",
     "started",
     "finished",
-    "match",
+    "checksum",
+    *(name for name in ROW if name not in ("threads", "base_seed")),
 )
 _NUMBERS = (
     "ratio", "nominal_ratio", "measured_ratio", "bytes", "accuracy", "best_accuracy",
@@ -212,7 +215,7 @@ def _fault(facts: Any) -> str:
     for name in _TEXT:
         if not isinstance(facts.get(name, ""), str):
             return f"{name} is {facts[name]!r}, not text"
-    for name in ("schema", "attempt", "seed", "planned_seeds"):
+    for name in ("schema", "attempt", "seed", "planned_seeds", "threads", "base_seed"):
         value = facts.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
             return f"{name} is {value!r}, not a whole number"

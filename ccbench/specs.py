@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ccbench.budget import GRID, DataShape
 from ccbench.errors import UserError
 
+_NEED = re.compile(r"([a-z0-9][a-z0-9_.-]*)(?:\[([^\[\]?]*)\])?(?:\?(.*))?")
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*:?")  # a trailing colon is a family: folder:PATH
 
 
@@ -19,14 +24,17 @@ class Param:
     """One parameter: its name, default, meaning and the values it takes.
 
     The type is the default's type unless ``type`` says otherwise; ``choices``,
-    ``low`` and ``high`` (both included) bound it.
+    ``low`` and ``high`` (both included) bound it. ``choices`` may name a kind of
+    offer: ``choices="score"`` takes ``aum`` and whatever score a plugin offers.
+    A parameter of type ``Path`` names a file or a folder of files, which must be
+    there; its content is part of the identity of every result.
     """
 
     name: str
     default: Any
     doc: str
     type: type | None = None
-    choices: tuple[Any, ...] | None = None
+    choices: tuple[Any, ...] | str | None = None
     low: float | None = None
     high: float | None = None
 
@@ -37,14 +45,18 @@ class Param:
             if text is None or (self.default is None and str(text).lower() in {"none", "auto"}):
                 return None
             value = _BOOLEANS[str(text).lower()] if kind is bool else text if kind is type(None) else kind(text)
+            if isinstance(value, Path) and not (value.is_file() or value.is_dir()):
+                raise UserError(f"{owner}: parameter {self.name} names a file that is not there", found=text)
         except (ValueError, KeyError, TypeError):
             raise UserError(f"{owner}: parameter {self.name} takes {kind.__name__}", found=text) from None
-        if self.choices is not None and value not in self.choices:
+        if isinstance(self.choices, tuple) and value not in self.choices:
             raise UserError(
                 f"{owner}: parameter {self.name} takes one of {', '.join(map(str, self.choices))}", found=text
             )
         if kind in (int, float) and not (
-            (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+            math.isfinite(value)
+            and (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
         ):
             low, high = ("-inf" if self.low is None else self.low), ("inf" if self.high is None else self.high)
             raise UserError(f"{owner}: parameter {self.name} must lie in [{low}, {high}]", found=text)
@@ -108,9 +120,62 @@ class Spec:
         """Import the target and call it with every parameter by keyword."""
         return self.load()(**self.read_params(given))
 
+    def edition(self, params: Mapping[str, Any]) -> str:
+        """The version, and behind an ``@`` twelve hexadecimal digits over what its files hold, where it reads any.
+
+        Args:
+            params: every parameter, typed.
+        """
+        files = {p.name: content(params[p.name]) for p in self.params if isinstance(params[p.name], Path)}
+        return f"{self.version}@{_hash(files)}" if files else self.version
+
 
 @dataclass(frozen=True, kw_only=True)
-class MethodSpec(Spec):
+class NeedingSpec(Spec):
+    """What asks for stages: a method, or a stage itself.
+
+    Attributes:
+        needs: the stages it asks for; what they depend on becomes part of its identity, and no other is given to it.
+            Parameters that a stage has in common with it are handed on: ``"features"`` of a method with a parameter
+            ``proxy`` means the features of that proxy. Others stand in brackets: ``"score[score=aum]"``.
+            ``"teacher?soft_labels=stored"`` is asked for only where that parameter has that value (or one of
+            several, ``a|b``), all of several conditions joined by ``&``.
+    """
+
+    needs: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Raise UserError where the spec itself is malformed."""
+        super().check()
+        known = {p.name for p in self.params}
+        for need in self.needs:
+            match = _NEED.fullmatch(need)
+            parts = [condition.partition("=") for condition in (match[3] or "").split("&")] if match else []
+            if not match or (match[3] is not None and not all(eq and name in known for name, eq, _ in parts)):
+                raise UserError(
+                    f"{self.kind} {self.name}: needs must read stage, stage[param=value] or stage?param=value",
+                    found=repr(need),
+                )
+
+    def asks(self, params: Mapping[str, Any] | None = None) -> list[tuple[str, dict[str, str]]]:
+        """(stage, parameters in brackets) of every need that holds with these parameters; None: of all needs."""
+        found = []
+        for need in self.needs:
+            match = _NEED.fullmatch(need)
+            assert match, need
+            conditions = [condition.partition("=") for condition in (match[3] or "").split("&") if condition]
+            if params is None or all(str(params[name]).lower() in values.split("|") for name, _, values in conditions):
+                given = (part.partition("=") for part in (match[2] or "").split(",") if part)
+                found.append((match[1], {name.strip(): value.strip() for name, _, value in given}))
+        return found
+
+    def stages(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names of the stages that it asks for with these parameters."""
+        return tuple(dict.fromkeys(name for name, _ in self.asks(params)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSpec(NeedingSpec):
     """A compression method; its target is a class with ``compress(task) -> CompressedDataset``.
 
     Attributes:
@@ -118,10 +183,9 @@ class MethodSpec(Spec):
             only q/24 for q in ``bits``, ``"any"`` any budget, ``"none"`` keeps everything.
         bits: the palette sizes a ``"bits"`` method can hit.
         random: whether another seed gives another result.
-        needs: names of the stages it asks for, for the plan. ``"teacher?soft_labels=stored"`` is asked for only where
-            that parameter has that value (or one of several, ``a|b``), all of several conditions joined by ``&``.
-        identity: ``"module:function"``, called as ``f(params)``: what files or models outside the parameters change the
-            result, as a text that changes with them, or "". It becomes part of the method's version.
+        identity: ``"module:function"``, called as ``f(params)``: what changes the result and is neither a
+            parameter nor a file that a parameter of type ``Path`` names, such as the revision of a model in a cache:
+            a text that changes with it, or "". It becomes part of the method's version.
         ready: ``"module:function"``, called as ``f(params, device)`` before any work of a run starts: the reason why
             the method cannot run on this machine and the command that mends it, or None. No heavy imports.
         prepare: whether the target also has ``prepare(task, part, parts)``: shares of the work that several workers
@@ -134,7 +198,6 @@ class MethodSpec(Spec):
     budgets: str = "fraction"
     bits: tuple[int, ...] = GRID
     random: bool = True
-    needs: tuple[str, ...] = ()
     ready: str = ""
     identity: str = ""
     prepare: bool = False
@@ -148,22 +211,6 @@ class MethodSpec(Spec):
             raise UserError(
                 f"method {self.name}: budgets must be fraction, bits, any or none", found=repr(self.budgets)
             )
-        known = {p.name for p in self.params}
-        for need in self.needs:
-            _, conditional, conditions = need.partition("?")
-            parts = [condition.partition("=") for condition in conditions.split("&")]
-            if conditional and not all(equals and name in known for name, equals, _ in parts):
-                raise UserError(f"method {self.name}: needs must read stage or stage?param=value", found=repr(need))
-
-    def stages(self, params: Mapping[str, Any]) -> tuple[str, ...]:
-        """The stages that it asks for with these parameters."""
-        found = []
-        for need in self.needs:
-            stage, _, conditions = need.partition("?")
-            parts = [condition.partition("=") for condition in conditions.split("&") if condition]
-            if all(str(params[name]).lower() in values.split("|") for name, _, values in parts):
-                found.append(stage)
-        return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,38 +242,47 @@ class ArchitectureSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolSpec(Spec):
-    """An evaluation recipe; its target is called without arguments and gives the recipe's table (TOML)."""
+    """An evaluation recipe; its target is called as ``target(**params)`` and gives the recipe's table (TOML)."""
 
     kind: ClassVar[str] = "protocol"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorSpec(Spec):
-    """Where work items run; its target is a class with the interface of :class:`ccbench.executors.Executor`."""
+    """Where work items run; its target is a class with the interface of :class:`ccbench.executors.Executor`.
+
+    It is built as ``target(jobs=..., memory_limit=..., **params)``.
+    """
 
     kind: ClassVar[str] = "executor"
 
 
 @dataclass(frozen=True, kw_only=True)
-class StageSpec(Spec):
+class StageSpec(NeedingSpec):
     """Shared work done once: ``target(context, **params) -> dict[str, numpy.ndarray]``.
 
     Attributes:
         seeded: whether the output depends on the run's base seed.
         whole: whether it works on the whole training split, whatever an earlier step of a pipeline kept.
+        trains: ``"proxy"`` or ``"teacher"`` where it trains a network by that recipe of the protocol; its parameter
+            of the same name, where it has one, names the architecture.
 
-    A stage with a parameter ``proxy`` depends on that network and its recipe, one with a
-    parameter ``score`` on that score: their versions are part of what addresses its result.
+    Its result is addressed by its parameters, the offers and files that they name, the stages it needs and the recipe
+    it trains by; see :mod:`ccbench.identity`.
     """
 
     kind: ClassVar[str] = "stage"
     seeded: bool = True
     whole: bool = False
+    trains: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreSpec(Spec):
-    """A training-dynamics score; its target is an accumulator class, see :mod:`ccbench.stages.dynamics`."""
+    """A training-dynamics score; its target, an accumulator class, is built as ``target(n, classes, **params)``.
+
+    See :mod:`ccbench.stages.dynamics`.
+    """
 
     kind: ClassVar[str] = "score"
 
@@ -237,6 +293,26 @@ class CommandSpec(Spec):
 
     kind: ClassVar[str] = "command"
     version: str = field(default="1")
+
+
+def content(path: Path) -> str:
+    """The sha256 of a file, or of the names and contents of all files under a folder.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.is_file())
+            return _hash({p.relative_to(path).as_posix(): content(p) for p in inside})
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"cannot read {path}", found=error.strerror or error) from None
+
+
+def _hash(facts: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(dict(facts), sort_keys=True).encode()).hexdigest()[:12]
 
 
 def imported(reference: str) -> Any:

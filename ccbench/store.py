@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +31,8 @@ class Entry(Mapping[str, np.ndarray]):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.meta: dict[str, Any] = json.loads((path / "meta.json").read_text())
+        with readable(path / "meta.json"):
+            self.meta: dict[str, Any] = json.loads((path / "meta.json").read_text())
         if self.meta.get("schema", 1) > SCHEMA:
             raise UserError(
                 f"{path} was written by a newer ccbench",
@@ -45,7 +47,8 @@ class Entry(Mapping[str, np.ndarray]):
             if not file.exists():
                 raise KeyError(name)
             try:
-                self._arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
+                with readable(file):
+                    self._arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
             except (ValueError, EOFError) as error:
                 mend = f"ccbench cache clear --kind {self.path.parent.name} --yes"
                 raise UserError(f"{file} in the cache is damaged", found=error, mend=mend) from None
@@ -70,9 +73,14 @@ class Blobs:
         self.store, self.folder = store, store.root / "blobs" / kind
 
     def get(self, key: str) -> bytes | None:
-        """A blob, or None where there is none or what lies there is not what was put."""
+        """A blob, or None where there is none or what lies there is not what was put.
+
+        Raises:
+            UserError: it is there and may not be read.
+        """
         try:
-            content = self._path(key).read_bytes()
+            with readable(self._path(key)):
+                content = self._path(key).read_bytes()
         except OSError:
             return None
         digest, blob = content[:_DIGEST], content[_DIGEST:]
@@ -115,9 +123,15 @@ class Store:
         return self.root / kind / key
 
     def get(self, kind: str, key: str) -> Entry | None:
-        """A finished entry, or None."""
+        """A finished entry, or None.
+
+        Raises:
+            UserError: it is there and may not be read.
+        """
         path = self.path(kind, key)
-        return Entry(path) if (path / "meta.json").exists() else None
+        with readable(path):
+            there = (path / "meta.json").exists()
+        return Entry(path) if there else None
 
     def get_or_make(
         self,
@@ -168,7 +182,10 @@ class Store:
                     np.save(part / f"{name}.npy", array, allow_pickle=False)
                 facts = {"schema": SCHEMA, "seconds": time.perf_counter() - started, **meta}
                 atomic_write(part / "meta.json", json.dumps(facts, indent=1, default=str))
+                mode = (part / "meta.json").stat().st_mode  # the umask's; some libraries write for their user alone
                 for file in part.iterdir():
+                    if file.is_file() and file.stat().st_mode != mode:
+                        file.chmod(mode)
                     sync(file)
                 part.rename(path)
                 sync(path.parent)
@@ -231,6 +248,40 @@ def _replace(path: Path, data: bytes) -> None:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say of a file or folder that may not be read, or of the one in it, that this is what is wrong with it.
+
+    Raises:
+        UserError: the system refused.
+    """
+    try:
+        yield
+    except PermissionError as error:
+        place = Path(error.filename) if isinstance(error.filename, str) else path
+        raise UserError(
+            f"{place} may not be read", found=_whose(place), mend=f"ask its owner for: chmod -R a+rX {place}"
+        ) from None
+
+
+def check_readable(path: Path) -> None:
+    """Open a file as a reader will whose own error does not say that the system refused; one that is missing passes.
+
+    Raises:
+        UserError: it may not be read.
+    """
+    with readable(path), suppress(FileNotFoundError, IsADirectoryError):
+        path.open("rb").close()
+
+
+def _whose(path: Path) -> str:
+    """Mode and owner of what may not be read, or of the first folder above it that is seen."""
+    for place in (path, *path.parents):
+        with suppress(OSError, NotImplementedError, KeyError):
+            return f"{stat.filemode(place.stat().st_mode)} {place.owner()} {place}"
+    return "permission denied"
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:

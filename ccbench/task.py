@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ccbench import seeds
+from ccbench import identity, seeds
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
 from ccbench.errors import UserError
+from ccbench.expressions import read_params
 from ccbench.plugins import Plugins
-from ccbench.specs import StageSpec
+from ccbench.specs import NeedingSpec, StageSpec
 from ccbench.store import Blobs, Entry, Store
 from ccbench.teacher_source import TeacherSource
 
@@ -31,6 +32,7 @@ class Workbench:
         recipe: the proxy recipe of the run, as ``ccbench.training`` reads it.
         teacher_recipe: how the protocol trains its teacher; None: as the proxy.
         teacher: a file or a network instead of the protocol's own.
+        threads: of one training.
         base_seed: what every seed is derived from; a proxy's never depends on the method that uses it.
         stage_seconds: wall-clock seconds by stage, filled as stages are made or read.
     """
@@ -44,7 +46,15 @@ class Workbench:
     progress: Progress = lambda done, total, what: None
     teacher_recipe: Any = None
     teacher: TeacherSource = field(default_factory=TeacherSource)
+    threads: int = 1
     stage_seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def setting(self) -> identity.Setting:
+        """What all its stages depend on."""
+        return identity.Setting(
+            self.plugins, self.recipe, self.teacher_recipe or self.recipe, self.teacher, self.threads
+        )
 
 
 @dataclass
@@ -59,28 +69,66 @@ class StageContext:
 
     bench: Workbench
     dataset: ImageDataset
-    name: str
+    spec: StageSpec
+    params: Mapping[str, Any]
     folder: Path
 
     root = property(lambda self: self.bench.root)
-    recipe = property(lambda self: self.bench.recipe)
     device = property(lambda self: self.bench.device)
     plugins = property(lambda self: self.bench.plugins)
     progress = property(lambda self: self.bench.progress)
 
     def seed(self, name: str = "stage") -> int:
         """A seed that depends on the base seed, the stage and the name alone."""
-        return seeds.derive(self.bench.base_seed, stage=self.name, name=name)
+        return seeds.derive(self.bench.base_seed, stage=self.spec.name, name=name)
+
+    @property
+    def recipe(self) -> Any:
+        """The proxy recipe of the run, for a stage that trains by it or needs one that does.
+
+        Raises:
+            UserError: this stage declares neither, so its result would not change with the recipe.
+        """
+        if "proxy" in identity.roles(self.spec, self.bench.plugins):
+            return self.bench.recipe
+        raise UserError(
+            f"stage {self.spec.name} reads the proxy's recipe and does not declare it",
+            mend='trains="proxy" or needs=("proxy",) in its spec',
+        )
 
     def stage(self, name: str, **params: Any) -> Entry:
-        """The result of another stage."""
-        return run_stage(self.bench, self.dataset, name, params)
+        """The result of another stage, which this one's spec needs.
+
+        Raises:
+            UserError: its spec does not.
+        """
+        return run_stage(self.bench, self.dataset, name, params, asker=(self.spec, self.params))
 
 
-def run_stage(bench: Workbench, dataset: ImageDataset, name: str, params: dict[str, Any]) -> Entry:
-    """A stage's result: made once per dataset, recipe, seed, parameters and version, then read from the store."""
+def run_stage(
+    bench: Workbench,
+    dataset: ImageDataset,
+    name: str,
+    params: Mapping[str, Any],
+    *,
+    asker: tuple[NeedingSpec, Mapping[str, Any]] | None = None,
+) -> Entry:
+    """A stage's result: made once for everything that it depends on, then read from the store.
+
+    Args:
+        bench: of the run.
+        dataset: the images it works on, where it does not work on the whole training split.
+        name: of the stage.
+        params: its parameters, others at their defaults.
+        asker: the spec and the parameters of the method or stage that asks; None is the harness.
+
+    Raises:
+        UserError: the name or a parameter is unknown, or the asker does not declare this stage.
+    """
     spec = bench.plugins.get("stage", name)
-    values = spec.read_params(params)
+    values = dict(read_params(spec, params, bench.plugins))
+    if asker is not None:
+        identity.allowed(bench.setting, *asker, spec, identity.depends(bench.setting, spec, values))
     axes = stage_axes(bench, dataset, spec, values)
     started, others = time.perf_counter(), sum(bench.stage_seconds.values())
 
@@ -89,7 +137,7 @@ def run_stage(bench: Workbench, dataset: ImageDataset, name: str, params: dict[s
 
         # whoever asks may do so without gradients; a proxy that is trained for it needs them
         with torch.inference_mode(mode=False), torch.enable_grad():
-            return spec.load()(StageContext(bench, dataset, name, folder), **values)
+            return spec.load()(StageContext(bench, dataset, spec, values, folder), **values)
 
     entry = bench.store.get_or_make(name, bench.store.key(**axes), make, {"stage": name, "axes": axes})
     nested = sum(bench.stage_seconds.values()) - others  # each second is counted once, where it was spent
@@ -97,41 +145,13 @@ def run_stage(bench: Workbench, dataset: ImageDataset, name: str, params: dict[s
     return entry
 
 
-def stage_axes(bench: Workbench, dataset: ImageDataset, spec: StageSpec, values: dict[str, Any]) -> dict[str, Any]:
+def stage_axes(bench: Workbench, dataset: ImageDataset, spec: StageSpec, values: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that can change a stage's result, for its address."""
-    axes: dict[str, Any] = {
-        "stage": spec.name,
-        "version": spec.version,
+    return {
+        **identity.stage(bench.setting, spec, values),
         "root": bench.root.digest,
         "dataset": (bench.root if spec.whole else dataset).digest,
         "seed": bench.base_seed if spec.seeded else None,
-        "params": {name: value for name, value in values.items() if name not in {"proxy", "teacher"}},
-    }
-    if "proxy" in values:
-        recipe = bench.recipe.using(values["proxy"])
-        axes["recipe"] = recipe.axes()
-        axes["architecture"] = bench.plugins.get("architecture", recipe.architecture).version
-        axes["proxy"] = bench.plugins.get("stage", "proxy").version
-    if "teacher" in values:
-        axes["teacher"] = teacher_axes(bench, values["teacher"])
-    if "score" in values:
-        axes["score"] = bench.plugins.get("score", values["score"]).version
-    return axes
-
-
-def teacher_recipe(bench: Workbench, architecture: str | None) -> Any:
-    """How the teacher is trained: the network that is asked for, or the user's, or the protocol's own."""
-    return (bench.teacher_recipe or bench.recipe).using(architecture or bench.teacher.architecture)
-
-
-def teacher_axes(bench: Workbench, architecture: str | None) -> dict[str, Any]:
-    """Everything that can change a teacher beside the data and the seed."""
-    recipe = teacher_recipe(bench, architecture)
-    return {
-        "recipe": {"normalise": recipe.normalise} if bench.teacher.digest else recipe.axes(),
-        "architecture": [recipe.architecture, bench.plugins.get("architecture", recipe.architecture).version],
-        "file": bench.teacher.digest,
-        "stage": bench.plugins.get("stage", "teacher").version,
     }
 
 
@@ -143,6 +163,7 @@ class Task:
         dataset: images (N, H, W, 3) uint8 and labels (N,) int64 to compress.
         budget: what may be kept of this dataset.
         ids: (N,) int64, where each image stands in the whole training split.
+        asker: the spec and the parameters of the method; None is the harness, which may ask for any stage.
     """
 
     bench: Workbench
@@ -150,6 +171,7 @@ class Task:
     budget: Budget
     ids: np.ndarray
     axes: dict[str, Any] = field(default_factory=dict)
+    asker: tuple[NeedingSpec, Mapping[str, Any]] | None = None
 
     @classmethod
     def whole(cls, bench: Workbench) -> Task:
@@ -206,5 +228,9 @@ class Task:
         return self.bench.store.blobs(kind)
 
     def stage(self, name: str, **params: Any) -> Entry:
-        """The arrays of a shared stage, made once; see ``ccbench list stages``."""
-        return run_stage(self.bench, self.dataset, name, params)
+        """The arrays of a shared stage, made once; see ``ccbench list stages``.
+
+        Raises:
+            UserError: the method's spec does not need it.
+        """
+        return run_stage(self.bench, self.dataset, name, params, asker=self.asker)

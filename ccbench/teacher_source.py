@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ccbench.errors import UserError
-from ccbench.store import file_digest
+from ccbench.store import file_digest, readable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +30,14 @@ class TeacherSource:
         """From what a user wrote.
 
         Raises:
-            UserError: there is no such file.
+            UserError: there is no such file, or it may not be read.
         """
         if not file:
             return cls(architecture=architecture)
         path = Path(file)
         try:
-            return cls(file=str(path.resolve()), architecture=architecture, digest=file_digest(path))
+            with readable(path):
+                return cls(file=str(path.resolve()), architecture=architecture, digest=file_digest(path))
         except OSError as error:
             raise UserError(
                 f"cannot read the teacher {path}",

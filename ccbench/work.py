@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.errors import UserError
+from ccbench.machine import any_gpu, use_threads, workers
 from ccbench.plugins import plugins
 from ccbench.store import Store, atomic_write, file_digest
 from ccbench.teacher_source import TeacherSource
@@ -42,7 +43,10 @@ def compress_item(
     device: str | None,
     artifact: str,
     log: str,
+    made: str = "",
     beside: bool = True,
+    precision: str | None = None,
+    threads: int = 1,
     teacher: dict[str, Any] | None = None,
     heard: Heard | None = None,
 ) -> dict[str, Any]:
@@ -55,6 +59,8 @@ def compress_item(
         match: ``"nominal"`` or ``"bytes"``.
         protocol: whose proxy and teacher recipes the stages use.
         artifact: the ``.ccb`` file to write.
+        made: digest of everything that the file depends on beside the seed; kept in the file.
+        precision, threads: of the networks that stages train; None is what the protocol declares.
         beside: whether a ``.json`` beside it gets the facts.
         log: where output and progress go, without suffix.
         teacher: fields of a TeacherSource; None for the protocol's own.
@@ -67,11 +73,12 @@ def compress_item(
     from ccbench.compress import compress
     from ccbench.expressions import parse
     from ccbench.fitting import fit_bytes
+    from ccbench.origin import facts_of
 
     with _logged(log, heard) as progress:
         splits = _open(dataset, source, cache)
         expression = parse(method, plugins())
-        bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress)
+        bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress, precision, threads)
         shape, budget, path = splits.train.shape, Budget(Fraction(kept)), Path(artifact)
         warnings: list[str] = []
         options: dict[str, Any] = {
@@ -87,17 +94,18 @@ def compress_item(
                 "seed": seed if expression.random else None,
                 "base_seed": base_seed,
                 "full": [shape.images, shape.height, shape.width, shape.classes],
-                "image_size": source.get("image_size"),
+                **facts_of(splits, DataSource.from_plain(source)),
+                "made": made,
                 **({"match": match} if match != "nominal" else {}),
             },
         }
         started = time.perf_counter()
         if match == "bytes" and not expression.reference:
-            result, size = fit_bytes(expression, budget.bytes(shape), bench, path, **options)
+            result, _ = fit_bytes(expression, budget.bytes(shape), bench, path, **options)
         else:
             result = compress(expression, budget, bench, **options)
-            size = result.save(path)
-        seconds = time.perf_counter() - started
+            result.save(path)
+        seconds, size = time.perf_counter() - started, path.stat().st_size  # what a method says of its file is no size
         colors = measure_compressed(result)
         facts = {
             "bytes": size,
@@ -131,6 +139,8 @@ def prepare_item(
     part: int,
     parts: int,
     log: str,
+    precision: str | None = None,
+    threads: int = 1,
     teacher: dict[str, Any] | None = None,
 ) -> None:
     """Do one share of a compression and leave it in the store.
@@ -143,7 +153,7 @@ def prepare_item(
 
     with _logged(log) as progress:
         splits = _open(dataset, source, cache)
-        bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress)
+        bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress, precision, threads)
         prepare(parse(method, plugins()), Budget(Fraction(kept)), bench, part=part, parts=parts, seed=seed)
 
 
@@ -158,6 +168,8 @@ def evaluate_item(
     seed: int,
     base_seed: int,
     device: str | None,
+    precision: str | None = None,
+    threads: int = 1,
     teacher: dict[str, Any] | None = None,
     compile: bool = False,  # noqa: A002 - torch's word
     micro_batch: int | None = None,
@@ -188,11 +200,11 @@ def evaluate_item(
         compressed = CompressedDataset.open(artifact)
         full = DataShape(*compressed.meta["full"]) if "full" in compressed.meta else splits.train.shape
         kept = compressed.meta.get("kept")
-        recipe = load_protocol(protocol, plugins())
+        recipe = load_protocol(protocol, plugins()).at(precision)
         tutor: Teacher | None = None
         taught: dict[str, Any] = {}
         if recipe.train.labels == "teacher":
-            bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress)
+            bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress, precision, threads)
             tutor, taught = _teacher(bench, splits)
         outcome = evaluate(
             compressed,
@@ -209,7 +221,9 @@ def evaluate_item(
             progress=progress,
             plugins=plugins(),
         )
-        facts = environment(_device(device), outcome.precision)
+        facts = environment(_device(device))
+        if compile:  # other kernels, other rounding
+            facts["compiled"] = "true"
         if micro_batch is not None:  # batch normalisation saw fewer images at a time
             facts["micro_batch"] = str(micro_batch)
         return {**asdict(outcome), **taught, "environment": facts, "started": started}
@@ -223,17 +237,21 @@ def teacher_item(
     protocol: str,
     base_seed: int,
     device: str | None,
+    precision: str | None = None,
+    threads: int = 1,
     teacher: dict[str, Any] | None = None,
     log: str = "",
 ) -> dict[str, Any]:
     """Train or import the teacher of a protocol on a dataset and test it.
 
     Returns:
-        teacher (its name), teacher_accuracy (a fraction) and teacher_bytes.
+        teacher (its name), teacher_accuracy (a fraction), teacher_bytes and teacher_weights (which of a file's).
     """
     with _logged(log) as progress:
         splits = _open(dataset, source, cache)
-        return _teacher(_workbench(splits, cache, protocol, base_seed, device, teacher, progress), splits)[1]
+        return _teacher(
+            _workbench(splits, cache, protocol, base_seed, device, teacher, progress, precision, threads), splits
+        )[1]
 
 
 def _teacher(bench: Workbench, splits: Splits) -> tuple[Teacher, dict[str, Any]]:
@@ -243,7 +261,12 @@ def _teacher(bench: Workbench, splits: Splits) -> tuple[Teacher, dict[str, Any]]
 
     teacher = load_teacher(Task.whole(bench))
     accuracy = tested(bench, teacher, splits.test)
-    return teacher, {"teacher": teacher.name, "teacher_accuracy": accuracy, "teacher_bytes": teacher.bytes}
+    return teacher, {
+        "teacher": teacher.name,
+        "teacher_accuracy": accuracy,
+        "teacher_bytes": teacher.bytes,
+        "teacher_weights": teacher.weights,
+    }
 
 
 def _workbench(
@@ -254,12 +277,14 @@ def _workbench(
     device: str | None,
     teacher: dict[str, Any] | None,
     progress: Any,
+    precision: str | None,
+    threads: int,
 ) -> Workbench:
     """Where the stages of an item run."""
     from ccbench.task import Workbench
     from ccbench.training import load_protocol
 
-    recipes = load_protocol(protocol, plugins())
+    recipes = load_protocol(protocol, plugins()).at(precision)
     return Workbench(
         splits.train,
         Store(cache),
@@ -270,10 +295,11 @@ def _workbench(
         progress,
         recipes.teacher,
         TeacherSource.from_plain(teacher),
+        threads,
     )
 
 
-def environment(device: str, precision: str) -> dict[str, str]:
+def environment(device: str) -> dict[str, str]:
     """What a figure was measured on."""
     import torch
 
@@ -288,7 +314,7 @@ def environment(device: str, precision: str) -> dict[str, str]:
         "torch": torch.__version__,
         "device": name,
         "threads": str(torch.get_num_threads()),
-        "precision": precision,
+        **({"tf32": "convolutions" if torch.backends.cudnn.allow_tf32 else "no"} if device.startswith("cuda") else {}),
         "system": platform.system(),
     }
 
@@ -319,6 +345,21 @@ def check_device(asked: str | None) -> None:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         found = " ".join(str(error).split("\n")[0].split())[:200]
         raise UserError(f"device {asked!r} cannot be used", found=found, mend="--device cpu, or leave it out") from None
+
+
+def on_gpu(asked: str | None) -> bool:
+    """Whether a device, None for the best there is, is a GPU; imports torch only where there may be one."""
+    return any_gpu() and _device(asked) != "cpu" if asked is None else asked != "cpu"
+
+
+def use_machine(device: str | None, threads: int | None) -> None:
+    """Give this process the threads that it computes with, before it does.
+
+    Args:
+        device: as a command is told, or None.
+        threads: what was asked for, or None for ``OMP_NUM_THREADS``, otherwise one on a CPU and all cores on a GPU.
+    """
+    use_threads(workers(1, threads, gpu=on_gpu(device), dataset_bytes=0)[1])
 
 
 def _device(asked: str | None) -> str:

@@ -108,17 +108,21 @@ def ccbench_architectures() -> list[ArchitectureSpec]:
 
 @hookimpl
 def ccbench_resolve(kind: str, name: str) -> ArchitectureSpec | None:
-    """Any timm network; timm itself is imported only when one is built.
+    """Any timm network, with a pretrained tag or without; timm itself is imported only when one is built.
+
+    A tag (``resnet18.a1_in1k``) names the configuration that timm builds the network by. Weights are never loaded:
+    every network starts from the run's seed, so most tags of a network build the same one, as a row of its own.
 
     Raises:
         UserError: no network has the name, but one has nearly the same.
     """
     if kind != "architecture":
         return None
-    from cc_plugins.architectures.timm_names import near, timm_names
+    from cc_plugins.architectures.timm_names import is_timm, near
 
-    if name in timm_names():
-        return _timm(name, name, "timm network; with a CIFAR stem for images up to 64 pixels.")
+    if is_timm(name):
+        tag = " The tag names its configuration; no weights are loaded." if "." in name else ""
+        return _timm(name, name, f"timm network; with a CIFAR stem for images up to 64 pixels.{tag}")
     suggestion = near(name, [spec.name for spec in OWN])
     if suggestion:
         raise UserError(

@@ -24,7 +24,7 @@ def build(*, classes: int, image_size: int, model: str) -> nn.Module:
     Args:
         classes: logits.
         image_size: height and width in pixels.
-        model: the timm name.
+        model: the timm name; a pretrained tag in it chooses the configuration alone.
 
     Raises:
         Unfit: the network cannot take images of that size.

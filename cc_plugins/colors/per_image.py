@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
@@ -10,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ccbench import CompressedDataset, PaletteImages, UserError
+from ccbench.machine import cores
 
 CHUNK = 500  # images between two reports of progress
 
@@ -60,7 +60,7 @@ class PerImage(ABC):
         def one(i: int) -> None:
             indices[i], palettes[i] = self._image(np.asarray(data.images[i]), 2**bits, int(seeds[i]))
 
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, 8) if self.threads else 1) as pool:
+        with ThreadPoolExecutor(min(cores(), 8) if self.threads else 1) as pool:
             for start in range(0, n, CHUNK):
                 stop = min(start + CHUNK, n)
                 for _ in pool.map(one, range(start, stop)):

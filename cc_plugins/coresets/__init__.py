@@ -8,11 +8,10 @@ from __future__ import annotations
 from ccbench import MethodSpec, Param, ScoreSpec, hookimpl
 
 _RAW = "the kept images, 24 bits per pixel, and their labels"
-_SCORES = ("aum", "forgetting", "el2n", "entropy", "correctness")
 _PROXY = Param(
     name="proxy", default=None, type=str, doc="architecture whose training gives the score; auto: the protocol's proxy"
 )
-_PER_CLASS = "give every class its share of the budget instead of ranking over the whole set"
+_PER_CLASS = "keep equally many images of every class, as far as it has them, instead of ranking over the whole set"
 _BALANCED = Param(name="balanced", default=False, doc=_PER_CLASS)
 _EL2N = "Paul, Ganguli and Dziugaite, Deep Learning on a Data Diet, NeurIPS 2021"
 _FORGETTING = "Toneva et al., An Empirical Study of Example Forgetting, ICLR 2019"
@@ -26,12 +25,12 @@ def _ranked(name: str, attribute: str, summary: str, paper: str) -> MethodSpec:
     return MethodSpec(
         name=name,
         target=f"cc_plugins.coresets.ranked:{attribute}",
-        version="1",
+        version="2",
         summary=summary,
         paper=paper,
         params=(_BALANCED, _PROXY),
         random=False,
-        needs=("proxy",),
+        needs=("proxy", f"score[score={name}]"),
         stores=_RAW,
         cost=_DYNAMICS,
     )
@@ -53,9 +52,15 @@ def ccbench_methods() -> list[MethodSpec]:
         MethodSpec(
             name="random",
             target="cc_plugins.coresets.plain:Random",
-            version="1",
+            version="2",
             stores=_RAW,
-            params=(Param(name="balanced", default=True, doc="give every class its share of the budget"),),
+            params=(
+                Param(
+                    name="balanced",
+                    default=True,
+                    doc="draw equally many images of every class, as far as it has them; false: from the whole set",
+                ),
+            ),
             summary="images drawn at random without replacement",
         ),
         _ranked("entropy", "Entropy", "keeps the images whose final prediction is least certain", _ENTROPY),
@@ -69,7 +74,7 @@ def ccbench_methods() -> list[MethodSpec]:
             paper=_CCS,
             summary="drops the hardest images, then samples evenly over strata of a score",
             params=(
-                Param(name="score", default="aum", choices=_SCORES, doc="the score that is cut into strata"),
+                Param(name="score", default="aum", choices="score", doc="the score that is cut into strata"),
                 Param(
                     name="beta",
                     default=None,
@@ -81,7 +86,7 @@ def ccbench_methods() -> list[MethodSpec]:
                 Param(name="strata", default=50, low=1, high=100_000, doc="number of equal-width strata"),
                 _PROXY,
             ),
-            needs=("proxy",),
+            needs=("proxy", "score", "score[score=aum]"),  # whatever the strata are cut by, AUM says what is hard
             stores=_RAW,
             cost=_DYNAMICS,
         ),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cc_plugins.coresets.rank import largest, read_score
+from cc_plugins.coresets.rank import allocate, largest, read_score
 from ccbench import CompressedDataset, UserError
 
 # ratio of images removed: beta, the fraction of all images that is dropped as hardest
@@ -35,25 +35,6 @@ def strata_of(values: np.ndarray, strata: int) -> np.ndarray:
     if not low < high:
         return np.zeros(len(values), np.int64)
     return np.minimum(((values - low) / (high - low) * strata).astype(np.int64), strata - 1)
-
-
-def allocate(sizes: np.ndarray, total: int) -> np.ndarray:
-    """How many images each stratum gives, (k,) int64, ``total`` in all.
-
-    From the smallest stratum to the largest, each gives min(its size, what is left to give // strata
-    left): a stratum too small for its share hands the rest on to the larger ones (CCS, Algorithm 1).
-    As the sizes ascend, nothing is left over at the end.
-
-    Args:
-        sizes: (k,) int64, zeros allowed.
-        total: 0 .. sum of sizes.
-    """
-    given = np.zeros_like(sizes)
-    left = total
-    for done, stratum in enumerate(np.argsort(sizes, kind="stable")):
-        given[stratum] = min(sizes[stratum], left // (len(sizes) - done))
-        left -= given[stratum]
-    return given
 
 
 def select(

@@ -14,8 +14,7 @@ class Random:
     """Draw ``task.images`` images without replacement.
 
     Args:
-        balanced: draw from each class its share of the budget (largest remainder, at least one image
-            per class); otherwise from the whole set at once.
+        balanced: draw equally many images of every class, as far as it has them; otherwise from the whole set.
     """
 
     def __init__(self, *, balanced: bool) -> None:

@@ -1,4 +1,4 @@
-"""What the selection methods share: reading a score, ranking by it, and shares per class."""
+"""What the selection methods share: reading a score, ranking by it, and equal shares of classes."""
 
 from __future__ import annotations
 
@@ -36,31 +36,29 @@ def largest(values: np.ndarray, count: int) -> np.ndarray:
     return np.sort(np.argsort(-values, kind="stable")[:count])
 
 
-def class_quotas(labels: np.ndarray, classes: int, total: int) -> np.ndarray:
-    """How many images each class gets, (classes,) int64: shares in proportion to class size by largest remainder.
+def allocate(sizes: np.ndarray, total: int) -> np.ndarray:
+    """How many images each class or stratum gives, (k,) int64, ``total`` in all: as equal as their sizes allow.
 
-    Every class with images gets at least one where ``total`` allows it. Ties go to the lower class number.
+    From the smallest to the largest, each gives min(its size, what is left to give // those that are left):
+    one that is too small for its share hands the rest on to the larger ones (CCS, Algorithm 1). As the sizes
+    ascend, nothing is left over at the end. What rounding leaves goes to the largest, and of equal ones to the last.
 
     Args:
-        labels: (n,) int64 in 0 .. classes-1.
-        classes: number of classes, those without images included.
-        total: 0 .. n.
+        sizes: (k,) int64, zeros allowed.
+        total: 0 .. sum of sizes.
     """
-    sizes = np.bincount(labels, minlength=classes)
-    quotas = sizes * total // max(len(labels), 1)  # whole numbers throughout: no rounding to differ between machines
-    remainder = sizes * total - quotas * len(labels)
-    quotas[np.argsort(-remainder, kind="stable")[: total - quotas.sum()]] += 1
-    if total >= np.count_nonzero(sizes):
-        for c in np.flatnonzero((quotas == 0) & (sizes > 0)):
-            quotas[quotas.argmax()] -= 1
-            quotas[c] = 1
-    return quotas
+    given = np.zeros_like(sizes)
+    left = total
+    for done, place in enumerate(np.argsort(sizes, kind="stable")):
+        given[place] = min(sizes[place], left // (len(sizes) - done))
+        left -= given[place]
+    return given
 
 
 def largest_per_class(values: np.ndarray, labels: np.ndarray, classes: int, count: int) -> np.ndarray:
-    """Sorted positions of the largest values, each class with its share of ``count``."""
+    """Sorted positions of the largest values: of each class equally many of the ``count``, as :func:`allocate` says."""
     kept = [np.empty(0, np.int64)]
-    for c, quota in enumerate(class_quotas(labels, classes, count)):
+    for c, quota in enumerate(allocate(np.bincount(labels, minlength=classes), count)):
         members = np.flatnonzero(labels == c)
         kept.append(members[largest(values[members], quota)])
     return np.sort(np.concatenate(kept))

@@ -12,7 +12,7 @@ class _Ranked:
     """Keep the images at one end of a score.
 
     Args:
-        balanced: rank within each class, each class with its share of the budget.
+        balanced: rank within each class and keep equally many of every class, as far as it has them.
         proxy: architecture that is trained for the score; None: the protocol's.
     """
 

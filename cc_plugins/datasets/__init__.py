@@ -42,7 +42,7 @@ def ccbench_datasets() -> list[DatasetSpec]:
         DatasetSpec(
             name="tiny-imagenet",
             target="cc_plugins.datasets.tiny_imagenet:TinyImageNet",
-            version="1",
+            version="2",
             summary="100,000 training and 10,000 validation photographs of 200 kinds of things, 64x64.",
             paper="Le and Yang 2015, Tiny ImageNet Visual Recognition Challenge",
             shape=DataShape(100_000, 64, 64, 200),
@@ -53,7 +53,7 @@ def ccbench_datasets() -> list[DatasetSpec]:
         DatasetSpec(
             name="imagenette",
             target="cc_plugins.datasets.imagenette:Imagenette",
-            version="1",
+            version="2",
             summary="Ten easy classes of ImageNet: 9,469 training and 3,925 validation photographs.",
             shape=DataShape(9469, 224, 224, 10),
             resizable=True,
@@ -63,7 +63,7 @@ def ccbench_datasets() -> list[DatasetSpec]:
         DatasetSpec(
             name="imagewoof",
             target="cc_plugins.datasets.imagenette:Imagewoof",
-            version="1",
+            version="2",
             summary="Ten breeds of dogs of ImageNet: 9,025 training and 3,929 validation photographs.",
             shape=DataShape(9025, 224, 224, 10),
             resizable=True,
@@ -73,7 +73,7 @@ def ccbench_datasets() -> list[DatasetSpec]:
         DatasetSpec(
             name="imagenet",
             target="cc_plugins.datasets.imagenet:ImageNet",
-            version="1",
+            version="2",
             summary="ImageNet-1k (ILSVRC 2012): 1,281,167 training and 50,000 validation photographs of 1,000 classes.",
             paper="Russakovsky et al. 2015, ImageNet Large Scale Visual Recognition Challenge",
             shape=DataShape(1_281_167, 224, 224, 1000),
@@ -84,8 +84,8 @@ def ccbench_datasets() -> list[DatasetSpec]:
         DatasetSpec(
             name="folder:",
             target="cc_plugins.datasets.folder:Folder",
-            version="1",
-            summary="Your own images: folder:PATH with PATH/train/<class>/* and PATH/test/<class>/*.",
+            version="2",
+            summary="Your own images: folder:PATH with train/<class>/* and test/<class>/*, or <class>/* alone.",
             license="yours",
         ),
     ]

@@ -7,37 +7,36 @@ from collections import Counter
 from cc_plugins.datasets.layout import Layout, find
 from cc_plugins.datasets.pictures import UnreadableError, size_of
 from cc_plugins.datasets.reading import Reader, decode, fingerprint, unreadable
-from ccbench.data import DataSource, ImageStream
+from ccbench.data import DataSource, ImageStream, NoTest
 from ccbench.errors import UserError
 
 
 class Folder:
-    """``PATH/train/<class>/*`` and ``PATH/test/<class>/*`` (``val`` is accepted).
+    """``PATH/train/<class>/*`` and ``PATH/test/<class>/*`` (``val`` is accepted), or ``PATH/<class>/*``.
 
-    Which files count is in :mod:`.layout`, how they become pixels in :mod:`.pictures`.
+    Which files count and what is held back for testing is in :mod:`.layout`, how they become pixels in
+    :mod:`.pictures`.
 
     Images of one size keep it. Otherwise, or whenever it is given, ``--image-size S`` makes all of them S x S.
     """
 
     def fingerprint(self, source: DataSource) -> str:
         """See :func:`.reading.fingerprint`."""
-        return fingerprint(find(source.argument))
+        return fingerprint(find(source.argument, source.test_share))
 
-    def splits(self, source: DataSource) -> dict[str, ImageStream]:
-        """Both splits, decoded while they stream.
+    def splits(self, source: DataSource) -> dict[str, ImageStream | NoTest]:
+        """The splits, decoded while they stream.
 
         Raises:
             UserError: a folder of another layout, several image sizes and no ``--image-size``, or files
                 that cannot be read (each is named) without ``--skip-bad``.
         """
-        layout = find(source.argument)
+        layout = find(source.argument, source.test_share)
         bad, sizes = _headers(layout)
         if bad and not source.skip_bad:
             # the rest may be truncated behind a sound header: read it all, so that the user hears once of every file
-            rest = tuple(n for s in (layout.train, layout.test) for n in s.files if n not in bad)
-            for name, _, reason in decode(layout, rest, 1, 256):
-                if reason:
-                    bad[name] = reason
+            rest = tuple(n for s in layout.splits for n in s.files if n not in bad)
+            bad |= {name: reason for name, pixels, reason in decode(layout, rest, 1, 256) if pixels is None}
             raise unreadable(layout, bad)
         if not sizes:
             raise unreadable(layout, bad, "give a folder with images that can be read")
@@ -56,7 +55,7 @@ class Folder:
 def _headers(layout: Layout) -> tuple[dict[str, str], Counter[tuple[int, int]]]:
     bad: dict[str, str] = {}
     sizes: Counter[tuple[int, int]] = Counter()
-    for split in (layout.train, layout.test):
+    for split in layout.splits:
         for name in split.files:
             try:
                 sizes[size_of(layout.root / name)] += 1

@@ -8,6 +8,8 @@
   says what their white is.
 * Resizing to S: the shorter side is scaled to S, bicubic and antialiased, and the middle S x S is kept; both in one
   step, so that a long strip costs no more than a square. An image that is S x S already is left as it is.
+* A JPEG file that lacks its end marker alone and a PNG file with more text than Pillow takes are read; see
+  :mod:`.repairs`.
 * With ``draft``, a JPEG file whose shorter side is 4 S or more is decoded at 1/2, 1/4 or 1/8 first, the smallest
   that leaves 2 S: two to ten times as fast, and off by less than one grey level on average.
 """
@@ -15,11 +17,18 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from cc_plugins.datasets.repairs import with_end, without_text
+
+ENDLESS = "JPEG files without their end marker"
 _SWAPPED = frozenset({5, 6, 7, 8})  # EXIF orientations that lie on their side
 
 
@@ -39,7 +48,7 @@ def size_of(path: Path) -> tuple[int, int]:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(path) as image:
+            with _opened(path) as image:
                 orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
                 if image.format == "TIFF" and orientation != 1:
                     image.load()  # Pillow turns TIFF files itself, some versions only now
@@ -50,24 +59,28 @@ def size_of(path: Path) -> tuple[int, int]:
             raise UnreadableError(_reason(error)) from error
 
 
-def read(path: Path, size: int | None, *, draft: bool = False) -> np.ndarray:
+def read(path: Path, size: int | None, *, draft: bool = False, mended: list[str] | None = None) -> np.ndarray:
     """The pixels, (H, W, 3) uint8; resized to ``size`` x ``size`` unless that is None.
 
     Args:
         path: of the file.
         size: pixels on a side, or None.
         draft: whether large JPEG files may be decoded at a part of their size.
+        mended: gets :data:`ENDLESS` for a JPEG file without its end marker.
 
     Raises:
         UnreadableError: the file is truncated, damaged or of a kind without a rule.
     """
-    part = None
     try:
-        with Image.open(path) as image:
-            if draft and size is not None and image.getexif().get(ExifTags.Base.Orientation, 1) == 1:
-                part = image.draft(None, (2 * size, 2 * size))
-            image.load()
-            rgb = to_rgb(ImageOps.exif_transpose(image))
+        try:
+            rgb, part = _decoded(path, size if draft else None)
+        except OSError:
+            whole = with_end(path)
+            if whole is None:
+                raise
+            rgb, part = _decoded(whole, size if draft else None)
+            if mended is not None:
+                mended.append(ENDLESS)
     except Exception as error:  # as above
         raise UnreadableError(_reason(error)) from error
     if size is not None and rgb.size != (size, size):
@@ -77,6 +90,32 @@ def read(path: Path, size: int | None, *, draft: bool = False) -> np.ndarray:
         left, top = (width - side) / 2, (height - side) / 2
         rgb = rgb.resize((size, size), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side))
     return np.asarray(rgb)
+
+
+def _decoded(file: Path | BytesIO, size: int | None) -> tuple[Image.Image, Any]:
+    """A file as RGB, and what Pillow says of a part of its size, for which ``size`` asks."""
+    with _opened(file) as image:
+        part = None
+        if size is not None and image.getexif().get(ExifTags.Base.Orientation, 1) == 1:
+            part = image.draft(None, (2 * size, 2 * size))
+        image.load()
+        return to_rgb(ImageOps.exif_transpose(image)), part
+
+
+@contextmanager
+def _opened(file: Path | BytesIO) -> Iterator[Image.Image]:
+    """Pillow's image of a file; of a PNG file with too much text the image without it."""
+    try:
+        image = Image.open(file)
+        if image.format == "PNG":
+            image.load()  # texts may follow the pixels
+    except ValueError:
+        short = without_text(file) if isinstance(file, Path) else None
+        if short is None:
+            raise
+        image = Image.open(short)
+    with image:
+        yield image
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

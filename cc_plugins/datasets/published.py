@@ -10,10 +10,8 @@ from typing import ClassVar
 
 from cc_plugins.datasets.layout import Layout, Split, by_class, folders, is_image, listing
 from cc_plugins.datasets.reading import Reader, fingerprint
-from ccbench.data import DataSource, ImageStream
-from ccbench.errors import UserError
-
-_FEW = 8  # names that an error lists
+from ccbench.data import DataSource, ImageStream, NoTest
+from ccbench.errors import UserError, few
 
 
 class Published:
@@ -46,7 +44,7 @@ class Published:
         """See :func:`.reading.fingerprint`."""
         return fingerprint(self._layout(source))
 
-    def splits(self, source: DataSource) -> dict[str, ImageStream]:
+    def splits(self, source: DataSource) -> dict[str, ImageStream | NoTest]:
         """Both splits, S x S, decoded while they stream.
 
         Raises:
@@ -87,7 +85,7 @@ class Published:
             ("annotations without their image", set(labels) - there),
         ):
             if names:
-                raise self.wrong(f"{folder}/ has {len(names):,} {what}", _few(sorted(names)))
+                raise self.wrong(f"{folder}/ has {len(names):,} {what}", few(sorted(names)))
         place = {wnid: label for label, wnid in enumerate(wnids)}
         chosen = sorted((place[wnid], name) for name, wnid in labels.items() if wnid in place)
         return Split(tuple(f"{folder}/{name}" for _, name in chosen), tuple(label for label, _ in chosen))
@@ -127,7 +125,7 @@ class Published:
             raise UserError(f"{self.name} is not there", found=_holding(root), mend=wanted)
         place = self.place(found, source)
         if not (place / "val").is_dir():
-            raise self.wrong("there is no val/ beside train/", f"{place} holds {_few(folders(place))}")
+            raise self.wrong("there is no val/ beside train/", f"{place} holds {few(folders(place))}")
         return place
 
     def _classes(self, root: Path, names: Mapping[str, str]) -> list[str]:
@@ -136,17 +134,17 @@ class Published:
         if strangers:
             raise self.wrong(
                 "train/ holds folders that are none of its classes",
-                f"{_few(strangers)} in {root / 'train'}",
+                f"{few(strangers)} in {root / 'train'}",
                 f"--dataset folder:{root} takes any classes, or give the folder that holds {self.name}",
             )
         missing = sorted(set(names) - set(there))
         if missing and not self.partial:
             raise self._partly(
                 f"train/ lacks {len(missing)} of {len(names)} classes",
-                f"{len(there)} class folders in {root / 'train'}; missing: {_few(missing)}",
+                f"{len(there)} class folders in {root / 'train'}; missing: {few(missing)}",
             )
         if len(there) < 2:
-            raise self.wrong("train/ holds fewer than two classes", _few(there))
+            raise self.wrong("train/ holds fewer than two classes", few(there))
         return there
 
     def _check(self, root: Path, wnids: Sequence[str], split: tuple[Split, Split]) -> None:
@@ -154,14 +152,14 @@ class Published:
             held = Counter(part.labels)
             empty = [wnid for label, wnid in enumerate(wnids) if not held[label]]
             if empty and (what == "train" or not self.partial):
-                raise self.wrong(f"{what}/ has classes without an image", f"{_few(empty)} in {root / what}")
+                raise self.wrong(f"{what}/ has classes without an image", f"{few(empty)} in {root / what}")
             if not part.files:
                 raise self.wrong(f"{what}/ holds no image of its classes", f"{root / what}")
             if len(part.files) != count and not self.partial:
-                few = sorted(held.items(), key=lambda item: item[1])[:3]
+                fewest = sorted(held.items(), key=lambda item: item[1])[:3]
                 raise self._partly(
                     f"{what}/ has {len(part.files):,} images, the whole set {count:,}",
-                    f"{root / what}; fewest in " + ", ".join(f"{wnids[label]} ({n})" for label, n in few),
+                    f"{root / what}; fewest in " + ", ".join(f"{wnids[label]} ({n})" for label, n in fewest),
                 )
 
     def _partly(self, what: str, found: str) -> UserError:
@@ -184,8 +182,4 @@ def _images(folder: Path) -> set[str]:
 def _holding(root: Path) -> str:
     if not root.is_dir():
         return f"{root} {'is a file' if root.exists() else 'does not exist'}"
-    return f"{root} holds {_few(folders(root)) or 'no folders'}"
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
+    return f"{root} holds {few(folders(root))}"

@@ -12,22 +12,24 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cc_plugins.datasets.layout import Layout, Split
+from cc_plugins.datasets.litter import name_litter
 from cc_plugins.datasets.pictures import UnreadableError, read
-from ccbench.data import ImageStream
-from ccbench.errors import UserError
+from ccbench.data import ImageStream, NoTest
+from ccbench.errors import UserError, few
+from ccbench.machine import cores
 
 SHOWN = 20  # unreadable files that an error names
 _BATCH_BYTES = 32 * 2**20
-_THREADS = min(32, os.cpu_count() or 1)
 
-Read = tuple[str, np.ndarray | None, str]  # name, pixels, "" or name, None, reason
+Read = tuple[str, np.ndarray | None, str]  # name, pixels, what was mended or "" - or name, None, reason
 
 
 def fingerprint(layout: Layout) -> str:
-    """The hash of the folder's path, the classes, and every image's name, label, size and time of change."""
-    digest = hashlib.sha256(f"{layout.root}\n{layout.classes}\n".encode(errors="surrogateescape"))
+    """The hash of the folder's path, the classes, what is said, every image's name, label, size and time of change."""
+    said = layout.test.found if isinstance(layout.test, NoTest) else layout.note
+    digest = hashlib.sha256(f"{layout.root}\n{layout.classes}\n{said}\n".encode(errors="surrogateescape"))
     prefix = f"{layout.root}{os.sep}"
-    for split in (layout.train, layout.test):
+    for split in layout.splits:
         for name, label in zip(split.files, split.labels, strict=True):
             try:
                 stat = os.stat(prefix + name)  # noqa: PTH116 - a million files
@@ -58,42 +60,54 @@ class Reader:
     draft: bool = False
     bad: dict[str, str] = field(default_factory=dict)
 
-    def streams(self) -> dict[str, ImageStream]:
-        """Both splits, decoded while they stream.
+    def streams(self) -> dict[str, ImageStream | NoTest]:
+        """The splits, decoded while they stream; says first what is left out as litter.
 
         Consuming one raises UserError after its last image where files could not be read: it names them all.
         """
-        return {"train": self._stream(self.layout.train), "test": self._stream(self.layout.test)}
+        layout = self.layout
+        name_litter(layout.name, layout.root)
+        train = self._stream(layout.train)
+        if isinstance(layout.test, NoTest):
+            return {"train": train, "test": layout.test}
+        test = self._stream(layout.test)
+        test.drawn = layout.drawn
+        test.notes += [layout.note] * bool(layout.note)
+        return {"train": train, "test": test}
 
     def _stream(self, split: Split) -> ImageStream:
-        skipped: list[int] = []
         labels = np.array(split.labels, dtype=np.int64)
-        return ImageStream(
-            labels, self.layout.classes, self.height, self.width, self._batches(split, skipped), split.files, skipped
-        )
+        stream = ImageStream(labels, self.layout.classes, self.height, self.width, (), split.files)
+        stream.batches = self._batches(split, stream.skipped, stream.notes)
+        return stream
 
-    def _batches(self, split: Split, skipped: list[int]) -> Iterator[np.ndarray]:
+    def _batches(self, split: Split, skipped: list[int], notes: list[str]) -> Iterator[np.ndarray]:
         step = max(1, min(256, _BATCH_BYTES // (self.height * self.width * 3)))
         batch: list[np.ndarray] = []
+        mended: dict[str, list[str]] = {}
         for i, (name, pixels, reason) in enumerate(self._read(split, step)):
             if pixels is not None and pixels.shape[:2] != (self.height, self.width):
                 reason, pixels = f"{pixels.shape[1]}x{pixels.shape[0]} pixels; its header said otherwise", None
             if pixels is None:
                 self.bad[name] = reason
                 skipped.append(i)
-            elif self.skip_bad or not self.bad:
+                continue
+            if reason:
+                mended.setdefault(reason, []).append(name)
+            if self.skip_bad or not self.bad:
                 batch.append(pixels)
             if len(batch) == step:
                 yield np.stack(batch)
                 batch = []
         if self.bad and not self.skip_bad:
             if split is self.layout.train:  # nothing will ask for the test split any more
-                for name, _, reason in self._read(self.layout.test, step):
-                    if reason:
-                        self.bad[name] = reason
+                for rest in self.layout.splits[1:]:
+                    self.bad |= {name: why for name, pixels, why in self._read(rest, step) if pixels is None}
             raise unreadable(self.layout, self.bad)
         if batch:
             yield np.stack(batch)
+        for what, names in mended.items():
+            notes.append(f"{self.layout.name}: {len(names):,} {what} were read: {few(names)}")
 
     def _read(self, split: Split, step: int) -> Iterator[Read]:
         known = self.bad if self.skip_bad else {}
@@ -123,13 +137,14 @@ def decode(
     def one(name: str) -> Read:
         if known and name in known:
             return name, None, known[name]
+        mended: list[str] = []
         try:
-            return name, read(layout.root / name, size, draft=draft), ""
+            return name, read(layout.root / name, size, draft=draft, mended=mended), "; ".join(mended)
         except UnreadableError as error:
             return name, None, str(error)
 
     # Pillow decodes outside the interpreter's lock; its remarks on metadata are nobody's concern
-    with ThreadPoolExecutor(_THREADS) as pool, warnings.catch_warnings():
+    with ThreadPoolExecutor(min(32, cores())) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ahead: list[Future[Read]] = []
         for start in range(0, len(names), step):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from cc_plugins.dc3.settings import Settings
 from cc_plugins.dc3.weights import parameters
 from ccbench.errors import UserError
+from ccbench.machine import any_gpu
 
 _BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
 # Numbers alive at once beside the weights at 512 x 512, by area: per picture of the batch while steps run (three
@@ -59,7 +59,7 @@ def free_memory(device: str | None) -> int | None:
     A process of its own asks the driver: asking in this one would open a CUDA context, which holds memory and
     does not survive a fork.
     """
-    if device == "cpu" or (device is None and not _any_gpu()):
+    if device == "cpu" or (device is None and not any_gpu()):
         return None
     code = (
         "import sys, torch\n"
@@ -69,8 +69,3 @@ def free_memory(device: str | None) -> int | None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = [line.split() for line in done.stdout.splitlines()]
     return next((int(words[1]) for words in lines if words[:1] == ["free"]), None)
-
-
-def _any_gpu() -> bool:
-    """Whether there may be a GPU; a driver leaves its device file, and Windows is always asked."""
-    return os.name == "nt" or any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg"))

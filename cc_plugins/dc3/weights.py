@@ -16,7 +16,7 @@ from typing import Any
 
 from cc_plugins.dc3.settings import Settings
 from ccbench.errors import UserError
-from ccbench.store import file_digest
+from ccbench.store import check_readable, file_digest
 
 WEIGHTS = {
     "unet": "unet/diffusion_pytorch_model.safetensors",
@@ -161,6 +161,8 @@ def _check_files(folder: Path, settings: Settings, parts: Sequence[str]) -> None
                 mend=f"the model's safetensors files, {', '.join(n for n in missing if n.endswith('.safetensors'))}",
             )
         raise UserError(f"the diffusion model in {folder} is not whole", found=f"no {', '.join(missing)}", mend=mend)
+    for name in _wanted(parts):
+        check_readable(folder / name)
     for part in parts:
         if part in WEIGHTS:
             file = folder / WEIGHTS[part]

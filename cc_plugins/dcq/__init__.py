@@ -30,7 +30,7 @@ DCQ = MethodSpec(
         Param(name="w_a", default=1.0, low=0, doc="weight of a in Eq. 6"),
         Param(name="w_b", default=1.0, low=0, doc="weight of b in Eq. 6"),
         Param(name="color_weight", default=4.0, low=0, doc="weight of the colour difference beside Eq. 6"),
-        Param(name="proxy", default=None, type=str, doc="proxy network; none: the one of the protocol"),
+        Param(name="proxy", default=None, type=str, doc="proxy network; auto: the one of the protocol"),
     ),
     paper="Yu et al., Dataset Color Quantization: A Training-Oriented Framework for Dataset-Level Compression, 2026",
     budgets="bits",

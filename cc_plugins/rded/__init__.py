@@ -42,6 +42,7 @@ REALISM = StageSpec(
     name="realism",
     target="cc_plugins.rded.realism:run",
     version="1",
+    needs=("teacher",),
     summary="the crop of each image that the teacher recognises best, and its loss there",
     paper=PAPER,
     params=(

@@ -28,6 +28,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ccbench.errors import UserError
+from ccbench.store import readable
 
 SCHEMA = 1
 HEADER_LIMIT = 16 << 20  # bytes; far above any real header, far below what a flipped length would ask for
@@ -92,13 +93,14 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         The facts, the arrays (read-only views of the mapped file, not yet in memory) and the file's digest.
 
     Raises:
-        UserError: the file is missing, a folder, empty, foreign, cut short, damaged, or of a newer schema.
+        UserError: the file is missing, a folder, empty, foreign, cut short, damaged, of a newer schema, or may not be
+            read.
     """
     path = Path(path)
     if path.is_dir():
         raise UserError(f"{path} is a folder, not a compressed dataset", mend="name a .ccb file")
     try:
-        with path.open("rb") as file:
+        with readable(path), path.open("rb") as file:
             header, begin, digest = _check(path, file)
             view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError:

@@ -7,7 +7,6 @@ GPU nothing is copied to or from the host on the way.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from ccbench.archive.packing import group
 from ccbench.archive.palette import lookup_table
 from ccbench.archive.payloads import EncodedImages, PaletteImages, Payload, RawImages
 from ccbench.archive.planar import PlanarDecoder
+from ccbench.machine import cores
 
 Decoder = Callable[[torch.Tensor], torch.Tensor]
 """(b,) int64 positions in 0..n-1 on the decoder's device -> (b, 3, H, W) uint8 there, channels_last."""
@@ -168,7 +168,7 @@ def decode_blobs(payload: EncodedImages, index: list[int] | range) -> np.ndarray
         for place in range(len(index)):
             one(place)
     else:
-        with ThreadPoolExecutor(min(len(index), os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(min(len(index), cores())) as pool:
             list(pool.map(one, range(len(index))))
     return out
 

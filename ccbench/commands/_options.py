@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,31 @@ class Listed(click.ParamType):
 LIST = Listed()
 GOES_ON = "the same command goes on where it stopped"
 
+
+class Finite(click.FloatRange):
+    """A number in a range; not nan, which is in every range for click, and not infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the text."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
 BUDGET = [
     click.option(
         "--ratio", type=LIST, help="Fraction of raw bytes REMOVED, above 0 and below 1: 0.92 keeps 8 %. Takes a list."
     ),
     click.option("--bits", type=LIST, help="Bits per pixel q instead of a ratio: ratio = 1 - q/24."),
     click.option("--fraction", type=LIST, help="Fraction of images kept instead of a ratio."),
-    click.option("--ipc", type=LIST, help="Images kept per class instead of a ratio."),
-    click.option("--bytes", "bytes_", type=LIST, help="Bytes kept instead of a ratio."),
+    click.option(
+        "--ipc",
+        type=LIST,
+        help="Images kept per class instead of a ratio: N x classes in all. "
+        "A method that balances classes keeps N of each; a class with fewer keeps all, the others share the rest.",
+    ),
+    click.option("--bytes", "bytes_", type=LIST, help="Bytes kept instead of a ratio: 300000, 300KB or 1.5MiB."),
     click.option(
         "--match",
         type=click.Choice(["nominal", "bytes"]),
@@ -52,10 +70,29 @@ DATA = [
         "--image-size", type=click.IntRange(4, 4096), help="Side in pixels to which a folder's images are brought."
     ),
     click.option("--skip-bad", is_flag=True, help="Leave out images that cannot be read."),
+    click.option(
+        "--test-share",
+        type=float,
+        default=0.2,
+        show_default=True,
+        help="Fraction of each class that becomes the test split of a folder without one.",
+    ),
 ]
 MACHINE = [
     click.option("--device", help="cpu, cuda or cuda:0; default: the best there is."),
+    click.option(
+        "--precision",
+        type=click.Choice(["float32", "bfloat16"]),
+        help="Number format of every training; default: the protocol's. Results of two formats never share a row.",
+    ),
     click.option("--base-seed", type=int, default=0, show_default=True, help="What every seed is derived from."),
+]
+THREADS = [
+    click.option(
+        "--threads",
+        type=click.IntRange(1),
+        help="Threads of each process; default: OMP_NUM_THREADS, otherwise 1 on a CPU. Large networks gain from more.",
+    ),
 ]
 TEACHER = [
     click.option(
@@ -77,12 +114,19 @@ CELLS = [
     *BUDGET,
     click.option("--no-snap", is_flag=True, help="Keep the ratio as given; methods that cannot hit it are skipped."),
     click.option("--dataset", "-d", type=LIST, default="photodigits", show_default=True, help="Names, or folder:PATH."),
-    click.option("--arch", "-a", type=LIST, default="", help="Networks, any timm name; default: the protocol's own."),
+    click.option(
+        "--arch",
+        "-a",
+        type=LIST,
+        default="",
+        help="Networks, any timm name (tags too); default: the protocol's own.",
+    ),
     click.option("--protocol", "-p", type=LIST, default="quick", show_default=True, help="Evaluation recipes."),
     click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Trainings per row."),
     *TEACHER,
     *DATA,
     *MACHINE,
+    *THREADS,
     click.option(
         "--out",
         "-o",
@@ -107,6 +151,7 @@ def add(*options: Callable) -> Callable:
 
 def request(given: dict[str, Any]) -> Any:
     """The request that the options of ``CELLS`` make."""
+    from ccbench.machine import counted_threads
     from ccbench.plan import Request
 
     return Request(
@@ -120,6 +165,8 @@ def request(given: dict[str, Any]) -> Any:
         snap=not given["no_snap"],
         match=given["match"],
         teacher=teacher(given),
+        precision=given["precision"],
+        threads=counted_threads(given["threads"], given["device"]),
     )
 
 
@@ -141,20 +188,17 @@ def source(given: dict[str, Any], dataset: str = "") -> Any:
     from ccbench.data import DataSource
 
     return DataSource(
-        given["data_root"], given["download"], dataset.partition(":")[2], given["image_size"], given["skip_bad"]
+        given["data_root"],
+        given["download"],
+        dataset.partition(":")[2],
+        given["image_size"],
+        given["skip_bad"],
+        given["test_share"],
     )
 
 
-def size(text: str | None) -> int | None:
-    """Bytes of ``3GB``, ``500M`` or ``1GiB``; None for None."""
-    import re
+def size(text: str | None, name: str) -> int | None:
+    """Whole bytes of ``3GB``, ``500M`` or ``1GiB``, at least one; None for None."""
+    from ccbench import quantities
 
-    from ccbench.errors import UserError
-
-    if text is None:
-        return None
-    match = re.fullmatch(r"\s*([\d.]+)\s*([kmgt]?)(i?)b?\s*", text.lower())
-    if not match:
-        raise UserError("a size reads like 3GB or 512MiB", found=text)
-    step = 1024 if match.group(3) else 1000
-    return int(float(match.group(1)) * step ** " kmgt".index(match.group(2) or " "))
+    return None if text is None else max(1, int(quantities.size(text, name)))

@@ -69,7 +69,7 @@ def type_of(param: Param) -> str:
 
 
 def _param(param: Param) -> dict[str, Any]:
-    choices = None if param.choices is None else list(param.choices)
+    choices = list(param.choices) if isinstance(param.choices, tuple) else param.choices
     return {
         "name": param.name,
         "type": type_of(param),

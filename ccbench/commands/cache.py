@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from filelock import FileLock, Timeout
 
+from ccbench.commands import _options
 from ccbench.commands._show import table
 from ccbench.errors import UserError
 from ccbench.store import default_store
@@ -50,7 +51,7 @@ def cache(ctx: click.Context) -> None:
 @cache.command()
 @click.option("--kind", help="Only this kind, as ccbench cache shows it.")
 @click.option(
-    "--older-than", type=click.FloatRange(min=0), metavar="DAYS", help="Only entries made before that many days."
+    "--older-than", type=_options.Finite(min=0), metavar="DAYS", help="Only entries made before that many days."
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clear(kind: str | None, older_than: float | None, yes: bool) -> None:

@@ -24,7 +24,7 @@ from ccbench.commands._options import GOES_ON
     show_default=True,
     help="Whose proxy and teacher recipes the method's stages use.",
 )
-@_options.add(*_options.TEACHER, *_options.DATA, *_options.MACHINE)
+@_options.add(*_options.TEACHER, *_options.DATA, *_options.MACHINE, *_options.THREADS)
 @click.option("--no-snap", is_flag=True, help="Keep the ratio as given.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -34,16 +34,18 @@ def compress(file: Path, **given: Any) -> int:
     from ccbench.display import Watch, compression
     from ccbench.errors import UserError
     from ccbench.execute import plan_run
+    from ccbench.machine import counted_threads
     from ccbench.plan import Request
     from ccbench.plugins import plugins
     from ccbench.store import default_store
-    from ccbench.work import check_device, compress_item
+    from ccbench.work import check_device, compress_item, use_machine
 
     if file.suffix != ".ccb":
         raise UserError("a compressed dataset's file ends in .ccb", found=file, mend=f"{file.with_suffix('.ccb')}")
     if file.exists() and not given["force"]:
         raise UserError(f"{file} exists", mend="add --force to overwrite it")
     check_device(given["device"])
+    use_machine(given["device"], given["threads"])
     dataset, source = given["dataset"], _options.source(given, given["dataset"])
     request = Request(
         methods=(given["method"],),
@@ -55,6 +57,8 @@ def compress(file: Path, **given: Any) -> int:
         snap=not given["no_snap"],
         match=given["match"],
         teacher=_options.teacher(given),
+        precision=given["precision"],
+        threads=counted_threads(given["threads"], given["device"]),
     )
     plan = plan_run(request, source, plugins(), given["device"])
     if len(plan.cells) != 1:
@@ -73,6 +77,9 @@ def compress(file: Path, **given: Any) -> int:
                 method=cell.method,
                 kept=str(cell.kept),
                 match=cell.match,
+                made=cell.made,
+                precision=request.precision,
+                threads=cell.threads,
                 seed=0,
                 base_seed=cell.base_seed,
                 protocol=cell.protocol,

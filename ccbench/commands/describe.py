@@ -62,7 +62,8 @@ def _text(spec: Spec, found: Plugins) -> str:
     if spec.params:
         lines += ["", "  parameters"]
         for param in spec.params:
-            lines.append(plain_indent(f"{param.name}={_value(param.default)}  ({_takes(param)})", "    "))
+            default = "auto" if param.default is None else _value(param.default)
+            lines.append(plain_indent(f"{param.name}={default}  ({_takes(param)})", "    "))
             lines += _wrapped(param.doc, "        ")
     lines += _card_lines(card(spec.kind, spec.name))
     return "\n".join(lines)
@@ -95,6 +96,8 @@ def _takes(param: Param) -> str:
     text = type_of(param)
     if param.low is not None or param.high is not None:
         text += f" in [{_edge(param.low, '-inf')}, {_edge(param.high, 'inf')}]"
+    if isinstance(param.choices, str):
+        return f"{param.choices}, see ccbench list {param.choices}s"
     return text + (f", one of {', '.join(map(str, param.choices))}" if param.choices else "")
 
 

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import click
 
+from ccbench import machine
 from ccbench.commands._show import plain, table
 from ccbench.errors import UserError
 from ccbench.plugins import Plugins, plugins
+from ccbench.work import use_machine
 
 _PACKAGES = ("ccbench", "torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "accelerate",
              "safetensors", "pillow", "matplotlib", "pebble", "pluggy")  # fmt: skip
@@ -61,9 +63,12 @@ def versions() -> Iterator[Row]:
 
 def devices() -> Iterator[Row]:
     """Processors, threads, GPUs, and the number format that is faster on each."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    yield "cpu", f"{cores} cores usable, {platform.processor() or platform.machine()}"
+    yield "cpu", f"{machine.cores()} cores usable, {platform.processor() or platform.machine()}"
+    size = machine.memory()
+    yield "memory", "unknown" if size is None else f"{size / 2**30:.1f} GiB usable"
+    asked = os.environ.get("OMP_NUM_THREADS", "not set")
     try:
+        use_machine(None, None)
         torch = importlib.import_module("torch")
         fastest = importlib.import_module("ccbench.training.precision").fastest
     except ImportError as error:
@@ -71,7 +76,7 @@ def devices() -> Iterator[Row]:
         return
     yield (
         "threads",
-        f"{torch.get_num_threads()} per operation; OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'not set')}",
+        f"{torch.get_num_threads()} for each process; OMP_NUM_THREADS={asked}; --threads sets another number",
     )
     names = ["cpu"]
     if torch.cuda.is_available():
@@ -92,7 +97,7 @@ def datasets(found: Plugins, root: Path | None) -> Iterator[Row]:
     yield "root", str(root) if root else "not set: --data-root or CCBENCH_DATA"
     if root is not None and not root.is_dir():
         yield "", f"! there is no folder {root}"
-    source = DataSource(root, download=False, argument="", image_size=None, skip_bad=False)
+    source = DataSource(root)
     for name, spec in found.all("dataset").items():
         if name.endswith(":"):
             continue  # a family, such as a user's own folders

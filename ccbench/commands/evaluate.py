@@ -16,7 +16,7 @@ from ccbench.commands import _options
 @click.option("--arch", "-a", help="A network; default: the protocol's own.")
 @click.option("--protocol", "-p", default="quick", show_default=True, help="The evaluation recipe.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Index of the repetition.")
-@_options.add(*_options.TEACHER, *_options.DATA, *_options.MACHINE)
+@_options.add(*_options.TEACHER, *_options.DATA, *_options.MACHINE, *_options.THREADS)
 @click.option("--compile", "compile_", is_flag=True, help="Put the network through torch.compile.")
 @click.option(
     "--out",
@@ -31,7 +31,12 @@ def evaluate(file: Path, **given: Any) -> None:
 
     The record belongs to a row of the leaderboard of --out; what stands beside it there is named.
     """
+    from ccbench.work import check_device, use_machine
+
+    check_device(given["device"])
+    use_machine(given["device"], given["threads"])
     from ccbench.evaluate import evaluate_file
+    from ccbench.machine import counted_threads
     from ccbench.training.parallel import leads
 
     record, path = evaluate_file(
@@ -44,6 +49,8 @@ def evaluate(file: Path, **given: Any) -> None:
         teacher=_options.teacher(given),
         source=_options.source(given, given["dataset"] or ""),
         device=given["device"],
+        precision=given["precision"],
+        threads=counted_threads(given["threads"], given["device"]),
         compile=given["compile_"],
         out=given["out"],
     )

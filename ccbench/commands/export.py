@@ -12,6 +12,9 @@ import click
 @click.argument("folder", type=click.Path(path_type=Path))
 def export(file: Path, folder: Path) -> None:
     """Write the images of FILE as PNGs into FOLDER/<class>/."""
+    from ccbench.work import use_machine
+
+    use_machine("cpu", None)
     from ccbench.archive import CompressedDataset
     from ccbench.archive import export as write
 

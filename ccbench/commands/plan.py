@@ -22,8 +22,10 @@ def plan(**given: Any) -> None:
     from ccbench.plugins import plugins
 
     request = _options.request(given)
-    made = plan_run(request, _options.source(given), plugins(), given["device"])
     records, problems = results.read_all(given["out"])
+    # what is there already is told by what the images are; where nothing is there, nothing has to be opened
+    recorded = not {r["dataset"] for r in records}.isdisjoint(request.datasets)
+    made = plan_run(request, _options.source(given), plugins(), given["device"], look=recorded)
     known = {r["cell"]: r for r in results.latest(records)}
     state = {
         c.id: "skipped" if c.skip else "cached" if known.get(c.id, {}).get("status") == "ok" else "to run"

@@ -17,18 +17,16 @@ from ccbench.commands._options import GOES_ON
     "--jobs",
     "-j",
     type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Processes; one GPU each where there are GPUs.",
+    help="Processes; one GPU each where there are GPUs. Default: as many as cores and memory carry; on a GPU 1.",
 )
 @click.option("--executor", default="local", show_default=True, help="Where work runs; see ccbench list executors.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_options.Finite(min=0, min_open=True),
     help="Seconds after which one compression or training is killed.",
 )
 @click.option(
-    "--memory-limit", help="Memory of one process, such as 8GB; default: its share of 90 % of this machine's."
+    "--memory-limit", help="Memory of one process, such as 8GB; default: its share of what this machine allows."
 )
 @click.option("--compile", "compile_", is_flag=True, help="Put networks through torch.compile.")
 @click.option("--quiet", "-q", is_flag=True, help="Print the table alone.")
@@ -43,9 +41,10 @@ def run(**given: Any) -> int:
         out=given["out"],
         source=_options.source(given),
         jobs=given["jobs"],
+        threads=given["threads"],
         executor=given["executor"],
         timeout=given["timeout"],
-        memory_limit=_options.size(given["memory_limit"]),
+        memory_limit=_options.size(given["memory_limit"], "--memory-limit"),
         device=given["device"],
         compile=given["compile_"],
         display="quiet" if given["quiet"] else "auto",

@@ -15,24 +15,28 @@ from ccbench.commands import _options
 @click.option("--arch", "-a", metavar="NAME", help="The teacher's network; default: the protocol's.")
 @click.option("--dataset", "-d", default="photodigits", show_default=True, help="A name, or folder:PATH.")
 @click.option("--protocol", "-p", default="quick", show_default=True, help="Whose teacher recipe is followed.")
-@_options.add(*_options.DATA, *_options.MACHINE)
+@_options.add(*_options.DATA, *_options.MACHINE, *_options.THREADS)
 def teacher(file: Path | None, **given: Any) -> None:
     """Show what the teacher of a protocol gets right on a dataset's test split.
 
-    FILE holds its weights (.safetensors, or a checkpoint that torch.load reads with weights_only=True); without
-    FILE it is trained by the protocol's recipe, once: runs find it in the cache. Use it with --teacher FILE.
+    FILE holds its weights (.safetensors, or a checkpoint that torch.load reads with weights_only=True; of several
+    sets in it the averaged ones are taken, model_ema before model, and named). Without FILE it is trained by the
+    protocol's recipe, once: runs find it in the cache. Use it with --teacher FILE.
     """
+    from ccbench.expressions import read_call
+    from ccbench.machine import counted_threads
     from ccbench.plugins import plugins
     from ccbench.store import default_store
     from ccbench.teacher_source import TeacherSource
     from ccbench.training import load_protocol
-    from ccbench.work import check_device, teacher_item
+    from ccbench.work import check_device, teacher_item, use_machine
 
     check_device(given["device"])
+    use_machine(given["device"], given["threads"])
     source = TeacherSource.of(file, given["arch"])
     found = plugins()
     network = source.architecture or load_protocol(given["protocol"], found).teacher.architecture
-    found.get("architecture", network)
+    read_call("architecture", network, found)
     facts = teacher_item(
         dataset=given["dataset"],
         source=_options.source(given, given["dataset"]).plain(),
@@ -40,9 +44,12 @@ def teacher(file: Path | None, **given: Any) -> None:
         protocol=given["protocol"],
         base_seed=given["base_seed"],
         device=given["device"],
+        precision=given["precision"],
+        threads=counted_threads(given["threads"], given["device"]),
         teacher=source.plain(),
     )
+    which = f" ({facts['teacher_weights']})" if facts["teacher_weights"] else ""
     click.echo(
-        f"{network}{f' from {file}' if file else ''}: {facts['teacher_accuracy']:.2%} on the test split of "
+        f"{network}{f' from {file}{which}' if file else ''}: {facts['teacher_accuracy']:.2%} on the test split of "
         f"{given['dataset']}, {facts['teacher_bytes']:,} bytes"
     )

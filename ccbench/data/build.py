@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,38 @@ import numpy as np
 
 from ccbench.budget import DataShape
 from ccbench.data.images import content_digest, describe, labels_digest
-from ccbench.data.source import ImageStream
-from ccbench.errors import UserError
+from ccbench.data.source import ImageStream, NoTest
+from ccbench.errors import UserError, few
 
 SPLITS = ("train", "test")
+_UNTESTED = NoTest("its plugin gives a training split alone", "another dataset with a test split of the same classes")
 _HEADER = 128  # bytes that numpy's header of a (N, H, W, 3) uint8 file takes
 
 Progress = Callable[[int, int, str], None]
 
 
 def build(
-    folder: Path, name: str, streams: Any, declared: DataShape | None, progress: Progress | None = None
+    folder: Path,
+    name: str,
+    streams: Any,
+    declared: DataShape | None,
+    progress: Progress | None = None,
+    *,
+    share_given: bool = False,
 ) -> dict[str, Any]:
     """Write ``{train,test}-{images,labels}.npy`` and ``{train,test}-files.json`` into an empty folder.
 
+    Without a test split there are no such files, and its facts say why.
+
     The images pass through once, batch by batch, and are hashed on the way.
+
+    Args:
+        folder: empty.
+        name: of the dataset, for errors.
+        streams: what its plugin gave.
+        declared: the shape that its spec declares for the training split, or None.
+        progress: called while images pass.
+        share_given: whether the user asked for a share of the test split, which must then have been drawn.
 
     Returns:
         the facts of each split, and the size in bytes of every file written.
@@ -36,9 +54,14 @@ def build(
     Raises:
         UserError: the plugin gave something that is not a dataset, or the disk is full.
     """
-    check(name, streams)
+    streams = check(name, streams)
+    if share_given and not getattr(streams["test"], "drawn", False):
+        raise unshared(name)
     _check_space(folder, name, streams)
-    facts: dict[str, Any] = {split: _write(folder, name, split, streams[split], progress) for split in SPLITS}
+    facts: dict[str, Any] = {
+        split: asdict(stream) if isinstance(stream, NoTest) else _write(folder, name, split, stream, progress)
+        for split, stream in streams.items()
+    }
     train = facts["train"]
     shape = DataShape(train["shape"][0], train["shape"][1], train["shape"][2], len(train["classes"]))
     if declared is not None and shape != declared:
@@ -51,11 +74,14 @@ def build(
     return facts
 
 
-def check(name: str, streams: Any) -> None:
+def check(name: str, streams: Any) -> dict[str, ImageStream | NoTest]:
     """What can be checked before an image is read.
 
+    Returns:
+        The training split, and the test split or why there is none.
+
     Raises:
-        UserError: no train or test split, one class, an empty class, too few images, labels out of range,
+        UserError: no training split, one class, an empty class, too few images, labels out of range,
             or two splits that do not fit together.
     """
     if not isinstance(streams, Mapping):
@@ -64,23 +90,29 @@ def check(name: str, streams: Any) -> None:
             found=describe(streams),
             mend='return {"train": ..., "test": ...}',
         )
+    if "train" not in streams:
+        raise UserError(
+            f"dataset {name} has no train split",
+            found=f"splits: {', '.join(map(str, streams)) or 'none'}",
+            mend="a benchmark needs images to train on",
+        )
+    streams = {"train": streams["train"], "test": streams.get("test", _UNTESTED)}
     for split in SPLITS:
-        if split not in streams:
-            raise UserError(
-                f"dataset {name} has no {split} split",
-                found=f"splits: {', '.join(map(str, streams)) or 'none'}",
-                mend="a benchmark needs images to train on and others to test on",
-            )
+        if split == "test" and isinstance(streams[split], NoTest):
+            continue
         if not isinstance(streams[split], ImageStream):
             raise UserError(
                 f"dataset {name}: the {split} split must be a ccbench.data.ImageStream", found=describe(streams[split])
             )
         _check_split(name, split, streams[split])
     train, test = (streams[split] for split in SPLITS)
+    _check_counts(name, np.asarray(train.labels), tuple(train.classes), "train")
+    if isinstance(test, NoTest):
+        return streams
     if tuple(train.classes) != tuple(test.classes):
         raise UserError(
             f"dataset {name}: both splits must have the same classes in the same order",
-            found=f"train {_few(train.classes)}; test {_few(test.classes)}",
+            found=f"train {few(train.classes)}; test {few(test.classes)}",
         )
     if (train.height, train.width) != (test.height, test.width):
         raise UserError(
@@ -88,8 +120,17 @@ def check(name: str, streams: Any) -> None:
             found=f"train {train.width}x{train.height}, test {test.width}x{test.height}",
             mend="--image-size, where the dataset takes it",
         )
-    _check_counts(name, np.asarray(train.labels), tuple(train.classes), "train")
     _check_counts(name, np.asarray(test.labels), tuple(test.classes), "test")
+    return streams
+
+
+def unshared(name: str) -> UserError:
+    """What to say where ``--test-share`` changes nothing."""
+    return UserError(
+        f"dataset {name} has a split of its own, of which no share is held back",
+        found="--test-share, or a file that was made with it",
+        mend="leave --test-share out",
+    )
 
 
 def _check_split(name: str, split: str, stream: ImageStream) -> None:
@@ -98,11 +139,11 @@ def _check_split(name: str, split: str, stream: ImageStream) -> None:
     if not isinstance(classes, (tuple, list)) or not all(isinstance(c, str) for c in classes):
         raise UserError(f"{where}: classes must be a tuple of names", found=describe(classes))
     if len(set(classes)) != len(classes):
-        raise UserError(f"{where}: two classes have one name", found=_few(tuple(classes)))
+        raise UserError(f"{where}: two classes have one name", found=few(tuple(classes)))
     if len(classes) < 2:
         raise UserError(
             f"dataset {name} has fewer than two classes",
-            found=_few(tuple(classes)),
+            found=few(tuple(classes)),
             mend="classification needs at least two",
         )
     for value in (stream.height, stream.width):
@@ -138,14 +179,15 @@ def _check_counts(name: str, labels: np.ndarray, classes: tuple[str, ...], split
     if empty:
         raise UserError(
             f"dataset {name} has classes without a training image",
-            found=_few(tuple(empty)),
+            found=few(tuple(empty)),
             mend="add images to them or remove the classes",
         )
 
 
-def _check_space(folder: Path, name: str, streams: Mapping[str, ImageStream]) -> None:
+def _check_space(folder: Path, name: str, streams: Mapping[str, ImageStream | NoTest]) -> None:
     """Refuse before hours of decoding what the disk cannot hold."""
-    sizes = [len(s.labels) * int(s.height) * int(s.width) * 3 for s in streams.values()]
+    found = [stream for stream in streams.values() if isinstance(stream, ImageStream)]
+    sizes = [len(s.labels) * int(s.height) * int(s.width) * 3 for s in found]
     free = shutil.disk_usage(folder).free
     if sum(sizes) > free:
         raise UserError(
@@ -208,6 +250,8 @@ def _write(folder: Path, name: str, split: str, stream: ImageStream, progress: P
         "pixels": pixel_hash,
         "digest": content_digest(shape, stream.classes, label_hash, pixel_hash),
         "skipped": [names[i] if names else str(i) for i in skipped],
+        "notes": [str(note) for note in stream.notes],
+        "drawn": bool(stream.drawn),
     }
 
 
@@ -253,8 +297,3 @@ def _disk() -> Iterator[None]:
             found=error.strerror or error,
             mend="free some space or set CCBENCH_CACHE to another folder",
         ) from error
-
-
-def _few(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return (", ".join(names[:8]) or "none") + more

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,16 @@ import numpy as np
 from filelock import FileLock
 
 from ccbench.budget import DataShape
-from ccbench.data.build import SPLITS, Progress, build
+from ccbench.data.build import SPLITS, Progress, build, unshared
 from ccbench.data.images import ImageDataset, Splits, content_digest, describe, labels_digest
-from ccbench.data.source import DataSource
-from ccbench.errors import UserError
+from ccbench.data.source import DataSource, NoTest
+from ccbench.errors import UserError, few
 from ccbench.specs import DatasetSpec
-from ccbench.store import SCHEMA, Entry, Store
+from ccbench.store import SCHEMA, Entry, Store, readable
 
 KIND = "datasets"
 FORMAT = 1  # of the entry's files
+_FEW = 10  # images of a class, below which an accuracy hangs on which ones are there
 _REHASH = 16 * 2**20  # bytes; pixels of smaller sets are hashed whenever they are opened
 _PARAMS = re.compile(r"([^:\[\]]+)\[([^\[\]]*)\]")
 
@@ -41,11 +42,11 @@ class _Offer:
 def open_dataset(
     name: str, *, plugins: Any, source: DataSource, cache: Path, progress: Progress | None = None
 ) -> Splits:
-    """The train and test split of a dataset, memory-mapped from the cache, built there first where needed.
+    """The splits of a dataset, memory-mapped from the cache, built there first where needed.
 
     The cache entry is ``cache/datasets/<key>/``; its key is the hash of name, version, argument,
-    parameters, image size, ``skip_bad`` and the plugin's fingerprint. One process builds while others
-    wait; an entry whose files are damaged is built again.
+    parameters, :meth:`DataSource.options` and the plugin's fingerprint. One process builds while
+    others wait; an entry whose files are damaged is built again.
 
     Args:
         name: ``"cifar10"``, ``"folder:PATH"`` or ``"name[param=value]"``.
@@ -59,7 +60,7 @@ def open_dataset(
 
     Raises:
         UserError: an unknown name, data that is missing or unreadable, a plugin that gives something
-            else than a dataset, or a cache that cannot be written.
+            else than a dataset, or a cache that cannot be written or may not be read.
     """
     offer = _resolve(name, plugins, source)
     dataset = _load(offer)
@@ -74,26 +75,37 @@ def open_dataset(
         version=offer.spec.version,
         params=dict(offer.params),
         argument=offer.source.argument,
-        image_size=offer.source.image_size,
-        skip_bad=offer.source.skip_bad,
+        options=offer.source.options(),
         fingerprint=fingerprint,
     )
     path = store.path(KIND, key)
-    if path.exists() and not _intact(path):
-        _discard(path)
+    with readable(path):
+        if path.exists() and not _intact(path):
+            _discard(path)
     facts: dict[str, Any] = {"dataset": name, "fingerprint": fingerprint}
 
     def make(folder: Path) -> None:
         # the store reads the facts after this returns, so the digests computed on the way are in them
-        facts.update(build(folder, name, _call(offer, dataset, "splits"), offer.shape, progress))
+        streams, shared = _call(offer, dataset, "splits"), "test_share" in offer.source.options()
+        facts.update(build(folder, name, streams, offer.shape, progress, share_given=shared))
 
     return _read(store.get_or_make(KIND, key, make, facts), name)
 
 
 def shape_of(
-    name: str, *, plugins: Any, source: DataSource, cache: Path, progress: Progress | None = None
+    name: str,
+    *,
+    plugins: Any,
+    source: DataSource,
+    cache: Path,
+    progress: Progress | None = None,
+    notes: list[str] | None = None,
 ) -> DataShape:
     """The shape of a dataset's training split: from its spec where that says so, otherwise from the data.
+
+    Args:
+        name, plugins, source, cache, progress: as for :func:`open_dataset`.
+        notes: where the data are opened, gets :attr:`Splits.notes` and which classes are small.
 
     Raises:
         UserError: as :func:`open_dataset`.
@@ -101,7 +113,19 @@ def shape_of(
     offer = _resolve(name, plugins, source)
     if offer.shape is not None:
         return offer.shape
-    return open_dataset(name, plugins=plugins, source=source, cache=cache, progress=progress).train.shape
+    splits = open_dataset(name, plugins=plugins, source=source, cache=cache, progress=progress)
+    if notes is not None:
+        notes += notes_on(splits)
+    return splits.train.shape
+
+
+def notes_on(splits: Splits) -> list[str]:
+    """What a plan says of a dataset: its notes, and which classes have too few images to keep ten of them."""
+    train = splits.train
+    sizes = np.bincount(train.labels, minlength=len(train.classes))
+    small = [f"{train.classes[c]!r} ({sizes[c]})" for c in np.argsort(sizes, kind="stable") if sizes[c] < _FEW]
+    few_of = [f"{train.name} has fewer than {_FEW} training images of {few(small)}"] if small else []
+    return [*splits.notes, *few_of]
 
 
 def _resolve(name: str, plugins: Any, source: DataSource) -> _Offer:
@@ -129,6 +153,8 @@ def _resolve(name: str, plugins: Any, source: DataSource) -> _Offer:
                 found=f"--image-size {size}",
                 mend="leave --image-size out",
             )
+    if shape is not None and "test_share" in source.options():
+        raise unshared(name)
     if source.skip_bad or values != spec.read_params({}):
         shape = None
     return _Offer(name, spec, values, replace(source, argument=argument, image_size=size), shape)
@@ -166,8 +192,10 @@ def _call(offer: _Offer, dataset: Any, method: str) -> Any:
 
 
 def _read(entry: Entry, name: str) -> Splits:
-    def split(which: str) -> ImageDataset:
+    def split(which: str) -> ImageDataset | NoTest:
         facts = entry.meta[which]
+        if "mend" in facts:
+            return NoTest(**facts)
         files = tuple(json.loads((entry.path / f"{which}-files.json").read_text()))
         labels = np.array(entry[f"{which}-labels"])
         return ImageDataset(
@@ -181,11 +209,29 @@ def _read(entry: Entry, name: str) -> Splits:
             tuple(facts["skipped"]),
         )
 
-    return Splits(*(split(which) for which in SPLITS))
+    train, test = (split(which) for which in SPLITS)
+    assert isinstance(train, ImageDataset)
+    return Splits(train, test, entry.meta["test"].get("drawn", False), tuple(_notes(name, train, test, entry.meta)))
+
+
+def _notes(name: str, train: ImageDataset, test: ImageDataset | NoTest, facts: Mapping[str, Any]) -> Iterator[str]:
+    """What users should know: what the plugin says, what was left out, what is missing."""
+    for which in SPLITS:
+        yield from facts[which].get("notes", ())
+    skipped = (*train.skipped, *(test.skipped if isinstance(test, ImageDataset) else ()))
+    if skipped:
+        plural = "s" * (len(skipped) != 1)
+        yield f"{name}: {len(skipped):,} unreadable file{plural} left out (--skip-bad): {few(skipped)}"
+    if isinstance(test, NoTest):
+        yield f"{name} has no test split, so nothing can be trained and tested on it: {test.found}"
 
 
 def _intact(path: Path) -> bool:
-    """Whether an entry is whole: sizes, headers, labels and digests; pixels too where they are few."""
+    """Whether an entry is whole: sizes, headers, labels and digests; pixels too where they are few.
+
+    Raises:
+        PermissionError: it may not be read.
+    """
     try:
         meta = json.loads((path / "meta.json").read_text())
         if meta.get("schema", SCHEMA) > SCHEMA:
@@ -194,6 +240,8 @@ def _intact(path: Path) -> bool:
             return False
         for which in SPLITS:
             facts = meta[which]
+            if "mend" in facts:  # no test split
+                continue
             images = np.load(path / f"{which}-images.npy", mmap_mode="r", allow_pickle=False)
             labels = np.load(path / f"{which}-labels.npy", allow_pickle=False)
             files = json.loads((path / f"{which}-files.json").read_text())
@@ -205,6 +253,8 @@ def _intact(path: Path) -> bool:
                 return False
             if content_digest(facts["shape"], facts["classes"], facts["labels"], facts["pixels"]) != facts["digest"]:
                 return False
+    except PermissionError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
     return True

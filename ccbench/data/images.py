@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ccbench.budget import DataShape
+from ccbench.data.source import NoTest
 from ccbench.errors import UserError
 
 
@@ -95,10 +96,30 @@ class ImageDataset:
 
 @dataclass(frozen=True)
 class Splits:
-    """A dataset's two splits; both have the same classes and image size."""
+    """A dataset's splits; both have the same classes and image size.
+
+    Attributes:
+        train: what is compressed.
+        tested: the test split, or why there is none.
+        drawn: whether the test split was drawn from the images of the classes.
+        notes: what users should know of the data.
+    """
 
     train: ImageDataset
-    test: ImageDataset
+    tested: ImageDataset | NoTest
+    drawn: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def test(self) -> ImageDataset:
+        """The test split.
+
+        Raises:
+            UserError: there is none.
+        """
+        if isinstance(self.tested, NoTest):
+            raise UserError(f"{self.train.name} has no test split", found=self.tested.found, mend=self.tested.mend)
+        return self.tested
 
 
 def labels_digest(labels: np.ndarray) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from ccbench.errors import UserError
 
 BATCH = 1024  # images
 LARGEST = 16384  # pixels on a side
+TEST_SHARE = 0.2  # of each class, where a dataset has no split of its own
+_NOT_DATA = frozenset({"root", "download", "argument"})  # where the data are, not which
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class DataSource:
         argument: what follows the colon of a family, ``"PATH"`` of ``"folder:PATH"``; otherwise empty.
         image_size: ``--image-size``, pixels on a side, or None.
         skip_bad: whether unreadable files are left out instead of being an error.
+        test_share: ``--test-share``, the fraction of each class that is held back as the test split of a dataset
+            without a split of its own; above 0 and below 1.
     """
 
     root: Path | None = None
@@ -32,6 +36,7 @@ class DataSource:
     argument: str = ""
     image_size: int | None = None
     skip_bad: bool = False
+    test_share: float = TEST_SHARE
 
     def __post_init__(self) -> None:
         if self.image_size is not None and not 1 <= self.image_size <= LARGEST:
@@ -40,19 +45,49 @@ class DataSource:
                 found=self.image_size,
                 mend="for example --image-size 64",
             )
+        if not 0 < self.test_share < 1:
+            raise UserError(
+                "the test share is the fraction of each class that is held back, above 0 and below 1",
+                found=self.test_share,
+                mend="for example --test-share 0.2",
+            )
 
     def for_dataset(self, name: str) -> DataSource:
         """The same source with the argument that a dataset's name carries after its colon."""
         return replace(self, argument=name.partition(":")[2])
+
+    def options(self) -> dict[str, Any]:
+        """What changes the data beside their name, JSON-able: the fields that are not at their defaults.
+
+        ``root``, ``download`` and ``argument`` are not among them: they say where the data are.
+        """
+        return {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if f.name not in _NOT_DATA and getattr(self, f.name) != f.default
+        }
 
     def plain(self) -> dict[str, Any]:
         """JSON-able fields, for another process; :meth:`from_plain` reads them back."""
         return {**asdict(self), "root": str(self.root) if self.root else None}
 
     @classmethod
-    def from_plain(cls, fields: Mapping[str, Any]) -> DataSource:
+    def from_plain(cls, plain: Mapping[str, Any]) -> DataSource:
         """The source that :meth:`plain` wrote down."""
-        return cls(**{**fields, "root": Path(fields["root"]) if fields.get("root") else None})
+        return cls(**{**plain, "root": Path(plain["root"]) if plain.get("root") else None})
+
+
+@dataclass(frozen=True)
+class NoTest:
+    """What a dataset plugin gives instead of a test split: compressing works, training and testing say this.
+
+    Attributes:
+        found: why there is none.
+        mend: how to give one.
+    """
+
+    found: str
+    mend: str
 
 
 @dataclass
@@ -68,6 +103,9 @@ class ImageStream:
         files: M names, or empty.
         skipped: positions in ``labels`` that ``batches`` leaves out. It may grow while the batches are
             consumed: whether an image is whole is only known once it is read.
+        notes: what users should know of these images, such as how the split came about. It may grow likewise.
+        drawn: of a test split: it was drawn from the images of the classes, see :func:`ccbench.data.held_back`.
+            Then only what was compressed from the other split may be tested on it.
     """
 
     labels: np.ndarray
@@ -77,6 +115,8 @@ class ImageStream:
     batches: Iterable[np.ndarray]
     files: tuple[str, ...] = ()
     skipped: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    drawn: bool = False
 
     @classmethod
     def from_arrays(

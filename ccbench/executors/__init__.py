@@ -50,8 +50,8 @@ class Finished:
 class Executor(Protocol):
     """What ``ccbench run`` needs of a place to run; Ray and SLURM implement the same five methods."""
 
-    def __init__(self, *, jobs: int, memory_limit: int | None) -> None:
-        """``jobs`` items at a time; ``memory_limit`` bytes for each, or None."""
+    def __init__(self, *, jobs: int, memory_limit: int | None, threads: int) -> None:
+        """``jobs`` items at a time, ``threads`` threads for each; ``memory_limit`` bytes for each, or None."""
 
     @property
     def capacity(self) -> int:

@@ -18,6 +18,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from ccbench.errors import Unfit, UserError
 from ccbench.executors import Finished, WorkItem
+from ccbench.machine import share_of_memory, threads_for, use_threads
 
 
 class LocalExecutor:
@@ -25,19 +26,16 @@ class LocalExecutor:
 
     Args:
         jobs: items at a time, >= 1.
-        memory_limit: bytes of memory for each process, or None for its share of 90 % of this machine's.
+        memory_limit: bytes of memory for each process, or None for its share of what this machine allows; a fresh
+            process, for an item that ran out of its share, then may have the whole.
+        threads: of each process, or None for ``OMP_NUM_THREADS``, otherwise 1.
     """
 
-    def __init__(self, *, jobs: int = 1, memory_limit: int | None = None) -> None:
+    def __init__(self, *, jobs: int = 1, memory_limit: int | None = None, threads: int | None = None) -> None:
         if jobs < 1:
             raise UserError("at least one job is needed", found=jobs, mend="--jobs 1")
         self.capacity = jobs
-        # threads that spin while they wait made one training 20 times slower on a busy machine
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-        self._limit = memory_limit or int(_total_memory() * 0.9 / jobs)
-        # sums are rounded by how many threads share them: who sets OMP_NUM_THREADS gets the same bits for any jobs
-        asked = os.environ.get("OMP_NUM_THREADS", "")
-        self._threads = int(asked) if asked.isdigit() and int(asked) else max(1, (os.cpu_count() or 1) // jobs)
+        self._limit, self._threads = memory_limit, threads_for(threads)
         self._pool = self._start(jobs)
         self._futures: dict[Any, tuple[WorkItem, ProcessPool]] = {}
 
@@ -55,7 +53,7 @@ class LocalExecutor:
             max_workers=workers,
             context=_Context(),
             initializer=_start_worker,
-            initargs=(os.getpid(), self._threads, self._limit),
+            initargs=(os.getpid(), self._threads, self._limit or share_of_memory(workers)),
         )
 
     def wait(self, seconds: float) -> list[Finished]:
@@ -169,17 +167,16 @@ def verdict(error: BaseException) -> tuple[str, str]:
     return "failed", f"{type(error).__name__}: {text}"[:500]
 
 
-def _start_worker(parent: int, threads: int, memory: int) -> None:
+def _start_worker(parent: int, threads: int, memory: int | None) -> None:
     """Make a fresh process a good worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    use_threads(threads)
     import torch
 
-    torch.set_num_threads(threads)
     if torch.cuda.is_available():
         _claim_gpu(torch)
-    else:
+    elif memory is not None:
         _limit_memory(memory)
 
 
@@ -218,10 +215,3 @@ def _limit_memory(size: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (size, size))
     except (ImportError, ValueError, OSError):  # not every system has it
         return
-
-
-def _total_memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return 1 << 62

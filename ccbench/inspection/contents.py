@@ -11,6 +11,7 @@ from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, con
 from ccbench.inspection.subject import Subject
 from ccbench.inspection.text import rows
 from ccbench.leaderboard.escaping import clean
+from ccbench.origin import remembered
 
 # which part an array of the file belongs to; whatever is not named here is a part of its own
 _PARTS = {
@@ -32,6 +33,8 @@ def facts(subject: Subject) -> dict[str, Any]:
         "parts": part_bytes(path),
         "method": compressed.meta.get("method"),
         "dataset": compressed.meta.get("dataset"),
+        "data_options": remembered(compressed),
+        "notes": [str(note) for note in _list(compressed.meta.get("notes"))],
         "payload": _payload(compressed),
         "images": len(compressed),
         "synthetic": int((compressed.ids < 0).sum()),
@@ -72,7 +75,8 @@ def lines(facts: dict[str, Any]) -> list[str]:
     made += f"; {facts['synthetic']:,} synthetic" if facts["synthetic"] else ""
     table = [
         ("method", clean(facts["method"] or "not said")),
-        ("made from", clean(facts["dataset"] or "not said")),
+        ("made from", " ".join([clean(facts["dataset"] or "not said"), *map(_option, facts["data_options"].items())])),
+        *(("note", clean(note)) for note in facts["notes"]),
         ("payload", facts["payload"]["text"]),
         ("images", made),
         ("classes", f"{len(each)}, {per_class} images each: {names}"),
@@ -87,6 +91,15 @@ def lines(facts: dict[str, Any]) -> list[str]:
         "bytes",
         *rows(parts),
     ]
+
+
+def _option(item: tuple[str, Any]) -> str:
+    name, value = item
+    return f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _payload(compressed: CompressedDataset) -> dict[str, Any]:

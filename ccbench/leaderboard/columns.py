@@ -50,6 +50,10 @@ def _text(title: str, name: str) -> Column:
     return Column(title, lambda row: row[name], right=False)
 
 
+def _digest(title: str, name: str) -> Column:
+    return Column(title, lambda row: row[name][:8], right=False, note=f"{title}: first digits of its digest.")
+
+
 def _accuracy(row: Row) -> str:
     accuracy, spread = (number(row[name], ".2f", 100) for name in ("accuracy_mean", "accuracy_std"))
     return f"{accuracy} ± {spread}" if spread else accuracy
@@ -84,6 +88,18 @@ CHOSEN = {  # by their names in leaderboard.csv
     "teacher_accuracy": _number("Teacher accuracy (%)", "teacher_accuracy", ".2f", 100),
     "teacher_bytes": _number("Teacher bytes", "teacher_bytes", ",d", 1, _TEACHER_BYTES),
 }
+IDENTITY = {  # what tells rows apart; a column where a table's rows differ in it, otherwise part of its caption
+    "options": _text("Read with", "options"),
+    "precision": _text("Precision", "precision"),
+    "threads": _number("Threads", "threads", "d"),
+    "base_seed": _number("Base seed", "base_seed", "d"),
+    "method_version": _text("Version", "method_version"),
+    "architecture_version": _text("Network version", "architecture_version"),
+    "dataset_digest": _digest("Data", "dataset_digest"),
+    "test_digest": _digest("Test data", "test_digest"),
+    "trained": _digest("Training", "trained"),
+    "made": _digest("Compression", "made"),
+}
 WITH_TEACHER = ("teacher", "teacher_accuracy", "teacher_bytes")  # shown unasked where a row has a teacher
 
 
@@ -113,10 +129,43 @@ def columns(rows: pd.DataFrame, chosen: Sequence[str] = ()) -> list[Column]:
     return [
         *ALWAYS,
         *(column for column in further if any(column.text(row) for row in held)),
+        *(IDENTITY[name] for name in differing(rows)),
         _text("Status", "status"),
         *[_text("Source", "source")] * has_published(rows),
         *[_text("Match", "match")] * bool((rows["match"] != "nominal").any()),
     ]
+
+
+def differing(rows: pd.DataFrame) -> list[str]:
+    """The names of :data:`IDENTITY` in which the measured rows of a section differ.
+
+    Versions count where one method has several, and so does ``made``, the digest of all that a file depends on, where
+    nothing else tells two rows of a method and a budget apart.
+    """
+    ours = rows[rows["source"] == MEASURED]
+    told = [
+        name for name in IDENTITY if name not in ("method_version", "made") and ours[name].nunique(dropna=False) > 1
+    ]
+    if (ours.groupby("method")["method_version"].nunique(dropna=False) > 1).any():
+        told.append("method_version")
+    alike = ["method", "ratio", "match", "teacher", *told]
+    if (ours.groupby(alike, dropna=False)["made"].nunique() > 1).any():
+        told.append("made")
+    return told
+
+
+def caption(rows: pd.DataFrame) -> str:
+    """What all measured rows of a section have in common, as one sentence; "" where they say nothing."""
+    ours = rows[rows["source"] == MEASURED]
+    if ours.empty:
+        return ""
+    apart, first = (
+        {*differing(rows), "method_version", "architecture_version", "made", "trained"},
+        ours.iloc[0].to_dict(),
+    )
+    same = [(c.title.lower(), c.text(first)) for name, c in IDENTITY.items() if name not in apart]
+    text = ", ".join(f"{title} {value}" for title, value in same if value)
+    return f"All rows: {text}." if text else ""
 
 
 def cells(rows: pd.DataFrame, shown: Sequence[Column]) -> list[list[str]]:

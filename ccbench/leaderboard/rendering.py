@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from ccbench.errors import UserError
-from ccbench.leaderboard.columns import cells, check_columns, columns, has_published
+from ccbench.leaderboard.columns import caption, cells, check_columns, columns, has_published
 from ccbench.leaderboard.escaping import ESCAPES
 from ccbench.leaderboard.tables import MEASURED, SECTION
 
@@ -85,6 +85,8 @@ def _markdown(frame: pd.DataFrame, chosen: Sequence[str]) -> str:
         rule = ["---:" if column.right else "---" for column in shown]
         lines = [[c.title for c in shown], rule, *([escape(c) for c in row] for row in cells(rows, shown))]
         parts.append(f"## {escape(title)}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
+        if common := caption(rows):
+            parts.append(f"{escape(common)}\n")
     texts, foreign = notes(frame, chosen), len(frame.attrs.get("notes", []))  # those speak of users' and plugins' names
     ours = len(texts) - foreign
     texts = [*texts[:ours], *map(escape, texts[ours:])]
@@ -104,7 +106,7 @@ def _html(frame: pd.DataFrame, chosen: Sequence[str]) -> str:
             mark = "" if source == MEASURED else ' class="published"'
             body = "".join(f"<td{k}>{escape(c)}</td>" for k, c in zip(kinds, texts, strict=True))
             parts.append(f"<tr{mark}>{body}</tr>")
-        parts.append("</tbody></table>")
+        parts.append(f"</tbody></table><p>{escape(caption(rows))}</p>")
     return "\n".join([*parts, *(f"<p>{escape(n)}</p>" for n in notes(frame, chosen)), "</body></html>", ""])
 
 
@@ -118,6 +120,6 @@ def _latex(frame: pd.DataFrame, chosen: Sequence[str]) -> str:
         body = [r"\toprule", head, r"\midrule", *lines, r"\bottomrule"]
         kinds = "".join("r" if column.right else "l" for column in shown)
         table = [rf"\begin{{tabular}}{{{kinds}}}", *body, r"\end{tabular}"]
-        caption = rf"\caption{{{escape(title)}. {escape(NOTE)}}}"
-        parts.append("\n".join([r"\begin{table}", caption, *table, r"\end{table}"]))
+        words = rf"\caption{{{escape(title)}. {escape(caption(rows))} {escape(NOTE)}}}"
+        parts.append("\n".join([r"\begin{table}", words, *table, r"\end{table}"]))
     return "\n\n".join([*parts, *("% " + escape(n) for n in notes(frame, chosen)[1:])]) + "\n"

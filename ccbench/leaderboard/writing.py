@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -26,18 +28,30 @@ def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False) -> pd.
     Raises:
         UserError: there is no record, or one of a newer version.
     """
-    records, problems = read_all(*outs)
+    read = [read_all(out) for out in dict.fromkeys(Path(out).resolve() for out in outs)]
+    records = [record for found, _ in read for record in found]
+    problems = [problem for _, found in read for problem in found]
     if not records:
         raise UserError("there are no result records", mend="ccbench run writes them, or name their folder with --out",
                         found="; ".join([*map(str, outs), *problems[:3]]))  # fmt: skip
     frame = table(records)
-    remarks = [*frame.attrs["notes"], *(f"left out: {w}" for w in problems)]
+    remarks = [*_twice([found for found, _ in read]), *(f"left out: {w}" for w in problems)]
     if published:
         theirs = published_rows()
         pairs = frame[["dataset", "architecture"]].drop_duplicates()
         frame, remarks = _beside(frame, theirs, pairs, remarks)
     frame.attrs["notes"] = remarks
     return frame
+
+
+def _twice(read: list[list[dict[str, Any]]]) -> list[str]:
+    """A remark where several folders hold the same cells: each counts once."""
+    cells = Counter(cell for records in read for cell in {record["cell"] for record in records})
+    several = [cell for cell, folders in cells.items() if folders > 1]
+    if not several:
+        return []
+    remark = "cells are in more than one folder; of each the record that finished well last counts, once"
+    return [f"{len(several)} of {len(cells)} {remark}"]
 
 
 def _beside(

@@ -18,6 +18,7 @@ def ccbench_stages() -> list[StageSpec]:
             version="1",
             params=(_PROXY,),
             whole=True,
+            trains="proxy",
             summary="one network trained on the whole training split; every training-dynamics score comes out of it",
         ),
         StageSpec(
@@ -25,13 +26,15 @@ def ccbench_stages() -> list[StageSpec]:
             target="ccbench.stages.score:run",
             version="1",
             whole=True,
+            needs=("proxy",),
             summary="one training-dynamics score of every training image",
-            params=(Param(name="score", default="aum", doc="a name of `ccbench list scores`"), _PROXY),
+            params=(Param(name="score", default="aum", choices="score", doc="a name of `ccbench list scores`"), _PROXY),
         ),
         StageSpec(
             name="features",
             target="ccbench.stages.features:run",
             version="1",
+            needs=("proxy",),
             summary="feature maps of the proxy network, pooled and flattened",
             params=(
                 Param(
@@ -49,22 +52,25 @@ def ccbench_stages() -> list[StageSpec]:
             target="ccbench.stages.last_layer:run",
             version="1",
             params=(_PROXY,),
+            needs=("proxy",),
             summary="the classifier's input and the logits of the proxy network, which give its last layer's gradients",
         ),
         StageSpec(
             name="teacher",
             target="ccbench.stages.teacher:run",
-            version="1",
+            version="2",
             params=(
                 Param(name="teacher", default=None, type=str, doc="architecture of the teacher; auto: the protocol's"),
             ),
             whole=True,
+            trains="teacher",
             summary="the network that labels and ranks pictures: trained on the whole training split, or imported",
         ),
         StageSpec(
             name="attention",
             target="ccbench.stages.attention:run",
             version="2",
+            needs=("proxy",),
             summary="where the proxy network looks for the true class, per pixel",
             params=(
                 Param(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,21 +13,34 @@ import torch
 
 from ccbench.errors import UserError
 from ccbench.stages.layers import last_linear
+from ccbench.store import check_readable
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "teacher")  # names under which weights hide
+# Names under which weights hide, in the order in which they are looked for: averages over the training first, as those
+# are what published accuracies mostly belong to (timm's order too).
+AVERAGES = ("state_dict_ema", "model_ema", "ema_state_dict", "ema_model", "ema")
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "teacher")
+_DEPTH = 4  # of wrappings
+_COUNTERS = frozenset({"n_averaged"})  # of torch's AveragedModel, beside the weights
+_FOREIGN = re.compile(r"GLOBAL ([\w.]+)")  # how torch names a class that it does not unpickle
 _PREFIXES = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put in front
 
 
-def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
+def read_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], str]:
     """The tensors of a ``.safetensors`` file, or of a checkpoint that ``torch.load`` reads with ``weights_only=True``.
 
-    A dictionary that holds the weights under a usual name, such as ``model`` or ``state_dict``, is opened;
-    prefixes of DataParallel and ``torch.compile`` are taken off. Nothing is unpickled.
+    A dictionary that holds the weights under a usual name is opened: the first one of :data:`AVERAGES`, then of
+    :data:`WRAPPERS`. Prefixes of DataParallel and ``torch.compile`` are taken off. Nothing is unpickled.
+
+    Returns:
+        The tensors by the network's names, and under which name they stood, such as ``"model_ema"``; "" where they
+        stood in the file itself.
 
     Raises:
-        UserError: no such file, another format, objects other than tensors, or no tensors at all.
+        UserError: no such file, one that may not be read, another format, objects other than tensors, or no
+            tensors at all.
     """
     path = Path(path)
+    check_readable(path)
     try:
         found: Any = _read(path)
     except FileNotFoundError:
@@ -32,15 +48,18 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     except Exception as error:  # every reader has errors of its own for malformed files
         raise UserError(
             f"{path} holds no weights that can be read safely",
-            found=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
-            mend="save them with safetensors.torch.save_file(network.state_dict(), 'teacher.safetensors')",
+            found=_reason(error),
+            mend=_conversion(path)
+            if _FOREIGN.search(str(error))
+            else "save them with safetensors.torch.save_file(network.state_dict(), 'teacher.safetensors')",
         ) from None
-    while isinstance(found, Mapping) and (inner := next((k for k in _WRAPPERS if _is_state(found.get(k))), None)):
-        found = found[inner]
-    if not _is_state(found):
+    opened = _unwrapped(found)
+    if opened is None:
         kinds = sorted(map(str, found))[:5] if isinstance(found, Mapping) else type(found).__name__
         raise UserError(f"{path} holds no state_dict", found=kinds, mend="save network.state_dict()")
-    return {_bare(name): value for name, value in found.items() if isinstance(value, torch.Tensor)}
+    state, where = opened
+    tensors = {_bare(name): value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    return {name: value for name, value in tensors.items() if name not in _COUNTERS}, where
 
 
 def load_into(network: torch.nn.Module, weights: Mapping[str, torch.Tensor], *, name: str, source: str) -> None:
@@ -89,8 +108,35 @@ def _read(path: Path) -> Any:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def _is_state(found: Any) -> bool:
-    return isinstance(found, Mapping) and any(isinstance(value, torch.Tensor) for value in found.values())
+def _unwrapped(found: Any, depth: int = _DEPTH) -> tuple[Mapping[str, Any], str] | None:
+    """The innermost dictionary of tensors and the names that lead to it, or None where there is none."""
+    if not isinstance(found, Mapping) or not depth:
+        return None
+    for name in (*AVERAGES, *WRAPPERS):
+        if inner := _unwrapped(found.get(name), depth - 1):
+            return inner[0], f"{name}.{inner[1]}".rstrip(".")
+    return (found, "") if any(isinstance(value, torch.Tensor) for value in found.values()) else None
+
+
+def _reason(error: Exception) -> str:
+    """What is in the file, without torch's advice to load it unsafely."""
+    foreign = _FOREIGN.search(str(error))
+    if foreign:
+        return f"beside them an object of {foreign[1]}; reading that would run whatever its author wrote"
+    return f"{type(error).__name__}: {' '.join(str(error).rpartition('WeightsUnpickler error:')[2].split())[:200]}"
+
+
+def _conversion(path: Path) -> str:
+    """How to get what holds tensors into a file that can be read safely."""
+    code = (
+        f'import torch; c = torch.load({json.dumps(str(path))}, map_location="cpu", weights_only=False); '
+        'c = c if isinstance(c, dict) else {"model": c}; '
+        'c = {k: v.state_dict() if hasattr(v, "state_dict") else v for k, v in c.items()}; '
+        "t = torch.is_tensor; "
+        "c = {k: v for k, v in c.items() if t(v) or isinstance(v, dict) and any(map(t, v.values()))}; "
+        f"torch.save(c, {json.dumps(str(path.with_suffix('.weights.pth')))})"
+    )
+    return f"on a machine where you trust the file, save the weights alone: python -c {shlex.quote(code)}"
 
 
 def _bare(name: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+
+from ccbench.expressions import Call
 
 LOG_BYTES = 2 << 30  # float16 logits of a whole run are kept while they stay under this
 
@@ -16,7 +18,7 @@ LOG_BYTES = 2 << 30  # float16 logits of a whole run are kept while they stay un
 class Accumulator(Protocol):
     """A score; :class:`ccbench.specs.ScoreSpec` targets a class like this.
 
-    It is built as ``cls(n, classes)`` and keeps O(n) numbers. It may have a method
+    It is built as ``cls(n, classes, **params)`` and keeps O(n) numbers. It may have a method
     ``finish(ids, logits, labels)``, which is fed the plain images in eval mode after training.
     """
 
@@ -40,18 +42,18 @@ class Scores:
     """Every score of a run; one that raises is dropped with its reason and never stops the others.
 
     Args:
-        specs: score specs by name.
+        calls: scores with their parameters; results go by their labels.
         n: images of the training split.
         classes: classes of it.
     """
 
-    def __init__(self, specs: Mapping[str, Any], n: int, classes: int) -> None:
+    def __init__(self, calls: Sequence[Call], n: int, classes: int) -> None:
         self.n = n
         self.failed: dict[str, str] = {}
-        self.versions = {name: spec.version for name, spec in specs.items()}
+        self.versions = {call.label: call.version for call in calls}
         self._live: dict[str, Any] = {}
-        for name, spec in specs.items():
-            self._guard(name, lambda spec=spec: self._live.__setitem__(spec.name, spec.load()(n, classes)))
+        for call in calls:
+            self._guard(call.label, lambda call=call: self._live.__setitem__(call.label, call.build(n, classes)))
 
     def update(self, epoch: int, ids: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
         """Show one training batch to every score."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ccbench.errors import UserError
+from ccbench.store import check_readable
 from ccbench.training.images import Normalise
 from ccbench.training.networks import build_network
 
@@ -49,11 +50,12 @@ def restored(bench: Any, architecture: str, entry: Any) -> torch.nn.Module:
         entry: see ``ccbench.store.Entry``.
 
     Raises:
-        UserError: its file is damaged.
+        UserError: its file is damaged, or may not be read.
     """
     from safetensors.torch import load_file
 
     network, weights = fresh(bench, architecture), entry.path / WEIGHTS
+    check_readable(weights)
     try:
         network.load_state_dict(load_file(str(weights)))
     except Exception as error:  # the reader has errors of its own for what a disk may do to a file

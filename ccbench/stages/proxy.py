@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ccbench.expressions import read_call
 from ccbench.stages import networks
 from ccbench.stages.dynamics import Log, Scores
 from ccbench.training.images import DeviceData, Normalise
@@ -29,14 +30,14 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
 
     Returns:
         ``accuracy`` () float32, on the plain training images; ``mean`` and ``std`` (3,) float32 of the pixels;
-        ``score-<name>`` (N,) float32 for each registered score that did not fail.
+        ``score-<name>`` (N,) float32 for each registered score, at its defaults, that did not fail.
     """
     recipe = context.recipe.resolve(proxy, context.root.shape, context.root.shape.images)
     data = DeviceData.from_dataset(context.root, context.device)
     network = networks.fresh(context.bench, recipe.architecture, context.seed("weights"))
     iterations = recipe.steps(len(data))
-    specs = context.plugins.all("score")
-    scores = Scores(specs, len(data), data.classes)
+    calls = [read_call("score", name, context.plugins) for name in context.plugins.all("score")]
+    scores = Scores(calls, len(data), data.classes)
     whole = iterations * recipe.batch // len(data)
     log = Log(context.folder, rows=min(whole * len(data), iterations * recipe.batch), n=len(data), classes=data.classes)
     report = fit(
@@ -65,10 +66,10 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
         "architecture": recipe.architecture,
         "iterations": iterations,
         "epochs": whole,
-        "precision": report.precision,
+        "precision": recipe.precision,
         "images_per_second": report.images_per_second,
         "train_seconds": report.seconds,
-        "scores": {name: {"version": scores.versions[name], "error": scores.failed.get(name)} for name in specs},
+        "scores": {n: {"version": v, "error": scores.failed.get(n)} for n, v in scores.versions.items()},
         "log": log.kept,
     }
     (context.folder / FACTS).write_text(json.dumps(facts, indent=1))

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 
 from ccbench.errors import UserError
+from ccbench.expressions import read_call
 from ccbench.stages.dynamics import Scores, replay
 from ccbench.stages.proxy import facts_of
 
 
 def run(context: Any, score: str = "aum", proxy: str | None = None) -> dict[str, np.ndarray]:
-    """A score of every image of the whole training split.
+    """A score of every image of the whole training split: a name, or ``name[param=value]``.
 
     A score that the run already had is read; one that was registered or changed
-    since is replayed from the run's log, and no network is trained again.
+    since, or has other parameters, is replayed from the run's log, and no network is trained again.
 
     Returns:
         ``score`` (N,) float32.
@@ -23,21 +24,21 @@ def run(context: Any, score: str = "aum", proxy: str | None = None) -> dict[str,
     Raises:
         UserError: the score is unknown or fails, or the run kept no log to replay.
     """
-    spec = context.plugins.get("score", score)
+    call = read_call("score", score, context.plugins)
     entry = context.stage("proxy", proxy=proxy)
     facts = facts_of(entry)
-    known = facts["scores"].get(score)
-    if known and known["version"] == spec.version and not known["error"]:
-        return {"score": np.array(entry[f"score-{score}"])}
+    known = facts["scores"].get(call.label)
+    if known and known["version"] == call.version and not known["error"]:
+        return {"score": np.array(entry[f"score-{call.label}"])}
     if not facts["log"]:
         raise UserError(
             f"the proxy run did not make score {score!r}, and its log was too large to keep",
             found=known["error"] if known else None,
             mend=f"delete {entry.path} and run again: the proxy is then trained with this score",
         )
-    scores = Scores({score: spec}, len(context.root.labels), len(context.root.classes))
+    scores = Scores([call], len(context.root.labels), len(context.root.classes))
     replay(entry, context.root.labels, scores)
     results = scores.results()
-    if score in scores.failed:
-        raise UserError(f"score {score!r} failed on the proxy run", found=scores.failed[score])
-    return {"score": results[score]}
+    if call.label in scores.failed:
+        raise UserError(f"score {score!r} failed on the proxy run", found=scores.failed[call.label])
+    return {"score": results[call.label]}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ccbench import identity
 from ccbench.data import ImageDataset
 from ccbench.stages import networks
 from ccbench.stages.checkpoints import load_into, read_weights
-from ccbench.task import teacher_axes, teacher_recipe
 from ccbench.training.evaluation import accuracy
 from ccbench.training.images import DeviceData
 from ccbench.training.loop import fit
@@ -43,7 +44,10 @@ def run(context: Any, teacher: str | None = None) -> dict[str, np.ndarray]:
     normalise = data.normalisation(recipe.normalise)
     facts: dict[str, Any] = {"architecture": recipe.architecture, "classes": data.classes, "source": source.file}
     if source.digest:
-        load_into(network, read_weights(source.file), name=recipe.architecture, source=source.file)
+        weights, facts["weights"] = read_weights(source.file)
+        load_into(network, weights, name=recipe.architecture, source=source.file)
+        if facts["weights"]:
+            sys.stderr.write(f"teacher: the weights {facts['weights']} of {source.file}\n")
     else:
         iterations = recipe.steps(len(data))
         report = fit(
@@ -55,7 +59,7 @@ def run(context: Any, teacher: str | None = None) -> dict[str, np.ndarray]:
             device=context.device,
             progress=lambda done, total, _: context.progress(done, total, "teacher"),
         )
-        facts |= {"iterations": iterations, "train_seconds": report.seconds, "precision": report.precision}
+        facts |= {"iterations": iterations, "train_seconds": report.seconds, "precision": recipe.precision}
     networks.save(network, context.folder)
     (context.folder / FACTS).write_text(json.dumps(facts, indent=1))
     return {"mean": normalise.mean.numpy(), "std": normalise.std.numpy()}
@@ -79,6 +83,7 @@ def load_teacher(context: Any, teacher: str | None = None) -> Teacher:
         name=bench.teacher.label or architecture,
         classes=len(bench.root.classes),
         bytes=(entry.path / networks.WEIGHTS).stat().st_size,
+        weights=json.loads((entry.path / FACTS).read_text()).get("weights", ""),
     )
 
 
@@ -90,7 +95,10 @@ def tested(bench: Any, teacher: Teacher, test: ImageDataset) -> float:
         test: never shown to a method; this figure is for people.
     """
     key = bench.store.key(
-        teacher=teacher_axes(bench, None), root=bench.root.digest, test=test.digest, seed=bench.base_seed
+        teacher=identity.trained(bench.setting, "teacher"),
+        root=bench.root.digest,
+        test=test.digest,
+        seed=bench.base_seed,
     )
 
     def make(_: Path) -> dict[str, np.ndarray]:
@@ -102,4 +110,4 @@ def tested(bench: Any, teacher: Teacher, test: ImageDataset) -> float:
 
 def _recipe(bench: Any, teacher: str | None) -> Recipe:
     """How the teacher is trained on this training split, without rules."""
-    return teacher_recipe(bench, teacher).resolve(None, bench.root.shape, bench.root.shape.images)
+    return bench.setting.recipe("teacher", teacher).resolve(None, bench.root.shape, bench.root.shape.images)

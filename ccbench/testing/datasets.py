@@ -38,8 +38,7 @@ class Shelf:
         self.plugins = Plugins(extra=extra)
         self.spec = self.plugins.get("dataset", name.partition("[")[0])
         source = source or DataSource()
-        argument = name.partition(":")[2]
-        self.source = DataSource(source.root, source.download, argument, source.image_size, source.skip_bad)
+        self.source = source.for_dataset(name)
         self.changed: list[str] = []
 
     @cached_property

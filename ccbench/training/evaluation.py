@@ -17,7 +17,7 @@ from ccbench.training.images import DeviceData, Normalise
 from ccbench.training.loop import fit
 from ccbench.training.networks import build_network
 from ccbench.training.parallel import own_device
-from ccbench.training.precision import autocast, fastest
+from ccbench.training.precision import autocast
 from ccbench.training.protocols import Protocol
 from ccbench.training.resample import resize
 from ccbench.training.teacher import Teacher
@@ -116,14 +116,13 @@ def evaluate(
     plain = stored.resized(size)
     normalise = plain.normalisation(recipe.normalise)
     iterations = recipe.steps(kept if recipe.epochs_of == "budget" else full.images)
-    precision = fastest(str(place))
     looks: list[float] = []
     held: list[DeviceData] = []
 
     def test_now() -> float:
         if not held:
             held.append(DeviceData.from_dataset(test, place))
-        return accuracy(network, held[0], normalise, precision=precision, center_crop=recipe.center_crop)
+        return accuracy(network, held[0], normalise, precision=recipe.precision, center_crop=recipe.center_crop)
 
     def look(done: int) -> None:
         if done < iterations:  # the last look is the test itself
@@ -142,7 +141,6 @@ def evaluate(
         teacher=teacher,
         micro_batch=micro_batch,
         compile=compile,
-        precision=precision,
         progress=progress,
         look=look,
     )
@@ -154,7 +152,7 @@ def evaluate(
         images_per_second=report.images_per_second,
         iterations=report.iterations,
         final_loss=report.final_loss,
-        precision=report.precision,
+        precision=recipe.precision,
         peak_memory=_peak(place),
     )
 

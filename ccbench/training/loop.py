@@ -21,7 +21,7 @@ from ccbench.training.mixing import Mixed, mix
 from ccbench.training.optimizers import build_optimizer
 from ccbench.training.order import batches
 from ccbench.training.parallel import Parallel, launched, own_device
-from ccbench.training.precision import autocast, fastest, seeded
+from ccbench.training.precision import autocast, seeded
 from ccbench.training.recipe import Recipe
 from ccbench.training.schedule import learning_rate, look_now
 from ccbench.training.teacher import Teacher
@@ -45,14 +45,12 @@ class FitReport:
         seconds: wall-clock seconds, from the first batch to the last update.
         images_per_second: images of all batches / seconds.
         final_loss: mean training loss of the last at most 50 iterations.
-        precision: ``"float32"`` or ``"bfloat16"``.
     """
 
     iterations: int
     seconds: float
     images_per_second: float
     final_loss: float
-    precision: str
 
 
 def fit(
@@ -70,7 +68,6 @@ def fit(
     observers: Iterable[Observer] = (),
     micro_batch: int | None = None,
     compile: bool = False,  # noqa: A002 - torch's word
-    precision: str | None = None,
     progress: Callable[[int, int, str], None] | None = None,
     look: Callable[[int], None] | None = None,
 ) -> FitReport:
@@ -92,7 +89,6 @@ def fit(
         micro_batch: images per forward pass; gradients accumulate to the recipe's batch, so the update is the
             same but for batch normalisation, whose statistics are those of the micro-batch.
         compile: put the network through ``torch.compile``.
-        precision: ``"float32"`` or ``"bfloat16"``; None measures which is faster.
         progress: told (iterations done, iterations, "train") after each.
         look: called with the number of iterations done whenever the recipe looks at the test set.
 
@@ -105,7 +101,6 @@ def fit(
         raise ValueError("the recipe still has rules: resolve it first")
     place = own_device(device or data.device)
     together = Parallel(place) if launched() else None
-    precision = precision or fastest(str(place))
     network.to(place).to(memory_format=torch.channels_last).train()
     step = _Step(
         network,
@@ -113,8 +108,7 @@ def fit(
         recipe,
         device=place,
         seed=seed,
-        precision=precision,
-        objective=Objective(recipe, data, teacher.to(place) if teacher else None, precision),
+        objective=Objective(recipe, data, teacher.to(place) if teacher else None),
         normalise=normalise or data.normalisation(recipe.normalise),
         size=size or data.size,
         micro_batch=micro_batch or recipe.batch,
@@ -142,7 +136,7 @@ def fit(
                 look(done)
                 network.train()
     seconds = time.perf_counter() - started
-    return FitReport(iterations, seconds, images / seconds, report.last, precision)
+    return FitReport(iterations, seconds, images / seconds, report.last)
 
 
 class _Step:
@@ -156,7 +150,6 @@ class _Step:
         *,
         device: torch.device,
         seed: int,
-        precision: str,
         objective: Objective,
         normalise: Normalise,
         size: tuple[int, int],
@@ -164,7 +157,7 @@ class _Step:
         compiled: bool,
         together: Parallel | None,
     ) -> None:
-        self.data, self.recipe, self.device, self.precision, self.together = data, recipe, device, precision, together
+        self.data, self.recipe, self.device, self.together = data, recipe, device, together
         self.objective, self.normalise, self.size, self.micro = objective, normalise, size, micro_batch
         self.optimizer = build_optimizer(network, recipe)
         model = together.wrap(network) if together else network
@@ -195,7 +188,7 @@ class _Step:
             part = slice(start, start + self.micro)
             last = start == parts[-1]
             with nullcontext() if last or not self.together else self.together.no_sync(self.network):
-                with autocast(self.device, self.precision):
+                with autocast(self.device, self.recipe.precision):
                     logits = self.network(self.normalise(images[part])).float()
                 loss = self.objective(logits, images[part], mine[part], partners[part], kept) / share
                 # the processes' gradients are averaged; their losses are shares of one sum

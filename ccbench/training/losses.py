@@ -15,17 +15,16 @@ class Objective:
     """The loss of a recipe on a set of images.
 
     Args:
-        recipe: its ``labels``, ``label_smoothing`` and ``temperature``.
+        recipe: its ``labels``, ``label_smoothing``, ``temperature`` and ``precision``, that of the teacher too.
         data: labels, soft labels and weights.
         teacher: on the data's device; needed under labels ``"teacher"``, not used otherwise.
-        precision: of the teacher's forward pass.
 
     Raises:
         ValueError: labels ``"teacher"`` without one.
         UserError: the teacher knows another number of classes.
     """
 
-    def __init__(self, recipe: Recipe, data: DeviceData, teacher: Teacher | None, precision: str) -> None:
+    def __init__(self, recipe: Recipe, data: DeviceData, teacher: Teacher | None) -> None:
         if recipe.labels == "teacher":
             if teacher is None:
                 raise ValueError("labels = 'teacher' needs a teacher")
@@ -34,7 +33,7 @@ class Objective:
                     f"the teacher {teacher.name} has another number of classes than the dataset",
                     found=f"{teacher.classes} instead of {data.classes}",
                 )
-        self.recipe, self.data, self.precision = recipe, data, precision
+        self.recipe, self.data = recipe, data
         self.teacher = teacher if recipe.labels == "teacher" else None
         self.soft = data.soft_labels if recipe.labels == "soft" else None
 
@@ -52,7 +51,7 @@ class Objective:
         """
         weights = self.data.weights
         if self.teacher is not None:
-            losses = divergence(logits, self.teacher(images, precision=self.precision), self.recipe.temperature)
+            losses = divergence(logits, self.teacher(images, precision=self.recipe.precision), self.recipe.temperature)
             if weights is not None:
                 losses = losses * (kept * weights[ids] + (1 - kept) * weights[partners])
             return losses.sum()

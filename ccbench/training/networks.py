@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ccbench.errors import UserError
+from ccbench.expressions import read_call
 from ccbench.plugins import Plugins
 from ccbench.training.precision import seeded
 
@@ -13,7 +14,7 @@ def build_network(architecture: str, *, classes: int, image_size: int, seed: int
     """A freshly initialised network, on the CPU, channels_last.
 
     Args:
-        architecture: a name that some plugin offers, or any timm network.
+        architecture: a name that some plugin offers, or any timm network; parameters in brackets.
         classes: logits.
         image_size: height and width of its images in pixels.
         seed: of the weights; the global generator is left as it was.
@@ -21,9 +22,9 @@ def build_network(architecture: str, *, classes: int, image_size: int, seed: int
     Raises:
         UserError: the name is unknown, or the network cannot take such images.
     """
-    spec = plugins.get("architecture", architecture)
+    call = read_call("architecture", architecture, plugins)
     with seeded(seed, torch.device("cpu")):
-        network = spec.load()(classes=classes, image_size=image_size, **spec.read_params({}))
+        network = call.build(classes=classes, image_size=image_size)
     if not isinstance(network, torch.nn.Module):
         raise UserError(f"architecture {architecture} gave no torch.nn.Module", found=type(network).__name__)
     return network.to(memory_format=torch.channels_last)

@@ -1,11 +1,10 @@
-"""Which number format trains faster here: measured, not assumed."""
+"""The number format of a training, which its recipe declares, and what this machine makes of it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -20,11 +19,25 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager:
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
-@cache
+def emulated(device: str, precision: str) -> bool:
+    """Whether a device has no arithmetic of its own for a format, so that training in it is slow.
+
+    Args:
+        device: ``"cpu"`` or ``"cuda:0"``.
+        precision: ``"float32"`` or ``"bfloat16"``.
+    """
+    if precision == "float32":
+        return False
+    target = torch.device(device)
+    if target.type == "cuda":
+        return torch.cuda.get_device_capability(target) < (8, 0)
+    return not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def fastest(device: str) -> str:
     """``"bfloat16"`` where a convolution's forward and backward pass is at least 1.2 times as fast, else ``"float32"``.
 
-    Measured once per process and device, in a fraction of a second.
+    Measured now, in a fraction of a second: a hint for people, which no training follows.
     """
     target = torch.device(device)
     float32 = _seconds(target, "float32", rounds=3)

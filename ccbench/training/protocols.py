@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ccbench.errors import UserError
+from ccbench.expressions import read_call
 from ccbench.plugins import Plugins
 from ccbench.training.recipe import Recipe
 from ccbench.training.tables import read_recipe
@@ -40,16 +41,24 @@ class Protocol:
         """How the teacher is trained: the table ``[teacher]``, or ``[proxy]`` where there is none."""
         return self.own_teacher or self.proxy
 
+    def at(self, precision: str | None) -> Protocol:
+        """The same with every network trained in another number format; None changes nothing."""
+        if precision is None:
+            return self
+        teacher = self.own_teacher and replace(self.own_teacher, precision=precision)
+        train, proxy = (replace(recipe, precision=precision) for recipe in (self.train, self.proxy))
+        return replace(self, train=train, proxy=proxy, own_teacher=teacher)
+
 
 def load_protocol(name: str, plugins: Plugins) -> Protocol:
-    """A protocol by name.
+    """A protocol by name, parameters in brackets.
 
     Raises:
-        UserError: the name is unknown, or its table has an unknown or missing key, a wrong type
+        UserError: the name or a parameter is unknown, or its table has an unknown or missing key, a wrong type
             or a value out of range.
     """
-    spec = plugins.get("protocol", name)
-    table = spec.load()()
+    call = read_call("protocol", name, plugins)
+    table = call.build()
     owner = f"protocol {name}"
     if not isinstance(table, Mapping) or not {"train", "proxy"} <= set(table) <= {"train", "proxy", "teacher"}:
         found = sorted(map(str, table)) if isinstance(table, Mapping) else type(table).__name__
@@ -61,9 +70,9 @@ def load_protocol(name: str, plugins: Plugins) -> Protocol:
         if key in recipes and recipes[key].labels == "teacher":
             raise UserError(f"{owner}, [{key}]: this network has no teacher", found="labels = 'teacher'")
     return Protocol(
-        name=name,
-        version=spec.version,
-        summary=spec.summary,
+        name=call.label,
+        version=call.version,
+        summary=call.spec.summary,
         train=recipes["train"],
         proxy=recipes["proxy"],
         own_teacher=recipes.get("teacher"),

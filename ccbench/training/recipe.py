@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ccbench.budget import DataShape
 from ccbench.errors import UserError
 from ccbench.training.rules import Rule
 
-
-def _later(default: Any) -> Any:
-    """A field added after results were cached: at its default it is not part of :meth:`Recipe.axes`."""
-    return field(default=default, metadata={"later": True})
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +51,8 @@ class Recipe:
         evaluate_every: iterations between looks at the test set for ``best_accuracy``; 0 is never.
         evaluate_every_epochs: the same in epochs.
         evaluate_from: share of the training, in [0, 1], after which looks begin.
+        precision: number format of the forward and backward pass, ``"float32"`` or ``"bfloat16"`` (autocast; weights
+            stay float32). Declared, never measured: it changes results.
         when: rules that change any of this for some cells; :meth:`resolve` applies them.
     """
 
@@ -76,22 +75,23 @@ class Recipe:
     label_smoothing: float = 0.0
     labels: str = "hard"
     evaluate_every: int = 0
-    betas: tuple[float, float] = _later((0.9, 0.999))
-    decay: str = _later("all")
-    cosine_length: float = _later(1.0)
-    schedule_step: str = _later("iteration")
-    epochs_of: str = _later("full")
-    normalise: str = _later("own")
-    crop_scale: float = _later(0.0)
-    shuffle_patches: int = _later(1)
-    mix: str = _later("none")
-    mix_alpha: float = _later(1.0)
-    temperature: float = _later(1.0)
-    batchnorm_updates: int = _later(1)
-    center_crop: bool = _later(False)
-    evaluate_every_epochs: int = _later(0)
-    evaluate_from: float = _later(0.0)
-    when: tuple[Rule, ...] = _later(())
+    betas: tuple[float, float] = (0.9, 0.999)
+    decay: str = "all"
+    cosine_length: float = 1.0
+    schedule_step: str = "iteration"
+    epochs_of: str = "full"
+    normalise: str = "own"
+    crop_scale: float = 0.0
+    shuffle_patches: int = 1
+    mix: str = "none"
+    mix_alpha: float = 1.0
+    temperature: float = 1.0
+    batchnorm_updates: int = 1
+    center_crop: bool = False
+    evaluate_every_epochs: int = 0
+    evaluate_from: float = 0.0
+    precision: str = "float32"
+    when: tuple[Rule, ...] = ()
 
     def check(self, owner: str) -> None:
         """Raise UserError, in the name of ``owner``, where keys contradict each other."""
@@ -162,12 +162,8 @@ class Recipe:
         return int(iteration * (self.epochs or 0) // iterations)
 
     def axes(self) -> dict[str, Any]:
-        """Everything that can change what the recipe gives, for cache keys.
-
-        Fields that came later are left out at their defaults, so that a recipe keeps its key when recipes learn more.
-        """
-        later = {f.name: f.default for f in fields(self) if f.metadata.get("later")}
-        return {key: value for key, value in asdict(self).items() if key not in later or value != later[key]}
+        """Everything that can change what the recipe gives, for cache keys."""
+        return asdict(self)
 
     def using(self, architecture: str | None) -> Recipe:
         """The same recipe with another network; None changes nothing."""

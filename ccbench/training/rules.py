@@ -35,7 +35,8 @@ class Rule:
 
     def holds(self, architecture: str, shape: DataShape, kept_images: int) -> bool:
         """Whether the rule speaks of this network, this dataset and a budget that keeps so many images."""
-        named = not self.architecture or any(fnmatchcase(architecture, pattern) for pattern in self.architecture)
+        name = architecture.partition("[")[0]  # whatever its parameters
+        named = not self.architecture or any(fnmatchcase(name, pattern) for pattern in self.architecture)
         return (
             named
             and _within(shape.classes, self.min_classes, self.max_classes)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ccbench.errors import UserError
 from ccbench.specs import did_you_mean
-from ccbench.training.recipe import Recipe
+from ccbench.training.recipe import PRECISIONS, Recipe
 from ccbench.training.rules import Rule
 
 CHOICES = {
@@ -22,6 +22,7 @@ CHOICES = {
     "padding_mode": ("zeros", "reflect"),
     "mix": ("none", "cutmix", "mixup"),
     "labels": ("hard", "soft", "teacher"),
+    "precision": PRECISIONS,
 }
 # name: (lowest, highest), both allowed; None is open
 BOUNDS: dict[str, tuple[float | None, float | None]] = {
@@ -53,7 +54,7 @@ BOUNDS: dict[str, tuple[float | None, float | None]] = {
     "min_size": (1, None),
     "max_size": (1, None),
 }
-_FIXED = ("architecture", "labels", "when")  # what no rule may change: planning reads them without a cell
+_FIXED = ("architecture", "labels", "precision", "when")  # what no rule may change: planning reads them without a cell
 
 
 def read_recipe(table: Any, owner: str) -> Recipe:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ccbench.training.images import Normalise
-from ccbench.training.precision import autocast, fastest
+from ccbench.training.precision import autocast
 
 
 @dataclass
@@ -20,6 +20,7 @@ class Teacher:
         name: of the network, for records.
         classes: logits.
         bytes: that its weights take on disk.
+        weights: under which name its weights stood in the user's file, such as ``"model_ema"``, or "".
     """
 
     network: torch.nn.Module
@@ -27,21 +28,22 @@ class Teacher:
     name: str
     classes: int
     bytes: int
+    weights: str = ""
 
     @torch.no_grad()
-    def __call__(self, images: torch.Tensor, *, precision: str | None = None) -> torch.Tensor:
+    def __call__(self, images: torch.Tensor, *, precision: str = "float32") -> torch.Tensor:
         """Logits of plain or mixed images.
 
         Args:
             images: (b, 3, H, W) uint8, or float32 in 0 .. 255, on the network's device.
-            precision: ``"float32"`` or ``"bfloat16"``; None measures which is faster.
+            precision: ``"float32"`` or ``"bfloat16"``.
 
         Returns:
             (b, classes) float32, without gradients.
         """
         if self.network.training:
             self.network.eval()
-        with autocast(images.device, precision or fastest(str(images.device))):
+        with autocast(images.device, precision):
             logits = self.network(self.normalise(images))
         return logits.float()
 

@@ -12,7 +12,7 @@ from ccbench.compress import Skipped
 from ccbench.data import ImageDataset
 from ccbench.expressions import Expression, Step, parse
 from ccbench.fitting import fit_bytes
-from ccbench.plan import Request, make_plan
+from ccbench.plan import Data, Request, make_plan
 from ccbench.plugins import Plugins
 from ccbench.specs import MethodSpec
 from ccbench.store import Store
@@ -74,7 +74,7 @@ def test_a_pipeline_without_an_open_step_is_tried_once(bench, tmp_path, monkeypa
 
 def plan(bench, *methods, **facts):
     request = Request(methods=methods, datasets=("noise",), seeds=1, **facts)
-    return make_plan(request, PLUGINS, lambda name: bench.root.shape)
+    return make_plan(request, PLUGINS, lambda name: Data(bench.root.shape))
 
 
 def test_the_plan_lets_palettes_off_the_grid_where_files_are_held_to_bytes(bench):

@@ -8,7 +8,7 @@ import pytest
 from ccbench import MethodSpec, Param, hookimpl
 from ccbench.budget import DataShape
 from ccbench.errors import UserError
-from ccbench.plan import Request, make_plan
+from ccbench.plan import Data, Request, make_plan
 from ccbench.plugins import Plugins
 from ccbench.readiness import unready
 
@@ -52,13 +52,14 @@ def plugins(monkeypatch):
     module.ready, module.identity, module.files = ready, identity, "one"
     monkeypatch.setitem(sys.modules, "picky_methods", module)
     return Plugins(
-        discover=False, extra=(Picky(), "cc_plugins.coresets", "cc_plugins.protocols", "cc_plugins.architectures")
+        discover=False,
+        extra=(Picky(), "cc_plugins.coresets", "cc_plugins.protocols", "cc_plugins.architectures"),
     )
 
 
 def plan(plugins, *methods):
     request = Request(methods=methods, budgets=(("ratio", "0.9"),), datasets=("d",), seeds=2)
-    return make_plan(request, plugins, lambda name: DataShape(100, 8, 8, 2), device="cpu")
+    return make_plan(request, plugins, lambda name: Data(DataShape(100, 8, 8, 2)), device="cpu")
 
 
 def test_a_method_that_is_not_ready_is_skipped_with_its_reason_and_the_others_go_on(plugins):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccbench.errors import UserError
-from ccbench.results import Record, latest, path_of, read_all, write
+from ccbench.results import Record, checksum, latest, path_of, read_all, write
 
 
 def record(**changes):
@@ -19,7 +19,9 @@ def test_what_is_written_is_read(tmp_path):
     one = record(stage_seconds={"proxy": 1.5}, environment={"python": "3.11"}, bytes=123)
     path = write(one, tmp_path)
     assert path == tmp_path / "results" / "photodigits" / "dcq" / "abc123.1.json"
-    assert read_all(tmp_path) == ([asdict(one)], [])
+    (found,), problems = read_all(tmp_path)
+    assert problems == []
+    assert found == {**asdict(one), "checksum": found["checksum"]}
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == [path]  # no temporary file is left
 
 
@@ -114,9 +116,31 @@ def test_a_newer_schema_stops(tmp_path):
 def test_fields_that_an_older_version_did_not_have_get_their_defaults(tmp_path):
     path = write(record(), tmp_path)
     old = {k: v for k, v in json.loads(path.read_text()).items() if k not in {"match", "planned_seeds", "environment"}}
-    path.write_text(json.dumps(old))
+    path.write_text(json.dumps({**old, "checksum": checksum(old)}))
     records, _ = read_all(tmp_path)
     assert (records[0]["match"], records[0]["planned_seeds"], records[0]["environment"]) == ("nominal", None, {})
+
+
+@pytest.mark.parametrize(
+    "change", [{"accuracy": 0.99}, {"bytes": 1}, {"method": "mine"}, {"added": 1}, {"checksum": ""}]
+)
+def test_a_record_that_somebody_changed_is_left_out_and_named(tmp_path, change):
+    path = write(record(), tmp_path)
+    facts = json.loads(path.read_text())
+    assert read_all(tmp_path)[0]
+    path.write_text(json.dumps({**facts, **change}))
+    records, problems = read_all(tmp_path)
+    assert records == []
+    assert problems == [f"{path}: its content does not fit its checksum; it was changed after it was written"]
+
+
+def test_the_order_of_fields_and_the_spelling_of_numbers_change_no_checksum(tmp_path):
+    path = write(record(accuracy=0.5, stage_seconds={"proxy": 1e-7, "é": 2.0}), tmp_path)
+    facts = json.loads(path.read_text())
+    path.write_text(
+        json.dumps(dict(reversed(facts.items())), ensure_ascii=False, indent=7).replace("1e-07", "0.0000001")
+    )
+    assert len(read_all(tmp_path)[0]) == 1
 
 
 def test_several_folders_are_merged_and_one_named_twice_counts_once(tmp_path):

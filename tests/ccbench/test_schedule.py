@@ -38,7 +38,8 @@ class Inline:
 
 
 def artifact(name, seeds=1, group=None, there=False):
-    cells = [Cell("d", name, "1", Fraction(1, 12), "a", "p", "1", seed, 0, "nominal") for seed in range(seeds)]
+    facts = {"dataset": "d", "kept": Fraction(1, 12), "architecture": "a", "protocol": "p"}
+    cells = [Cell(method=name, seed=seed, **facts) for seed in range(seeds)]
     return Artifact(Path(name), group, None if there else WorkItem(name, "m:f"), cells)
 
 

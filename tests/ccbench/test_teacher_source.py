@@ -31,6 +31,6 @@ def test_a_file_that_is_not_there(tmp_path):
         TeacherSource.of(tmp_path / "none.pth")
 
 
-def test_a_cell_without_a_teacher_keeps_the_name_it_had():
-    cell = Cell("cifar10", "dcq", "1", Fraction(1, 12), "quicknet", "quick", "1", 0, 0, "nominal")
+def test_a_teacher_is_part_of_a_cell():
+    cell = Cell(dataset="cifar10", method="dcq", kept=Fraction(1, 12), architecture="quicknet", protocol="quick")
     assert cell.id == replace(cell, teacher="").id != replace(cell, teacher="resnet18@1").id

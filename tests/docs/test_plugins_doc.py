@@ -186,7 +186,7 @@ def test_the_executor_runs_and_reports():
     from ccbench.executors import Finished, WorkItem
 
     spec = load("example_executor").get("executor", "inline")
-    executor = spec.load()(jobs=4, memory_limit=None)
+    executor = spec.load()(jobs=4, memory_limit=None, threads=1)
     assert executor.capacity == 1
     executor.submit(WorkItem("a", "json:dumps", {"obj": [1]}))
     executor.submit(WorkItem("b", "json:loads", {"s": "{"}))

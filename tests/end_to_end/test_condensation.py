@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from ccbench.archive import CompressedDataset
 
@@ -85,6 +86,11 @@ def test_a_teacher_from_a_file_is_tested_and_shown(ccbench, tmp_path, records):
     file.write_bytes(weights.read_bytes())
     again = ccbench("teacher", file, "--protocol", "taught").stdout
     assert made.split("quicknet")[1].partition("%")[0] == again.split(str(file))[1].partition("%")[0]
+    both = {"model": {k: v * 0 for k, v in load_file(file).items()}, "model_ema": load_file(file)}
+    torch.save(both, tmp_path / "t.pth")
+    averaged = ccbench("teacher", tmp_path / "t.pth", "--protocol", "taught").stdout
+    assert "t.pth (model_ema): " in averaged
+    assert averaged.partition(": ")[2] == again.partition(": ")[2]
     ccbench(*RUN, "--protocol", "taught", "--methods", "random", "--teacher", file)
     (record,) = records(tmp_path / "ccbench-out")
     assert record["teacher"].startswith("@")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from cc_plugins.architectures.timm_names import timm_names
+from cc_plugins.architectures.timm_names import is_timm, near, timm_names
 from ccbench.errors import UserError
 from ccbench.plugins import Plugins
 from ccbench.training.networks import build_network
@@ -70,10 +70,48 @@ def test_the_names_are_timms_own():
     assert timm_names() == set(timm.list_models())
 
 
+def test_the_pretrained_tags_are_timms_own():
+    import timm
+    from timm.models import _registry
+
+    tagged = {name for name in _registry._model_pretrained_cfgs if "." in name}
+    assert len(tagged) > 1000
+    assert all(is_timm(name) for name in tagged)
+    assert not is_timm("resnet18.nonsense")
+    assert not is_timm("nonsense.a1_in1k")
+    for old, new in _registry._deprecated_models.items():
+        assert near(old, []) == new
+    assert timm.is_model("resnet18.a1_in1k")
+
+
+def test_a_tag_names_the_configuration_and_loads_no_weights(found, monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing can be downloaded
+    plain, tagged = build(found, "resnet18", seed=3), build(found, "resnet18.a1_in1k", seed=3)
+    assert found.get("architecture", "resnet18.a1_in1k").name == "resnet18.a1_in1k"
+    assert plain.state_dict().keys() == tagged.state_dict().keys()
+    assert all(torch.equal(value, tagged.state_dict()[key]) for key, value in plain.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("resnet18.a1_in1", "resnet18.a1_in1k"),
+        ("resnet18.zzzzzzzzzz", "resnet18"),
+        ("resnet-18.a1_in1k", "resnet18"),
+        ("convnext_tiny_in22ft1k", "convnext_tiny.fb_in22k_ft_in1k"),
+    ],
+)
+def test_near_tags(found, wrong, right):
+    with pytest.raises(UserError, match=f"did you mean '{right}'"):
+        found.get("architecture", wrong)
+
+
 def test_planning_imports_neither_timm_nor_torch():
     code = (
         "import sys; from ccbench.plugins import Plugins;"
         "p = Plugins(discover=False, extra=('cc_plugins.architectures',));"
+        "p.get('architecture', 'resnet34.a1_in1k');"
         "s = p.get('architecture', 'resnet34'); assert s.read_params({}) == {'model': 'resnet34'};"
         "sys.exit('torch' in sys.modules or 'timm' in sys.modules)"
     )

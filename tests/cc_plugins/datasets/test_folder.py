@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from cc_plugins.datasets.folder import Folder
 from cc_plugins.datasets.layout import EXTENSIONS, find
 from cc_plugins.datasets.pictures import size_of
 from ccbench.budget import DataShape
-from ccbench.data import DataSource, open_dataset, shape_of
+from ccbench.data import DataSource, held_back, open_dataset, shape_of
 from ccbench.errors import UserError
 from ccbench.plugins import Plugins
 
@@ -182,6 +183,22 @@ def test_built_once_and_again_when_a_file_changes(root, opened, tmp_path):
     assert opened(root).train.digest == first  # the same images as at the start
 
 
+# --- files that viewers show --------------------------------------------------------------------------------
+
+
+def test_jpeg_files_without_their_end_are_read_and_counted(root, opened):
+    for name in ("train/cat/c.jpg", "train/dog/c.jpg", "test/dog/c.jpg"):
+        path = put(root, name)
+        path.write_bytes(path.read_bytes()[:-2])
+    splits = opened(root)
+    assert len(splits.train) == 6
+    assert splits.train.skipped == ()
+    assert splits.notes == (
+        f"folder:{root}: 2 JPEG files without their end marker were read: train/cat/c.jpg, train/dog/c.jpg",
+        f"folder:{root}: 1 JPEG files without their end marker were read: test/dog/c.jpg",
+    )
+
+
 # --- unreadable files -----------------------------------------------------------------------------------------
 
 
@@ -279,6 +296,75 @@ def test_names_that_are_no_utf8(root, opened):
     assert odd.endswith(opened(root).train.files[2])
 
 
+# --- splits that are missing ----------------------------------------------------------------------------------
+
+
+TOP = [f"{name}/{i}.png" for name, count in (("cat", 10), ("dog", 7), ("eel", 1)) for i in range(count)]
+
+
+def test_class_folders_without_a_split(tmp_path, opened):
+    for name in TOP:
+        put(tmp_path / "set", name)
+    splits = opened(tmp_path / "set")
+    assert splits.drawn
+    labels = [("cat", "dog", "eel").index(name[:3]) for name in TOP]
+    held = {name for name, out in zip(TOP, held_back(TOP, labels, 0.2), strict=True) if out}
+    assert splits.test.files == tuple(name for name in TOP if name in held)
+    assert splits.train.files == tuple(name for name in TOP if name not in held)
+    assert np.bincount(splits.test.labels, minlength=3).tolist() == [2, 1, 0]
+    for split in (splits.train, splits.test):
+        assert all((image == colour(name)).all() for image, name in zip(split.images, split.files, strict=True))
+    (note,) = splits.notes
+    assert "20 % of each class, 3 of 18 images" in note
+    more = opened(tmp_path / "set", test_share=0.5)
+    assert len(more.test.files) == 9
+    assert set(splits.test.files) < set(more.test.files)
+
+
+def test_training_images_alone(root, opened):
+    shutil.rmtree(root / "test")
+    splits = opened(root)
+    assert splits.train.files == tuple(TRAIN)
+    with pytest.raises(UserError, match="no test split") as caught:
+        splits.test  # noqa: B018
+    assert "neither test/ nor val/" in caught.value.found
+    assert f"folder:{root}/train" in caught.value.mend
+    assert opened(f"{root}/train").drawn  # as it says
+
+
+def test_a_flat_test_folder_is_passed_over_for_one_with_classes(root, opened):
+    (root / "test").rename(root / "val")
+    for i in range(3):
+        put(root, f"test/{i}.png")
+    splits = opened(root)
+    assert splits.test.files == ("val/cat/x.png", "val/dog/y.png")
+    assert splits.notes == (
+        f"folder:{root}: the test split is val/; test/ has no class folders but 3 images without one",
+    )
+    shutil.rmtree(root / "val")
+    (note,) = opened(root).notes
+    assert "test/ has no class folders" in note
+    put(root, "test/unknown/1.png")
+    assert "it holds unknown" in opened(root).tested.found
+    (root / "test").rename(root / "elsewhere")
+    (root / "test" / "cat").mkdir(parents=True)
+    assert "no image in a class folder" in opened(root).tested.found
+
+
+@pytest.mark.parametrize(("train", "test"), [("Training", "Testing"), ("train", "valid"), ("TRAIN", "Validation")])
+def test_other_names_of_splits(root, opened, train, test):
+    (root / "train").rename(root / train)
+    (root / "test").rename(root / test)
+    splits = opened(root)
+    assert splits.train.files[0] == f"{train}/cat/a.png"
+    assert splits.test.files[0] == f"{test}/cat/x.png"
+
+
+def test_a_share_of_a_folder_with_splits_is_refused(root, opened):
+    with pytest.raises(UserError, match="split of its own"):
+        opened(root, test_share=0.3)
+
+
 # --- layouts that are none ------------------------------------------------------------------------------------
 
 
@@ -293,13 +379,15 @@ def test_path_is_missing(opened, tmp_path):
 
 
 LAYOUTS = {
-    "empty folder": ([], "no train/", "no folders"),
-    "classes at the top": (["cat/a.png", "dog/b.png"], "no train/", "cat, dog"),
-    "no test": (["train/cat/a.png", "train/dog/b.png"], "no test split", "neither test/ nor val/"),
+    "empty folder": ([], "fewer than two classes", "none"),
+    "classes beside a test split": (["cat/a.png", "dog/b.png", "test/cat/c.png"], "no train/", "cat, dog, test"),
+    "a split one level down": (["x/train/cat/a.png", "y/train/cat/b.png"], "no train/", "x/"),
+    "classes one level down": (["set/cat/a.png", "set/dog/a.png"], "fewer than two classes", "set"),
+    "two training splits": (["train/cat/a.png", "Training/cat/a.png"], "several training", "Training"),
+    "empty class at the top": (["cat/a.png", "dog/b.png", "eel/.keep.png"], "without an image", "eel"),
     "one class": (["train/cat/a.png", "test/cat/b.png"], "fewer than two classes", "cat"),
     "no class": (["train/a.png", "test/cat/b.png"], "fewer than two classes", "none"),
     "unknown test class": ([*TRAIN, *TEST, "test/eel/a.png"], "classes that train/ lacks", "eel"),
-    "empty test": ([*TRAIN, "test/cat/.keep.png"], "no image", None),
     "empty class": ([*TRAIN, *TEST, "train/eel/.keep.png"], "without an image", "eel"),
 }
 

@@ -32,7 +32,7 @@ def stage(tiny_model, tmp_path):
         bench = Workbench(data, Store(tmp_path), Plugins(), None, progress=lambda *told: said.append(told))
         values = LATENTS.read_params({"model": str(model), "resolution": 32, "batch": 3, **params})
         values["revision"] = params.get("revision", revision_of(Settings(model=str(model))))
-        return run(StageContext(bench, data, "latents", tmp_path), **values)["latents"]
+        return run(StageContext(bench, data, LATENTS, values, tmp_path), **values)["latents"]
 
     make.said = said
     return make

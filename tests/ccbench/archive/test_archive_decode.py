@@ -123,6 +123,7 @@ def test_a_device_that_is_not_there():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")  # torch calls it a prototype
 @pytest.mark.parametrize("bits", range(1, 9))
 @pytest.mark.parametrize("size", [(8, 8), (5, 3)])
 def test_the_same_images_on_a_gpu(bits, size):

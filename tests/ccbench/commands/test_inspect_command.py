@@ -132,7 +132,13 @@ def test_soft_labels_weights_and_counting_are_told(ccbench, tmp_path):
 
 
 def test_what_a_file_says_does_not_steer_the_terminal(ccbench, tmp_path):
-    meta = {"method": "\x1b[31mred\n", "dataset": "a\x1b]0;b", "full": [1, "x"], "image_size": "no"}
+    meta = {
+        "method": "\x1b[31mred\n",
+        "dataset": "a\x1b]0;b",
+        "full": [1, "x"],
+        "data_options": {"image_size": "no", "root": "/"},
+        "notes": ["\x1b[31mred"],
+    }
     file = save(tmp_path / "e.ccb", raw(RED, BLUE), classes=("\x1b[2Jcat", "$dog\\\ud800"), meta=meta)
     done = ccbench("inspect", file)
     assert done.code == 0

@@ -4,17 +4,18 @@ import hashlib
 import json
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from data_toy import CLASSES, Toy, good, leftovers, offer, pixels
+from data_toy import CLASSES, Toy, good, leftovers, offer, pixels, stream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ccbench.budget import DataShape
-from ccbench.data import DataSource, ImageDataset, ImageStream, open_dataset, shape_of
+from ccbench.data import DataSource, ImageDataset, ImageStream, NoTest, held_back, open_dataset, shape_of
 from ccbench.errors import UserError
 
 ROOT = Path(__file__).parents[3]
@@ -119,6 +120,93 @@ def test_what_can_change_the_images_changes_the_key(toy, tmp_path):
     toy(name="toy[ size = 3 ]")  # the default, written out
     toy(source=DataSource(root=tmp_path, download=True))
     assert Toy.built == 7
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"image_size": 5}, {"skip_bad": True}, {"test_share": 0.25}, {"image_size": 3, "test_share": 0.5}]
+)
+def test_options_are_what_changes_the_data_and_nothing_else(options, tmp_path):
+    where = {"root": tmp_path, "download": True, "argument": "x"}
+    source = DataSource(**where, **options)
+    assert source.options() == DataSource(**options).options() == options
+    assert DataSource.from_plain(json.loads(json.dumps(source.plain()))) == source
+
+
+def test_options_at_their_defaults_are_none():
+    assert DataSource(image_size=None, skip_bad=False, test_share=0.2).options() == {}
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 1.5, float("nan"), float("inf")])
+def test_the_test_share_has_bounds(share):
+    with pytest.raises(UserError, match="test share"):
+        DataSource(test_share=share)
+
+
+def test_without_a_test_split(toy, tmp_path):
+    def make():
+        return {"train": stream(notes=["grey"]), "test": NoTest("there is none", "give one")}
+
+    for _ in range(2):
+        splits = toy(make, shape=None)
+        assert splits.train.labels.tolist() == [0, 1, 2, 0]
+        assert not splits.drawn
+        assert splits.notes[0] == "grey"
+        assert splits.notes[1].startswith("toy has no test split")
+        with pytest.raises(UserError, match="toy has no test split") as caught:
+            splits.test  # noqa: B018
+        assert (caught.value.found, caught.value.mend) == ("there is none", "give one")
+    assert Toy.built == 1
+    notes = []
+    shape_of("toy", plugins=offer(), source=DataSource(), cache=tmp_path, notes=notes)
+    assert notes[:-1] == list(splits.notes)
+    assert notes[-1] == "toy has fewer than 10 training images of 'dog' (1), 'eel' (1), 'cat' (2)"
+    with pytest.raises(UserError, match="no test split"):
+        toy(lambda: {"train": stream()}, mark="2").test  # noqa: B018
+
+
+def test_a_drawn_test_split_and_what_was_left_out(toy):
+    def make():
+        test = stream(3, skipped=[3], files=("w", "x", "y", "z\udcff"), drawn=True, notes=["drawn"])
+        return {"train": stream(3, skipped=[0], files=("a", "b", "c", "d")), "test": test}
+
+    splits = toy(make, shape=None, source=DataSource(test_share=0.4))
+    assert splits.drawn
+    assert splits.notes == ("drawn", "toy: 2 unreadable files left out (--skip-bad): a, z\\udcff")
+
+
+@pytest.mark.parametrize("shape", [None, DataShape(7, 5, 4, 3)])
+def test_a_share_of_a_split_of_its_own_is_refused(toy, shape):
+    with pytest.raises(UserError, match="split of its own") as caught:
+        toy(good, shape=shape, source=DataSource(test_share=0.4))
+    assert "--test-share" in caught.value.mend
+    with pytest.raises(UserError, match="split of its own"):
+        toy(lambda: {"train": stream()}, mark="2", source=DataSource(test_share=0.4))
+
+
+@given(
+    sizes=st.lists(st.integers(1, 30), min_size=1, max_size=5),
+    share=st.sampled_from([0.01, 0.2, 0.25, 0.5, 0.99]),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_share_of_each_class_is_held_back(sizes, share, seed):
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    names = [f"{label}/{i}" for i, label in enumerate(labels)]
+    held = held_back(names, labels, share)
+    for label, size in enumerate(sizes):
+        wanted = int(Fraction(str(share)) * size + Fraction(1, 2))
+        assert held[labels == label].sum() == (min(max(wanted, 1), size - 1))
+    order = np.random.default_rng(seed + 1).permutation(len(names))  # where an image stands has no say
+    np.testing.assert_array_equal(held_back([names[i] for i in order], labels[order], share), held[order])
+    more = held_back([*names, "new"], [*labels, 0], share)  # another image moves at most one
+    assert (more[:-1] != held).sum() <= 1
+
+
+def test_which_images_are_held_back_is_the_same_everywhere():
+    names = [f"cat/{i}.png" for i in range(10)]
+    keys = [hashlib.sha256(f"ccbench test split\0{name}".encode()).hexdigest() for name in names]
+    wanted = sorted(range(10), key=lambda i: keys[i])[:3]
+    assert np.flatnonzero(held_back(names, [0] * 10, 0.3)).tolist() == sorted(wanted) == [0, 3, 5]
 
 
 def test_a_family_gets_its_argument(toy):

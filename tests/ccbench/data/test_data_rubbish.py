@@ -13,7 +13,7 @@ from ccbench.errors import UserError
 # ruff: noqa: E501 - one case a line
 RUBBISH = {
     "no dict": (lambda: [1, 2], "dict"),
-    "no test split": (lambda: {"train": stream()}, "no test split"),
+    "no test stream": (lambda: {"train": stream(), "test": None}, "test split must be"),
     "no train split": (lambda: {"test": stream()}, "no train split"),
     "no stream": (lambda: {"train": (1, 2), "test": stream()}, "ImageStream"),
     "one class": (lambda: {"train": stream(2, [0, 0], ("cat",)), "test": stream(2, [0, 0], ("cat",))}, "two classes"),

@@ -5,8 +5,9 @@ import signal
 import time
 
 import pytest
+import torch
 
-from ccbench.executors import WorkItem
+from ccbench.executors import WorkItem, local
 from ccbench.executors.local import LocalExecutor
 
 
@@ -35,3 +36,36 @@ def test_processes_come_and_go_with_what_they_are_for():
         assert after.value != ended["usual"].value
     finally:
         executor.close(cancel=True)
+
+
+@pytest.mark.parametrize(("said", "asked", "found"), [(None, None, 1), ("2", None, 2), ("2", 1, 1), (None, 2, 2)])
+def test_threads_of_a_worker(monkeypatch, said, asked, found):
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    if said:
+        monkeypatch.setenv("OMP_NUM_THREADS", said)
+    executor = LocalExecutor(jobs=1, threads=asked)
+    try:
+        executor.submit(WorkItem("threads", "torch:get_num_threads"))
+        assert [f.value for f in until(executor)] == [found]
+    finally:
+        executor.close(cancel=True)
+
+
+def memory_limit():
+    """Called in a worker."""
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_DATA)[0]
+
+
+@pytest.mark.skipif(os.name != "posix" or torch.cuda.is_available(), reason="processes without a GPU have such limits")
+def test_a_fresh_process_may_use_what_its_share_did_not_hold(monkeypatch):
+    monkeypatch.setattr(local, "share_of_memory", lambda jobs: 60 * 2**30 // jobs)
+    executor = LocalExecutor(jobs=2)
+    try:
+        for name, fresh in (("usual", False), ("fresh", True)):
+            executor.submit(WorkItem(name, f"{__name__}:memory_limit", fresh=fresh))
+        ended = {f.id: f.value for f in until(executor, 2)}
+    finally:
+        executor.close(cancel=True)
+    assert ended == {"usual": 30 * 2**30, "fresh": 60 * 2**30}

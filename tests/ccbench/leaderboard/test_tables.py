@@ -6,7 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ccbench.cells import ROW
 from ccbench.leaderboard import table
+from ccbench.leaderboard.columns import IDENTITY, caption, columns
+from ccbench.leaderboard.writing import load
+from ccbench.results import write as write_record
 
 DOCUMENTED = [
     *["method", "dataset", "architecture", "protocol", "ratio", "nominal_ratio", "measured_ratio", "bytes"],
@@ -105,25 +109,81 @@ def test_protocols_datasets_and_networks_never_share_a_row_or_a_reference(make):
     assert row(frame, "dcq", accuracy_mean=0.6)["diff_random"] == pytest.approx(0.2)
 
 
-def test_versions_are_not_averaged_together(make):
-    old = make("dcq", 0.75, [0.1, 0.2], method_version="1", finished="2026-01-01T00:00:00+00:00")
-    new = make("dcq", 0.75, [0.6, 0.8], method_version="2", finished="2026-02-01T00:00:00+00:00")
-    for records in (old + new, new + old):
+AXES = {  # every field of a row, at another value than the fixture's
+    "dataset": "cifar10", "dataset_digest": "d2", "test_digest": "t2", "options": "image_size=8", "method": "ccs",
+    "method_version": "2", "kept": "1/8", "match": "bytes", "made": "m2", "architecture": "resnet18",
+    "architecture_version": "2", "protocol": "dcq-cifar", "protocol_version": "2", "precision": "bfloat16",
+    "threads": 2, "trained": "n2", "base_seed": 7, "teacher": "resnet50",
+}  # fmt: skip
+
+
+def other_than(records, axis):
+    return [record | {axis: AXES[axis]} for record in records]
+
+
+def test_the_list_of_axes_is_whole():
+    assert set(AXES) == set(ROW)
+
+
+@pytest.mark.parametrize("axis", ROW)
+def test_results_that_differ_in_an_axis_never_share_a_row(make, axis):
+    one = make("dcq", 0.75, [0.1, 0.2])
+    other = other_than(make("dcq", 0.75, [0.6, 0.8]), axis)
+    for records in (one + other, other + one):
         frame = table(records)
-        one = row(frame, "dcq")
-        assert one["accuracy_mean"] == pytest.approx(0.7)
-        assert (one["n_seeds"], one["planned_seeds"]) == (2, 2)
-        assert "2 record(s) set aside" in frame.attrs["notes"][0]
-    other = make("dcq", 0.75, [0.3], dataset_digest="d2", method_version="2", finished="2026-03-01T00:00:00+00:00")
-    assert row(table(old + new + other), "dcq")["accuracy_mean"] == pytest.approx(0.3)
+        assert sorted(frame["n_seeds"]) == [2, 2]
+        assert sorted(frame["accuracy_mean"]) == pytest.approx([0.15, 0.7])
 
 
-def test_the_same_seed_twice_counts_once_and_another_base_seed_counts(make):
+@pytest.mark.parametrize("axis", ROW)
+def test_references_are_of_the_same_conditions(make, axis):
+    """A difference to random is taken where nothing but the method differs, and to full whatever the budget."""
+    of_method = axis in {"method", "method_version", "made"}
+    for reference, ratio, free in (("random", 0.75, ()), ("full", 0.0, ("kept", "match"))):
+        known = make(reference, ratio, [0.4])
+        frame = table(known + other_than(make("dcq", 0.75, [0.6]), axis))
+        (found,) = frame.loc[frame["method"] != reference, f"diff_{reference}"]
+        if of_method or axis in free or axis == "teacher":
+            assert found == pytest.approx(0.2)
+        else:
+            assert math.isnan(found)
+
+
+@pytest.mark.parametrize("axis", ["options", "precision", "threads", "base_seed", "method_version", "made", "trained",
+                                  "architecture_version", "dataset_digest", "test_digest"])  # fmt: skip
+def test_a_column_appears_where_rows_differ_and_is_folded_into_the_caption_where_they_do_not(make, axis):
+    facts = {"precision": "float32", "threads": 1, "base_seed": 0, "dataset_digest": "0123456789"}
+    one = make("dcq", 0.75, [0.5], **facts)
+    same = table(one + make("random", 0.75, [0.4], **facts))
+    title = IDENTITY[axis].title
+    assert title not in [c.title for c in columns(same)]
+    assert caption(same) == "All rows: precision float32, threads 1, base seed 0, data 01234567."
+    other = table(one + make("dcq", 0.75, [0.6], **{**facts, axis: AXES[axis]}))
+    assert [c.title for c in columns(other)].count(title) == 1
+    assert f" {title.lower()} " not in caption(other)
+
+
+def test_versions_of_two_methods_are_no_column(make):
+    frame = table(make("dcq", 0.75, [0.5], made="a") + make("random", 0.75, [0.4], method_version="2", made="b"))
+    assert not {"Version", "Compression"} & {c.title for c in columns(frame)}
+
+
+def test_the_same_seed_twice_counts_once(make):
     records = make("dcq", 0.75, [0.6, 0.8])
     twice = [{**r, "cell": r["cell"] + "again"} for r in records]
     assert row(table(records + twice), "dcq")["n_seeds"] == 2
-    other = [{**r, "cell": r["cell"] + "b", "seed_value": r["seed_value"] + 50} for r in records]
-    assert row(table(records + other), "dcq")["n_seeds"] == 4
+
+
+def test_a_merge_says_which_cells_are_there_twice(make, tmp_path):
+    for out in ("a", "b"):
+        for record in make("dcq", 0.75, [0.6, 0.8]):
+            write_record({**record, "cell": f"cell{record['seed']}"}, tmp_path / out)
+    for record in make("random", 0.75, [0.4]):
+        write_record({**record, "cell": "own"}, tmp_path / "b")
+    frame = load([tmp_path / "a", tmp_path / "b"])
+    assert row(frame, "dcq")["n_seeds"] == 2
+    assert frame.attrs["notes"][0].startswith("2 of 3 cells are in more than one folder")
+    assert load([tmp_path / "a", tmp_path / "a"]).attrs["notes"] == []
 
 
 def test_no_records_give_an_empty_table_with_every_column():

@@ -19,7 +19,11 @@ from ccbench.training import DeviceData, Recipe, build_network
 
 def context(bench):
     return StageContext(
-        Workbench(bench.root, bench.store, bench.plugins, bench.recipe, 0), bench.root, "x", bench.store.root
+        Workbench(bench.root, bench.store, bench.plugins, bench.recipe, 0),
+        bench.root,
+        bench.plugins.get("stage", "features"),
+        {},
+        bench.store.root,
     )
 
 
@@ -89,7 +93,13 @@ def test_attention_is_at_the_true_class(cam, bench, tmp_path, monkeypatch):
     monkeypatch.setattr(attention, "BATCH", 4)
     images, labels = spots()
     data = type(bench.root).from_arrays(images, labels, ["red", "blue"], name="spots")
-    made = StageContext(Workbench(data, bench.store, bench.plugins, bench.recipe, 0), data, "attention", tmp_path)
+    made = StageContext(
+        Workbench(data, bench.store, bench.plugins, bench.recipe, 0),
+        data,
+        bench.plugins.get("stage", "attention"),
+        {},
+        tmp_path,
+    )
     assert attention.run(made, cam=cam, masks=400) == {}
     maps = np.load(tmp_path / "attention.npy")
     assert maps.shape == (6, 16, 16)

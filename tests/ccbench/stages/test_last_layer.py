@@ -14,7 +14,11 @@ def test_factored_gradients_equal_those_of_autograd(bench: Bench):
     entry = bench.stage("last-layer")
     h, z = torch.tensor(np.array(entry["features"])), torch.tensor(np.array(entry["logits"]))
     context = StageContext(
-        Workbench(bench.root, bench.store, bench.plugins, bench.recipe, 0), bench.root, "x", bench.store.root
+        Workbench(bench.root, bench.store, bench.plugins, bench.recipe, 0),
+        bench.root,
+        bench.plugins.get("stage", "features"),
+        {},
+        bench.store.root,
     )
     network, normalise = load_network(context), normalisation(context)
     head, data = last_linear(network), DeviceData.from_dataset(bench.root)

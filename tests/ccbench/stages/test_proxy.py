@@ -10,6 +10,7 @@ from stage_bench import Bench, plugins_with, quarters
 
 from ccbench import ScoreSpec
 from ccbench.errors import UserError
+from ccbench.expressions import read_call
 from ccbench.stages import dynamics
 from ccbench.stages.proxy import facts_of, load_network, normalisation
 from ccbench.store import Store
@@ -23,7 +24,7 @@ def spec(name, version="1", target=None):
 
 def context(bench, dataset=None):
     made = Workbench(bench.root, bench.store, bench.plugins, bench.recipe, 0)
-    return StageContext(made, dataset or bench.root, "features", bench.store.root)
+    return StageContext(made, dataset or bench.root, bench.plugins.get("stage", "features"), {}, bench.store.root)
 
 
 def test_the_network_is_the_one_that_was_trained(bench):
@@ -58,7 +59,7 @@ def test_scores_do_not_care_which_images_a_pipeline_has_left(bench):
 def test_replay_equals_the_live_scores(bench):
     entry = bench.stage("proxy")
     specs = bench.plugins.all("score")
-    scores = dynamics.Scores(specs, 96, 4)
+    scores = dynamics.Scores([read_call("score", name, bench.plugins) for name in specs], 96, 4)
     dynamics.replay(entry, bench.root.labels, scores, batch=7)
     replayed = scores.results()
     assert not scores.failed
@@ -87,7 +88,9 @@ def test_a_new_version_is_computed_again(bench, monkeypatch):
     from ccbench.stages import score
 
     made = Workbench(newer.root, newer.store, newer.plugins, newer.recipe, 0)
-    found = score.run(StageContext(made, newer.root, "score", newer.store.root), score="seen")
+    found = score.run(
+        StageContext(made, newer.root, newer.plugins.get("stage", "score"), {}, newer.store.root), score="seen"
+    )
     np.testing.assert_array_equal(found["score"], np.full(96, 204))
 
 
@@ -130,7 +133,11 @@ def test_the_seed_is_the_runs_and_not_the_methods(bench):
     from ccbench.stages.networks import fresh
 
     other = StageContext(
-        Workbench(bench.root, bench.store, bench.plugins, bench.recipe, 1), bench.root, "proxy", bench.store.root
+        Workbench(bench.root, bench.store, bench.plugins, bench.recipe, 1),
+        bench.root,
+        bench.plugins.get("stage", "proxy"),
+        {},
+        bench.store.root,
     )
     assert other.seed("weights") != context(bench).seed("weights")
     assert fresh(other.bench, "quicknet", other.seed("weights")).classifier.weight.shape == (4, 96)
@@ -138,7 +145,7 @@ def test_the_seed_is_the_runs_and_not_the_methods(bench):
 
 def test_damaged_weights_name_the_command_that_clears_them(bench, tmp_path):
     made = Workbench(bench.root, Store(tmp_path), bench.plugins, bench.recipe, 0)
-    there = StageContext(made, bench.root, "features", tmp_path)
+    there = StageContext(made, bench.root, bench.plugins.get("stage", "features"), {}, tmp_path)
     shutil.copytree(bench.stage("proxy").path, tmp_path / "proxy" / bench.stage("proxy").path.name)
     weights = tmp_path / "proxy" / bench.stage("proxy").path.name / "weights.safetensors"
     load_network(there)

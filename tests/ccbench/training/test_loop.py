@@ -62,11 +62,10 @@ def test_equals_a_plain_loop(train):
     data = DeviceData.from_dataset(train)
     ours, theirs = Tiny(), Tiny()
     recipe = replace(RECIPE, label_smoothing=0.1)
-    report = fit(ours, data, recipe, iterations=12, seed=3, precision="float32")
+    report = fit(ours, data, recipe, iterations=12, seed=3)
     plain(theirs, data, recipe, 12, 3)
     torch.testing.assert_close(weights_of(ours), weights_of(theirs), rtol=1e-4, atol=1e-5)
     assert report.iterations == 12
-    assert report.precision == "float32"
 
 
 def test_weights_and_soft_labels_equal_a_plain_loop(train):
@@ -80,7 +79,7 @@ def test_weights_and_soft_labels_equal_a_plain_loop(train):
     data = DeviceData.from_compressed(kept)
     for labels, targets in (("soft", data.soft_labels), ("hard", None)):
         ours, theirs = Tiny(), Tiny()
-        fit(ours, data, replace(RECIPE, labels=labels), iterations=6, seed=1, precision="float32")
+        fit(ours, data, replace(RECIPE, labels=labels), iterations=6, seed=1)
         plain(theirs, data, RECIPE, 6, 1, targets)
         torch.testing.assert_close(weights_of(ours), weights_of(theirs), rtol=1e-4, atol=1e-5)
 
@@ -94,7 +93,7 @@ def test_micro_batches_change_nothing(train):
     results = []
     for micro in (None, 5, 16, 100):
         network = Tiny()
-        fit(network, data, recipe, iterations=5, seed=2, micro_batch=micro, precision="float32")
+        fit(network, data, recipe, iterations=5, seed=2, micro_batch=micro)
         results.append(weights_of(network))
     for other in results[1:]:
         torch.testing.assert_close(results[0], other, rtol=1e-4, atol=1e-6)
@@ -163,7 +162,6 @@ def test_observers_see_what_trained(train):
         iterations=10,
         seed=0,
         observers=[Watch()],
-        precision="float32",
         micro_batch=7,
     )
     with torch.no_grad():
@@ -185,8 +183,7 @@ def test_progress_is_told_of_every_update(train):
 
 def test_bfloat16_trains_as_well(train):
     network = Tiny()
-    report = fit(network, DeviceData.from_dataset(train), RECIPE, iterations=40, seed=0, precision="bfloat16")
-    assert report.precision == "bfloat16"
+    report = fit(network, DeviceData.from_dataset(train), replace(RECIPE, precision="bfloat16"), iterations=40, seed=0)
     assert report.final_loss < 1.0
     assert all(p.dtype == torch.float32 for p in network.parameters())
 
@@ -222,7 +219,7 @@ def test_a_teachers_training_equals_a_plain_loop(train):
     """A loader in the classic style, KLDivLoss, AdamW in two groups and LambdaLR, as RDED's evaluation is written."""
     data = DeviceData.from_dataset(train.subset(np.arange(120)))
     ours, theirs = Tiny(), Tiny()
-    report = fit(ours, data, SOFT, iterations=SOFT.steps(120), seed=3, teacher=tutor(data), precision="float32")
+    report = fit(ours, data, SOFT, iterations=SOFT.steps(120), seed=3, teacher=tutor(data))
     teacher = tutor(data).network
     mean, std = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
     decaying = [p for p in theirs.parameters() if p.ndim > 1]
@@ -261,7 +258,7 @@ def test_micro_batches_change_nothing_with_all_of_it(train, labels, mixing):
     results = []
     for micro in (None, 7):
         network = Tiny()
-        fit(network, data, recipe, iterations=6, seed=2, teacher=tutor(data), micro_batch=micro, precision="float32")
+        fit(network, data, recipe, iterations=6, seed=2, teacher=tutor(data), micro_batch=micro)
         results.append(weights_of(network))
     torch.testing.assert_close(*results, rtol=1e-3, atol=1e-4)  # AdamW divides rounding errors by small numbers
 
@@ -338,6 +335,6 @@ def test_a_compiled_network_learns_the_same(train):
     results = []
     for compiled in (False, True):
         network = Tiny()
-        fit(network, data, EVERYTHING, iterations=5, seed=0, teacher=tutor(data), compile=compiled, precision="float32")
+        fit(network, data, EVERYTHING, iterations=5, seed=0, teacher=tutor(data), compile=compiled)
         results.append(weights_of(network))
     torch.testing.assert_close(*results, rtol=1e-3, atol=1e-4)

@@ -58,17 +58,17 @@ def test_divergence_by_hand_and_at_its_extremes():
 def test_a_teachers_batch():
     recipe = replace(RECIPE, labels="teacher", temperature=20.0)
     losses = divergence(LOGITS, TARGET, 20.0)
-    plain = Objective(recipe, data(), teacher(), "float32")
+    plain = Objective(recipe, data(), teacher())
     torch.testing.assert_close(plain(LOGITS, IMAGES, IDS, IDS, 1.0), losses.sum())
     torch.testing.assert_close(plain(LOGITS, IMAGES, IDS, PARTNERS, 0.3), losses.sum())  # the mixed image is labelled
-    weighted = Objective(recipe, data(weights=torch.tensor([1.0, 2, 4, 8, 16])), teacher(), "float32")
+    weighted = Objective(recipe, data(weights=torch.tensor([1.0, 2, 4, 8, 16])), teacher())
     expected = losses @ torch.tensor([0.75 * 8 + 0.25, 0.75 + 0.25 * 8, 4.0, 0.75 * 2 + 0.25 * 16])
     torch.testing.assert_close(weighted(LOGITS, IMAGES, IDS, PARTNERS, 0.75), expected)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_hard_labels_are_mixed_by_area(smoothing):
-    objective = Objective(replace(RECIPE, label_smoothing=smoothing), data(), None, "float32")
+    objective = Objective(replace(RECIPE, label_smoothing=smoothing), data(), None)
     hot = F.one_hot(data().labels, 3).float()
     target = 0.75 * hot[IDS] + 0.25 * hot[PARTNERS]
     expected = F.cross_entropy(LOGITS, target, reduction="sum", label_smoothing=smoothing)
@@ -82,14 +82,14 @@ def test_hard_labels_are_mixed_by_area(smoothing):
 def test_stored_soft_labels_are_mixed_and_an_image_takes_its_weight_along():
     soft = torch.tensor([[0.5, 0.5, 0], [0.1, 0.2, 0.7], [1, 0, 0], [0.3, 0.3, 0.4], [0, 1, 0]])
     weights = torch.tensor([1.0, 2, 4, 8, 16])
-    objective = Objective(replace(RECIPE, labels="soft"), data(soft_labels=soft, weights=weights), None, "float32")
+    objective = Objective(replace(RECIPE, labels="soft"), data(soft_labels=soft, weights=weights), None)
     logs = F.log_softmax(LOGITS, 1)
     own, others = -(soft[IDS] * logs).sum(1) * weights[IDS], -(soft[PARTNERS] * logs).sum(1) * weights[PARTNERS]
     torch.testing.assert_close(objective(LOGITS, IMAGES, IDS, PARTNERS, 0.6), (0.6 * own + 0.4 * others).sum())
     # stored labels stand back behind a teacher, and hard labels ignore both
-    taught = Objective(replace(RECIPE, labels="teacher"), data(soft_labels=soft), teacher(), "float32")
+    taught = Objective(replace(RECIPE, labels="teacher"), data(soft_labels=soft), teacher())
     torch.testing.assert_close(taught(LOGITS, IMAGES, IDS, IDS, 1.0), divergence(LOGITS, TARGET, 1.0).sum())
-    hard = Objective(RECIPE, data(soft_labels=soft), teacher(), "float32")
+    hard = Objective(RECIPE, data(soft_labels=soft), teacher())
     torch.testing.assert_close(
         hard(LOGITS, IMAGES, IDS, IDS, 1.0), F.cross_entropy(LOGITS, data().labels[IDS], reduction="sum")
     )
@@ -98,6 +98,6 @@ def test_stored_soft_labels_are_mixed_and_an_image_takes_its_weight_along():
 def test_without_a_teacher_and_with_another_datasets():
     recipe = replace(RECIPE, labels="teacher")
     with pytest.raises(ValueError, match="needs a teacher"):
-        Objective(recipe, data(), None, "float32")
+        Objective(recipe, data(), None)
     with pytest.raises(UserError, match="10 instead of 3"):
-        Objective(recipe, data(), teacher(10), "float32")
+        Objective(recipe, data(), teacher(10))

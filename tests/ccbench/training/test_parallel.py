@@ -22,7 +22,7 @@ class Watch:
     def update(self, epoch, ids, logits, labels):
         self.seen += [(epoch, i) for i in ids.tolist()]
 network = Tiny()
-report = fit(network, DeviceData.from_dataset(quarters(50)), RECIPE, iterations=10, seed=3, precision="float32",
+report = fit(network, DeviceData.from_dataset(quarters(50)), RECIPE, iterations=10, seed=3,
              observers=[Watch()], micro_batch=3)
 assert sorted(Watch.seen) == sorted(set(Watch.seen)) and len(Watch.seen) == 160, len(Watch.seen)
 np.save(sys.argv[1] + f"/{sys.argv[1] and __import__('os').environ.get('RANK', 'alone')}.npy",
@@ -41,7 +41,7 @@ from ccbench.training.loop import fit
 data, found = DeviceData.from_dataset(quarters(50)), []
 for recipe in (SOFT, EVERYTHING):
     network = Tiny()
-    report = fit(network, data, recipe.resolve(None, quarters(50).shape, 21), iterations=8, seed=3, precision="float32",
+    report = fit(network, data, recipe.resolve(None, quarters(50).shape, 21), iterations=8, seed=3,
                  teacher=tutor(data), epoch_images=21)
     found.append(np.append(weights_of(network).numpy(), report.final_loss))
 np.save(sys.argv[1] + f"/{os.environ.get('RANK', 'alone')}.npy", np.stack(found))

@@ -1,0 +1,261 @@
+"""Every axis that can change a number: changed, it is another cell, another file, another stage."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ccbench import ArchitectureSpec, MethodSpec, Param, ProtocolSpec, ScoreSpec, StageSpec, hookimpl
+from ccbench.budget import Budget, DataShape
+from ccbench.data import DataSource, ImageDataset
+from ccbench.errors import UserError
+from ccbench.items import artifact_key
+from ccbench.plan import Data, Request, make_plan, option_text
+from ccbench.plugins import Plugins
+from ccbench.store import Store
+from ccbench.task import StageContext, Task, Workbench, run_stage
+from ccbench.teacher_source import TeacherSource
+from ccbench.training import load_protocol
+
+HERE = __name__
+
+
+class Nothing:
+    def __init__(self, **params):
+        pass
+
+
+def table(lr=0.1, labels="hard", teacher_lr=0.1):
+    recipe = {"architecture": "plain", "batch": 4, "epochs": 1.0}
+    return {
+        "train": recipe | {"lr": lr, "labels": labels},
+        "proxy": recipe | {"lr": lr},
+        "teacher": recipe | {"lr": teacher_lr},
+    }
+
+
+def mean_look(context):
+    return {"mean": np.asarray(context.stage("features")["features"]).mean(0)}
+
+
+class Offers:
+    """Plugins whose versions are set from outside."""
+
+    __name__ = "offers"
+
+    def __init__(self, folder, **versions):
+        self.versions, self.file = versions, folder / "ids.txt"
+        if not self.file.exists():
+            self.file.write_text("1 2 3")
+
+    def _spec(self, cls, name, target="Nothing", **more):
+        return cls(name=name, target=f"{HERE}:{target}", version=self.versions.get(name, "1"), summary="x", **more)
+
+    @hookimpl
+    def ccbench_methods(self):
+        proxy = Param(name="proxy", default=None, type=str, doc="x")
+        by = Param(name="by", default="aim", choices="score", doc="x")
+        return [
+            self._spec(MethodSpec, "plainly", params=(Param(name="strength", default=1, doc="x"),), random=False),
+            self._spec(MethodSpec, "by-file", params=(Param(name="ids", default=self.file, type=Path, doc="x"),)),
+            self._spec(MethodSpec, "seen", params=(proxy,), needs=("mean-look",), random=False),
+            self._spec(MethodSpec, "ranked", params=(by, proxy), needs=("score[score=aim]",)),
+            self._spec(MethodSpec, "taught", needs=("teacher",)),
+        ]
+
+    @hookimpl
+    def ccbench_stages(self):
+        # it has no parameter called proxy, and reads the proxy's features all the same
+        return [self._spec(StageSpec, "mean-look", "mean_look", needs=("features",))]
+
+    @hookimpl
+    def ccbench_scores(self):
+        return [self._spec(ScoreSpec, name, params=(Param(name="t", default=1, doc="x"),)) for name in ("aim", "bim")]
+
+    @hookimpl
+    def ccbench_architectures(self):
+        width = (Param(name="width", default=8, doc="x"),)
+        return [self._spec(ArchitectureSpec, name, params=width) for name in ("plain", "fancy")]
+
+    @hookimpl
+    def ccbench_protocols(self):
+        rates = (Param(name="lr", default=0.1, doc="x"), Param(name="teacher_lr", default=0.1, doc="x"))
+        labels = Param(name="labels", default="teacher", doc="x")
+        return [
+            self._spec(ProtocolSpec, "hard", "table", params=rates),
+            self._spec(ProtocolSpec, "soft", "table", params=(*rates, labels)),
+        ]
+
+
+DATA = Data(DataShape(40, 8, 8, 2), "train", "test", "")
+
+
+def planned(folder, method="plainly", data=DATA, versions=None, **asked):
+    plugins = Plugins(discover=False, extra=(Offers(folder, **(versions or {})),))
+    assert not plugins.broken()
+    facts = {"methods": (method,), "budgets": (("fraction", "0.5"),), "datasets": ("d",), "protocols": ("hard",)}
+    return make_plan(Request(**{**facts, "seeds": 1, **asked}), plugins, lambda name: data)
+
+
+def cell(folder, method="plainly", **asked):
+    """The one cell of a request, and the key of its file."""
+    plan = planned(folder, method, **asked)
+    (found,) = plan.cells
+    assert not found.skip, found.skip
+    return found, artifact_key(found, plan.expressions[found.method])
+
+
+CHANGES = {  # what is changed: (method, what is asked for then, whether the file is another one too)
+    "dataset": ("plainly", {"data": replace(DATA, digest="other")}, True),
+    "test split": ("plainly", {"data": replace(DATA, test_digest="other")}, False),
+    "image size": ("plainly", {"data": replace(DATA, options="image_size=8")}, False),
+    "method": ("taught", {"method": "plainly"}, True),
+    "method's parameter": ("plainly", {"method": "plainly[strength=2]"}, True),
+    "method's version": ("plainly", {"versions": {"plainly": "2"}}, True),
+    "method's score": ("ranked", {"method": "ranked[by=bim]"}, True),
+    "score's parameter": ("ranked", {"method": "ranked[proxy=fancy]"}, True),
+    "score's version": ("ranked", {"versions": {"aim": "2"}}, True),
+    "stage's version": ("seen", {"versions": {"mean-look": "2"}}, True),
+    "version of the network behind a stage": ("seen", {"versions": {"plain": "2"}}, True),
+    "proxy recipe": ("seen", {"protocols": ("hard[lr=0.2]",)}, True),
+    "proxy's number format": ("seen", {"precision": "bfloat16"}, True),
+    "proxy's threads": ("seen", {"threads": 2}, True),
+    "teacher's recipe": ("taught", {"protocols": ("hard[teacher_lr=0.2]",)}, True),
+    "user's teacher": ("taught", {"teacher": TeacherSource(architecture="fancy")}, True),
+    "content of the teacher's file": ("taught", {"teacher": TeacherSource(file="x", digest="1")}, True),
+    "budget": ("plainly", {"budgets": (("fraction", "0.25"),)}, True),
+    "match": ("plainly", {"match": "bytes"}, True),
+    "network": ("plainly", {"architectures": ("fancy",)}, False),
+    "network's parameter": ("plainly", {"architectures": ("plain[width=4]",)}, False),
+    "network's version": ("plainly", {"versions": {"plain": "2"}}, False),
+    "protocol": ("plainly", {"protocols": ("soft",)}, False),
+    "protocol's parameter": ("plainly", {"protocols": ("hard[lr=0.2]",)}, False),
+    "protocol's version": ("plainly", {"versions": {"hard": "2"}}, False),
+    "number format": ("plainly", {"precision": "bfloat16"}, False),
+    "threads": ("plainly", {"threads": 2}, False),
+    "base seed": ("plainly", {"base_seed": 7}, True),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_is_another_cell_and_where_it_touches_the_file_another_file(tmp_path, what):
+    method, change, file_too = CHANGES[what]
+    one, key = cell(tmp_path, method)
+    assert cell(tmp_path, method) == (one, key)
+    other, other_key = cell(tmp_path, **{"method": method, **change})
+    assert other.id != one.id
+    assert (other_key != key) == file_too
+
+
+def test_a_teacher_in_training_changes_no_file(tmp_path):
+    one, key = cell(tmp_path, protocols=("soft",))
+    for change in ({"teacher": TeacherSource(architecture="fancy")}, {"protocols": ("soft[teacher_lr=0.2]",)}):
+        other, other_key = cell(tmp_path, **{"protocols": ("soft",), **change})
+        assert other.id != one.id
+        assert other_key == key
+
+
+@pytest.mark.parametrize(("method", "files"), [("plainly", 1), ("by-file", 3)])
+def test_seeds_are_other_cells_and_other_files_where_a_method_is_random(tmp_path, method, files):
+    plan = planned(tmp_path, method, seeds=3)
+    (expression,) = plan.expressions.values()
+    assert len({c.id for c in plan.cells}) == 3
+    assert len({artifact_key(c, expression) for c in plan.cells}) == files
+
+
+def test_the_content_of_a_file_that_a_parameter_names_counts(tmp_path):
+    one, key = cell(tmp_path, "by-file")
+    (tmp_path / "ids.txt").write_text("3 2 1")
+    other, other_key = cell(tmp_path, "by-file")
+    assert one.method == other.method
+    assert one.method_version.startswith("1@")
+    assert {one.method_version, one.id, key}.isdisjoint({other.method_version, other.id, other_key})
+    (tmp_path / "ids.txt").unlink()
+    (tmp_path / "ids.txt" / "a").mkdir(parents=True)  # a folder counts with everything in it
+    empty, _ = cell(tmp_path, "by-file")
+    (tmp_path / "ids.txt" / "a" / "x").write_text("1")
+    assert cell(tmp_path, "by-file")[0].id != empty.id
+    with pytest.raises(UserError, match="names a file that is not there"):
+        cell(tmp_path, f"by-file[ids={tmp_path}/none]")
+
+
+def test_spelling_is_no_axis(tmp_path):
+    one = cell(tmp_path, architectures=("plain",), protocols=("hard",))
+    same = cell(tmp_path, "plainly[strength=1]", architectures=("plain[ width = 8 ]",), protocols=("hard[lr=.1]",))
+    assert same == one
+
+
+def test_what_has_nothing_to_do_with_a_cell_leaves_it_alone(tmp_path):
+    one = cell(tmp_path, "plainly")
+    for name in ("aim", "fancy", "mean-look", "soft", "seen"):
+        assert cell(tmp_path, "plainly", versions={name: "2"}) == one
+    assert cell(tmp_path, "ranked", versions={"bim": "2"}) == cell(tmp_path, "ranked")
+
+
+def test_options_are_read_as_they_are_written():
+    assert option_text(DataSource()) == ""
+    assert option_text(DataSource(image_size=8, skip_bad=True)) == "image_size=8,skip_bad=true"
+
+
+# stages
+
+
+@pytest.fixture
+def bench(tmp_path):
+    images = np.arange(8 * 8 * 8 * 3, dtype=np.uint32).reshape(8, 8, 8, 3).astype(np.uint8)
+    root = ImageDataset.from_arrays(images, np.arange(8) % 2, ("a", "b"), name="toy")
+    plugins = Plugins(discover=False, extra=(Offers(tmp_path), "cc_plugins.architectures", "cc_plugins.protocols"))
+    recipe = replace(load_protocol("quick", plugins).proxy, epochs=1.0, min_iterations=1)
+    return Workbench(root, Store(tmp_path / "store"), plugins, recipe)
+
+
+def test_a_stage_that_reads_another_follows_its_recipe(bench):
+    one = run_stage(bench, bench.root, "mean-look", {})
+    again = run_stage(bench, bench.root, "mean-look", {})
+    other = run_stage(replace(bench, recipe=replace(bench.recipe, lr=0.01)), bench.root, "mean-look", {})
+    assert again.path == one.path != other.path
+    assert not np.array_equal(one["mean"], other["mean"])
+
+
+def test_the_protocols_network_and_its_name_are_the_same(bench):
+    by_name = run_stage(bench, bench.root, "features", {"proxy": "quicknet"})
+    assert by_name.path == run_stage(bench, bench.root, "features", {}).path
+    assert by_name.path != run_stage(bench, bench.root, "features", {"proxy": "quicknet[width=4]"}).path
+
+
+@pytest.mark.parametrize(
+    ("method", "stage", "params", "allowed"),
+    [
+        ("seen", "mean-look", {}, True),
+        ("seen", "features", {}, False),
+        ("seen", "proxy", {}, False),
+        ("plainly", "mean-look", {}, False),
+        ("ranked", "score", {"score": "aim"}, True),
+        ("ranked", "score", {"score": "bim"}, False),
+        ("ranked", "score", {"score": "aim", "proxy": "fancy"}, False),
+    ],
+)
+def test_a_method_gets_the_stages_that_it_declares(bench, method, stage, params, allowed, monkeypatch):
+    spec = bench.plugins.get("method", method)
+    task = Task(bench, bench.root, Budget.from_fraction("0.5"), np.arange(8), {}, (spec, spec.read_params({})))
+    monkeypatch.setattr(type(bench.store), "get_or_make", lambda *_: "made")
+    if allowed:
+        assert task.stage(stage, **params) == "made"
+    else:
+        with pytest.raises(UserError, match="in a way that it does not declare"):
+            task.stage(stage, **params)
+
+
+def test_a_stage_gets_no_recipe_that_it_does_not_declare(bench, tmp_path):
+    spec = bench.plugins.get("stage", "mean-look")
+    assert StageContext(bench, bench.root, spec, {}, tmp_path).recipe is bench.recipe
+    with pytest.raises(UserError, match="reads the proxy's recipe and does not declare it"):
+        _ = StageContext(bench, bench.root, replace(spec, needs=()), {}, tmp_path).recipe
+
+
+def test_a_stage_that_needs_itself_is_an_error(bench, monkeypatch):
+    spec = replace(bench.plugins.get("stage", "mean-look"), needs=("mean-look",))
+    monkeypatch.setitem(bench.plugins._specs["stage"], "mean-look", spec)
+    with pytest.raises(UserError, match="needs itself"):
+        run_stage(bench, bench.root, "mean-look", {})
