@@ -117,8 +117,8 @@ def test_compress_evaluate_export(ccbench, tmp_path, records):
     ccbench("compress", "--method", "mediancut", "--ratio", "0.875", "set.ccb", code=2)
     alone = ccbench("evaluate", "set.ccb", "--protocol", "tiny").stdout
     assert "row: mediancut" in alone
-    assert "(photodigits, ratio 0.875, quicknet, protocol tiny)" in alone
-    assert "nothing to compare it with" in alone
+    assert "photodigits, ratio 0.875, quicknet, protocol tiny" in alone
+    assert "nothing beside it" in alone
     (record,) = records(tmp_path / "ccbench-out")
     assert (record["bytes"], record["ratio"], record["method"]) == (size, 0.875, "mediancut")
     ccbench("export", "set.ccb", "png")
@@ -134,6 +134,11 @@ def test_evaluate_names_its_row_and_what_stands_beside_it(ccbench, tmp_path):
     *_, row, beside = ccbench("evaluate", "set.ccb", "--protocol", "tiny").stdout.splitlines()
     assert row.startswith("row: mediancut ")
     assert "(1 seed)" in row
+    assert "other" not in beside
+    ccbench("evaluate", "set.ccb", "--protocol", "tiny", "--base-seed", "7")
+    again = ccbench("evaluate", "set.ccb", "--protocol", "tiny", "--base-seed", "7", "--seed", "1").stdout
+    assert "(2 seeds)" in again
+    assert "other base seed" in again.splitlines()[-1]
     assert sorted(part.split()[0] for part in beside.removeprefix("beside it: ").split("; ")) == ["full", "random"]
     ccbench("leaderboard")
     assert table == (tmp_path / "ccbench-out" / "leaderboard.csv").read_bytes(), "a look changes nothing"
