@@ -4,7 +4,7 @@ from ccbench.hookspecs import hookimpl
 from ccbench.specs import MethodSpec, Param
 
 FEATURES = ("shallow", "mid1", "mid2", "final", "image", "label", "random", "pca", "histogram", "ccv", "glcm")
-ATTENTION = ("gradcam++", "gradcam", "layercam", "rise", "none")
+ATTENTION = ("gradcam++", "gradcam", "layercam", "rise", "hirescam", "xgradcam", "elementwise", "none")
 
 DCQ = MethodSpec(
     name="dcq",

@@ -76,7 +76,7 @@ def ccbench_stages() -> list[StageSpec]:
                 Param(
                     name="cam",
                     default="gradcam++",
-                    choices=("gradcam++", "gradcam", "layercam", "rise"),
+                    choices=("gradcam++", "gradcam", "layercam", "rise", "hirescam", "xgradcam", "elementwise"),
                     doc="the saliency method",
                 ),
                 _PROXY,

@@ -16,6 +16,7 @@ from ccbench.stages.rise import rise
 from ccbench.training.images import DeviceData
 
 BATCH = 256
+PACKAGED = {"hirescam": "HiResCAM", "xgradcam": "XGradCAM", "elementwise": "GradCAMElementWise"}
 EPSILON = 1e-6  # under the fraction of Grad-CAM++
 Saliency = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -29,7 +30,8 @@ def run(context: Any, cam: str = "gradcam++", proxy: str | None = None, masks: i
     Args:
         context: see ``ccbench.task.StageContext``.
         cam: ``"gradcam++"`` (Chattopadhyay et al., 2018), ``"gradcam"`` (Selvaraju et al., 2017) or ``"layercam"``
-            (Jiang et al., 2021) on the network's last stage; ``"rise"`` (Petsiuk et al., 2018) on its output.
+            (Jiang et al., 2021) on the network's last stage; ``"rise"`` (Petsiuk et al., 2018) on its output; the
+            ones of :data:`PACKAGED` as the package grad-cam has them, image by image on the host.
         proxy: architecture; None is the recipe's.
         masks: random masks of ``"rise"``.
 
@@ -44,6 +46,8 @@ def run(context: Any, cam: str = "gradcam++", proxy: str | None = None, masks: i
     )
     if cam == "rise":
         saliency = rise(network, (height, width), masks=masks, seed=context.seed("rise"), device=context.device)
+    elif cam in PACKAGED:
+        saliency = packaged(cam, network)
     else:
         saliency = class_activation(cam, network)
     start = 0
@@ -102,6 +106,30 @@ def class_activation(name: str, network: torch.nn.Module) -> Saliency:
         values, slope = (as_map(t, network).float() for t in (leaf[-1].detach(), slope))
         maps = unit(_combined(name, values, slope).relu())  # first, so that a flat map stays flat in the next line
         return F.interpolate(maps[:, None], size=images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+
+    return saliency
+
+
+def packaged(name: str, network: torch.nn.Module) -> Saliency:
+    """The same function from the package grad-cam.
+
+    Args:
+        name: one of :data:`PACKAGED`.
+        network: in eval mode; its parameters are frozen up to the last stage.
+    """
+    import pytorch_grad_cam
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    layer = layer_of(network, "final")
+    # gradients are needed from the logits back to this layer and no further
+    network.requires_grad_(requires_grad=False)
+    layer.requires_grad_(requires_grad=True)
+    cam = getattr(pytorch_grad_cam, PACKAGED[name])(
+        network, [layer], reshape_transform=lambda output: as_map(output, network)
+    )
+
+    def saliency(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(cam(images, [ClassifierOutputTarget(y) for y in labels.tolist()]))
 
     return saliency
 

@@ -86,7 +86,7 @@ def spots():
     return images, np.array([0, 1, 0, 1, 0, 1])
 
 
-@pytest.mark.parametrize("cam", ["gradcam", "gradcam++", "layercam", "rise"])
+@pytest.mark.parametrize("cam", ["gradcam", "gradcam++", "layercam", "rise", *attention.PACKAGED])
 def test_attention_is_at_the_true_class(cam, bench, tmp_path, monkeypatch):
     monkeypatch.setattr(attention, "load_network", lambda *a: Known().eval())
     monkeypatch.setattr(attention, "normalisation", lambda *a: lambda images: images.float() / 64)
