@@ -73,7 +73,7 @@ def _card_lines(facts: dict[str, Any] | None) -> list[str]:
     """What a registry card adds: the questions that the paper leaves open, and the choices taken."""
     if not facts:
         return []
-    questions = facts.get("open") or facts.get("open_questions") or []
+    questions = facts.get("open") or []
     lines: list[str] = []
     for one in questions:
         question, choice = (one.get("question", ""), one.get("choice", "")) if isinstance(one, dict) else (one, "")

@@ -9,8 +9,6 @@ from torch import nn
 
 from ccbench.errors import UserError
 
-LAYERS = ("shallow", "mid1", "mid2", "final")
-
 
 def stages_of(network: nn.Module) -> list[nn.Module]:
     """The stages of a network, from the image to the classifier.
