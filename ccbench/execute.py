@@ -162,9 +162,8 @@ def _emulated(plan: Plan, device: str | None) -> list[str]:
     from ccbench.training.precision import emulated
 
     place = device or ("cuda" if on_gpu(device) else "cpu")
-    return [
-        f"{name} is emulated on this {place} and slow; --precision float32" for name in formats if emulated(place, name)
-    ]
+    slow = [name for name in sorted(formats) if emulated(place, name)]
+    return [f"{name} is emulated on this {place} and slow; --precision float32 is not" for name in slow]
 
 
 def _items(request: Request, options: Options, found: Plugins, jobs: int) -> Items:
