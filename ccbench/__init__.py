@@ -22,7 +22,8 @@ from ccbench.specs import (
 
 if TYPE_CHECKING:
     from ccbench.api import run
-    from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, RawImages, export, load
+    from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, RawImages, load
+    from ccbench.archive.export import export
 
 # numpy, torch and pandas take seconds to import: these names wait until they are asked for
 _LAZY = {

@@ -80,7 +80,7 @@ def compress(
         result = made if result is None else made.after(result)
         dataset, ids = (result.to_dataset(root.name), result.ids) if len(expression.steps) > 1 else (dataset, ids)
     assert result is not None
-    result.meta.update(meta or {})
+    result.meta.update(meta or {}, content=result.content_digest())
     return result
 
 

@@ -82,7 +82,7 @@ def evaluate_file(
             mend=f"ccbench compress --dataset {dataset} ..., or name a dataset with its own test split by --dataset",
         )
     shape = splits.train.shape
-    kept = Fraction(compressed.meta["kept"]) if "kept" in compressed.meta else compressed.nominal_kept(shape)
+    kept = _kept(file, compressed.meta) or compressed.nominal_kept(shape)
     data = Data(shape, splits.train.digest, splits.test.digest, option_text(source))
     match = compressed.meta.get("match", "nominal")
     request = Request(
@@ -93,7 +93,7 @@ def evaluate_file(
         precision=precision,
         threads=threads,
     )
-    cell = _cell(compressed.meta, Conditions(recipe, request, found), dataset, data, kept, network, seed)
+    cell = _cell(compressed, Conditions(recipe, request, found), dataset, data, kept, network, seed)
     if cell is None:  # a row of its own: a run must not take it for one of its cells
         versions = "+".join(compressed.meta.get("versions", ["?"]))
         cell = replace(
@@ -140,10 +140,32 @@ def evaluate_file(
         return record, results.write(record, out) if leads() else results.path_of(record, out)
 
 
+def _kept(file: Path, meta: dict[str, Any]) -> Fraction | None:
+    """The budget that a file was made for; None where it does not say.
+
+    Raises:
+        UserError: it says something that no budget is, or describes itself by something else than text.
+    """
+    said = meta.get("kept")
+    texts = [meta.get(name, "") for name in ("method", "dataset", "match")]
+    try:
+        kept = None if said is None else Fraction(said) if isinstance(said, str) and len(said) < 100 else Fraction(0)
+    except (ValueError, ZeroDivisionError):
+        kept = Fraction(0)
+    if (kept is not None and not 0 < kept <= 1) or not all(isinstance(text, str) for text in texts):
+        raise UserError(
+            f"{file} is damaged: it says of itself what cannot be", found=f"kept {said!r:.60}, {texts!r:.120}"
+        )
+    return kept
+
+
 def _cell(
-    meta: dict[str, Any], under: Conditions, dataset: str, data: Data, kept: Fraction, network: str, seed: int
+    compressed: CompressedDataset, under: Conditions, dataset: str, data: Data, kept: Fraction, network: str, seed: int
 ) -> Cell | None:
     """The cell of a run that would train on this very file; None where there is none."""
+    meta = compressed.meta
+    if meta.get("content") != compressed.content_digest():  # somebody took the description of another file along
+        return None
     try:
         expression = parse(meta["method"], under.plugins)
         cell = replace(under.cell(dataset, data, expression, kept, network), seed=seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from ccbench.data import DataSource, NoTest, notes_on, open_dataset, shape_of
 from ccbench.display import Display, make_display
 from ccbench.errors import UserError
 from ccbench.executors import Finished
-from ccbench.expressions import read_call
+from ccbench.expressions import Call, read_call
 from ccbench.few_images import few_notes
 from ccbench.items import Items
 from ccbench.machine import workers
@@ -75,7 +76,7 @@ def plan_run(
     found: Plugins,
     device: str | None = None,
     *,
-    look: bool = True,
+    look: Container[str] | None = None,
     tested: bool = False,
 ) -> Plan:
     """The plan of a request.
@@ -85,8 +86,8 @@ def plan_run(
         source: where datasets come from.
         found: where names are looked up.
         device: where methods would compute; None is the best there is.
-        look: whether to open the datasets, so that cells are told apart by what the images are; otherwise no image
-            is read where the dataset's shape is declared.
+        look: the datasets to open, None for all, so that cells are told apart by what the images are; of another no
+            image is read where its shape is declared.
         tested: whether every dataset that is opened must have a test split.
 
     Raises:
@@ -97,7 +98,7 @@ def plan_run(
     def data(dataset: str) -> Data:
         where: dict[str, Any] = {"plugins": found, "source": source.for_dataset(dataset), "cache": cache}
         options = option_text(source)
-        if not look:
+        if look is not None and dataset not in look:
             return Data(shape_of(dataset, **where, notes=notes), options=options)
         splits = open_dataset(dataset, **where)
         notes.extend(notes_on(splits))
@@ -143,7 +144,7 @@ def execute(request: Request, options: Options) -> Summary:
             _settle(plan, known, book)
             if artifacts:
                 useful = sum(max(len(a.prepare), len(a.cells)) for a in artifacts)
-                runner = executor.build(jobs=min(jobs, useful), memory_limit=options.memory_limit, threads=threads)
+                runner = _started(executor, jobs=min(jobs, useful), memory_limit=options.memory_limit, threads=threads)
                 try:
                     _work(runner, artifacts, items, book, display)
                 except BaseException:
@@ -152,6 +153,24 @@ def execute(request: Request, options: Options) -> Summary:
                 runner.close()
         write(options.out)
     return Summary(dict(book.counts), book.reasons, plan, options.out)
+
+
+def _started(executor: Call, **given: Any) -> Any:
+    """An executor that is ready to take work.
+
+    Raises:
+        UserError: its plugin fails.
+    """
+    try:
+        return executor.build(**given)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"executor {executor.label} does not start",
+            found=f"{type(error).__name__}: {error}",
+            mend="--executor local, or ccbench plugins to see where it comes from",
+        ) from error
 
 
 def _emulated(plan: Plan, device: str | None) -> list[str]:

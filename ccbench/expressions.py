@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,8 +79,12 @@ class Step(Call):
             return own
         try:
             outside = imported(self.spec.identity)(dict(self.params))
-        except Exception:  # whatever is wrong there, ccbench.readiness says it
+        except UserError:  # it is not ready, and ccbench.readiness says why
             outside = ""
+        except Exception as error:
+            raise UserError(f"its identity failed with {type(error).__name__}: {error}") from error
+        if not isinstance(outside, str):
+            raise UserError(f"its identity gave {type(outside).__name__} instead of text")
         return f"{own}@{hashlib.sha256(outside.encode()).hexdigest()[:12]}" if outside else own
 
     def fixed(self, shape: DataShape) -> Budget | None:
@@ -225,6 +230,21 @@ def read_call(kind: str, text: str, plugins: Plugins) -> Call:
     spec = plugins.get(kind, name)
     name = name if spec.name.endswith(":") else spec.name  # a family answers to more than its own name, a file has one
     return Call(name, spec, read_params(spec, _arguments(name, arguments), plugins))
+
+
+def edition(call: Call, plugins: Plugins) -> str:
+    """The version of a call, and behind an ``@`` those of the offers that its parameters name, and theirs in turn."""
+    named = named_offers(call.spec, dict(call.params), plugins)
+    if not named:
+        return call.version
+    facts = json.dumps({name: [other.label, edition(other, plugins)] for name, other in named.items()}, sort_keys=True)
+    return f"{call.version}@{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
+
+
+def named_offers(spec: Spec, params: Mapping[str, Any], plugins: Plugins) -> dict[str, Call]:
+    """The offers that parameters name, such as a score."""
+    named = [p for p in spec.params if isinstance(p.choices, str) and params[p.name] is not None]
+    return {p.name: read_call(str(p.choices), params[p.name], plugins) for p in named}
 
 
 def read_params(spec: Spec, given: Mapping[str, Any], plugins: Plugins) -> tuple[tuple[str, Any], ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ccbench.errors import UserError
-from ccbench.expressions import Expression, read_call, read_params
+from ccbench.expressions import Expression, edition, named_offers, read_call, read_params
 from ccbench.plugins import Plugins
 from ccbench.specs import NeedingSpec, Spec, StageSpec
 from ccbench.store import Store
@@ -56,7 +56,7 @@ class Setting:
 def network(architecture: str, plugins: Plugins) -> Facts:
     """What an untrained network depends on: its canonical name and its version."""
     call = read_call("architecture", architecture, plugins)
-    return {"architecture": call.label, "version": call.version}
+    return {"architecture": call.label, "version": edition(call, plugins)}
 
 
 def trained(setting: Setting, role: str, architecture: str | None = None) -> Facts:
@@ -129,9 +129,9 @@ def roles(spec: NeedingSpec, plugins: Plugins) -> set[str]:
 
 def offers(spec: Spec, params: Mapping[str, Any], plugins: Plugins) -> Facts:
     """The offers that parameters name, such as a score, with their versions."""
-    named = [p for p in spec.params if isinstance(p.choices, str) and params[p.name] is not None]
-    calls = {p.name: read_call(str(p.choices), params[p.name], plugins) for p in named}
-    return {name: [call.label, call.version] for name, call in calls.items()}
+    told = networks_of(spec, plugins) if isinstance(spec, NeedingSpec) else set()  # they count as what is trained
+    calls = {n: call for n, call in named_offers(spec, params, plugins).items() if n not in told}
+    return {name: [call.label, edition(call, plugins)] for name, call in calls.items()}
 
 
 def method(setting: Setting, expression: Expression) -> list[Facts]:

@@ -113,7 +113,7 @@ class Items:
             "threads": cell.threads,
             "base_seed": cell.base_seed,
             "device": self.device,
-            "teacher": self.teacher.plain() if cell.teacher else None,
+            "teacher": self.teacher.plain(),
             "log": str(self.out / "logs" / log),
         }
 

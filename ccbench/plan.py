@@ -14,12 +14,14 @@ from ccbench.budget import Budget, DataShape
 from ccbench.cells import Cell
 from ccbench.data import DataSource
 from ccbench.errors import UserError
-from ccbench.expressions import Expression, parse
+from ccbench.expressions import Expression, parse, read_call
 from ccbench.plugins import Plugins
 from ccbench.quantities import amount
 from ccbench.readiness import unready
 from ccbench.teacher_source import TeacherSource
 from ccbench.training import Protocol, load_protocol
+
+MATCHES = ("nominal", "bytes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +114,8 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
     """
     if not request.methods:
         raise UserError("no method was named", mend="for example --methods dcq,ccs")
+    if request.match not in MATCHES:
+        raise UserError(f"match is one of {', '.join(MATCHES)}", found=repr(request.match))
     if request.seeds < 1:
         raise UserError("at least one seed is needed", found=request.seeds, mend="--seeds 3")
     for unit, value in request.budgets:
@@ -122,10 +126,11 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
     recipes = {p.name: p for p in (load_protocol(n, plugins).at(request.precision) for n in request.protocols)}
     unable = {e.label: reason for e in expressions if (reason := unready(e, device))}
     plan.problems = list(dict.fromkeys(unable.values()))
+    networks = dict.fromkeys(identity.network(name, plugins)["architecture"] for name in request.architectures)
     if request.teacher.architecture:
-        plugins.get("architecture", request.teacher.architecture)
+        read_call("architecture", request.teacher.architecture, plugins)
     conditions = [Conditions(recipe, request, plugins) for recipe in recipes.values()]
-    for dataset in dict.fromkeys(request.datasets):
+    for dataset in dict.fromkeys(canonical(name, plugins) for name in request.datasets):
         data = plan.data[dataset] = data_of(dataset)
         rows: dict[tuple[str, Fraction], tuple[Expression, str]] = {}
         for expression, asked in product(expressions, _asked(request, expressions, data.shape, plan)):
@@ -138,11 +143,16 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
                     under.cell(dataset, data, expression, kept, network, skip)
                     for (_, kept), (expression, skip) in rows.items()
                 ]
-                for network in request.architectures or (under.recipe.architecture,)
+                for network in networks or (under.recipe.architecture,)
             }
             for seed in range(request.seeds):
                 plan.cells += [replace(cell, seed=seed) for cells in found.values() for cell in cells]
     return plan
+
+
+def canonical(dataset: str, plugins: Plugins) -> str:
+    """A dataset's name, parameters at their defaults left out."""
+    return read_call("dataset", dataset, plugins).label if "[" in dataset else dataset
 
 
 class Conditions:
@@ -157,7 +167,11 @@ class Conditions:
     def __init__(self, recipe: Protocol, request: Request, plugins: Plugins) -> None:
         self.recipe, self.request, self.plugins = recipe, request, plugins
         self.setting = identity.Setting.of(recipe, plugins, request.teacher, request.threads)
-        self._methods: dict[str, tuple[list[identity.Facts], str]] = {}
+        tutor = identity.network(self.setting.recipe("teacher").architecture, plugins)["architecture"]
+        own = identity.network(recipe.teacher.architecture, plugins)["architecture"]
+        self._given = bool(request.teacher.digest) or tutor != own
+        self._tutor = f"{tutor}@{request.teacher.digest[:12]}" if request.teacher.digest else tutor
+        self._methods: dict[str, tuple[list[identity.Facts], str, str]] = {}
 
     def cell(
         self, dataset: str, data: Data, expression: Expression, kept: Fraction, architecture: str, skip: str = ""
@@ -172,17 +186,17 @@ class Conditions:
             architecture: the network.
             skip: why it cannot run, or "".
         """
-        depends, fault = self._method(expression)
+        depends, version, fault = self._method(expression)
         request, network = self.request, identity.network(architecture, self.plugins)
         taught = self.recipe.train.labels == "teacher"
-        tutor = request.teacher.label or (self.setting.recipe("teacher").architecture if taught else "")
+        needed = any("teacher" in identity.roles(step.spec, self.plugins) for step in expression.steps) and not fault
         return Cell(
             dataset=dataset,
             dataset_digest=data.digest,
             test_digest=data.test_digest,
             options=data.options,
             method=expression.label,
-            method_version=expression.version,
+            method_version=version,
             kept=kept,
             match=request.match,
             made=identity.digest(
@@ -203,17 +217,19 @@ class Conditions:
                 base_seed=request.base_seed,
             ),
             base_seed=request.base_seed,
-            teacher=tutor if taught or "teacher" in expression.needs else "",
+            teacher=self._tutor if taught or (needed and self._given) else "",
             skip=skip or fault,
         )
 
-    def _method(self, expression: Expression) -> tuple[list[identity.Facts], str]:
-        """What an expression depends on, and what is wrong with its declaration."""
+    def _method(self, expression: Expression) -> tuple[list[identity.Facts], str, str]:
+        """What an expression depends on, its version, and what is wrong with its declaration."""
         if expression.label not in self._methods:
             try:
-                self._methods[expression.label] = identity.method(self.setting, expression), ""
+                found = identity.method(self.setting, expression), expression.version, ""
             except UserError as error:  # a plugin's fault must not stop the other methods
-                self._methods[expression.label] = [], f"{expression.label}: {error.what}"
+                declared = "+".join(step.spec.version for step in expression.steps)
+                found = [], declared, f"{expression.label}: {error.what}"
+            self._methods[expression.label] = found
         return self._methods[expression.label]
 
 

@@ -6,8 +6,9 @@ import hashlib
 import importlib
 import json
 import math
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from typing import Any, ClassVar
 from ccbench.budget import GRID, DataShape
 from ccbench.errors import UserError
 
+KINDS = ("method", "dataset", "architecture", "protocol", "executor", "stage", "score", "command")
 BRACKETS = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # a value may have brackets of its own: ccs[score=tdds[t=20]]
 _NEED = re.compile(rf"([a-z0-9][a-z0-9_.-]*)(?:{BRACKETS})?(?:\?(.*))?")
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*:?")  # a trailing colon is a family: folder:PATH
@@ -39,6 +41,11 @@ class Param:
     low: float | None = None
     high: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.type in (float, Path) and isinstance(self.default, (int, float, str)):
+            kind: Any = self.type
+            object.__setattr__(self, "default", kind(self.default))  # one value, however it is written
+
     def read(self, text: Any, owner: str) -> Any:
         """The typed and checked value of what a user wrote."""
         kind = self.type or type(self.default)
@@ -48,7 +55,7 @@ class Param:
             value = _BOOLEANS[str(text).lower()] if kind is bool else text if kind is type(None) else kind(text)
             if isinstance(value, Path) and not (value.is_file() or value.is_dir()):
                 raise UserError(f"{owner}: parameter {self.name} names a file that is not there", found=text)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OSError):
             raise UserError(f"{owner}: parameter {self.name} takes {kind.__name__}", found=text) from None
         if isinstance(self.choices, tuple) and value not in self.choices:
             raise UserError(
@@ -101,6 +108,13 @@ class Spec:
             raise UserError(f"{self.kind} {self.name}: no version declared", mend='give it version="1"')
         if not all(isinstance(p, Param) for p in self.params):
             raise UserError(f"{self.kind} {self.name}: params must be ccbench.specs.Param", found=repr(self.params))
+        for param in self.params:
+            if isinstance(param.choices, str) and param.choices not in KINDS:
+                raise UserError(
+                    f"{self.kind} {self.name}: choices of {param.name} name a kind of offer or list values",
+                    found=repr(param.choices),
+                    mend=f"one of {', '.join(KINDS)}",
+                )
 
     def load(self) -> Any:
         """Import the target."""
@@ -320,12 +334,19 @@ def content(path: Path) -> str:
     """
     try:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file())
-            return _hash({p.relative_to(path).as_posix(): content(p) for p in inside})
+            return _hash({p.relative_to(path).as_posix(): content(p) for p in sorted(_files(path))})
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"cannot read {path}", found=error.strerror or error) from None
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file under a folder, links followed but not in a circle."""
+    for place, folders, names in os.walk(folder, followlinks=True):
+        above = {Path(place, *[".."] * i).resolve() for i in range(len(Path(place).relative_to(folder).parts) + 1)}
+        folders[:] = [name for name in folders if Path(place, name).resolve() not in above]
+        yield from (Path(place, name) for name in names)
 
 
 def _hash(facts: Mapping[str, str]) -> str:

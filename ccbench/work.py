@@ -76,6 +76,7 @@ def compress_item(
     from ccbench.origin import facts_of
 
     with _logged(log, heard) as progress:
+        _compute_with(threads, device)
         splits = _open(dataset, source, cache)
         expression = parse(method, plugins())
         bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress, precision, threads)
@@ -152,6 +153,7 @@ def prepare_item(
     from ccbench.expressions import parse
 
     with _logged(log) as progress:
+        _compute_with(threads, device)
         splits = _open(dataset, source, cache)
         bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress, precision, threads)
         prepare(parse(method, plugins()), Budget(Fraction(kept)), bench, part=part, parts=parts, seed=seed)
@@ -196,6 +198,7 @@ def evaluate_item(
 
     started = datetime.now(UTC).isoformat(timespec="seconds")
     with _logged(log, heard) as progress:
+        _compute_with(threads, device)
         splits = _open(dataset, source, cache)
         compressed = CompressedDataset.open(artifact)
         full = DataShape(*compressed.meta["full"]) if "full" in compressed.meta else splits.train.shape
@@ -248,6 +251,7 @@ def teacher_item(
         teacher (its name), teacher_accuracy (a fraction), teacher_bytes and teacher_weights (which of a file's).
     """
     with _logged(log) as progress:
+        _compute_with(threads, device)
         splits = _open(dataset, source, cache)
         return _teacher(
             _workbench(splits, cache, protocol, base_seed, device, teacher, progress, precision, threads), splits
@@ -360,6 +364,14 @@ def use_machine(device: str | None, threads: int | None) -> None:
         threads: what was asked for, or None for ``OMP_NUM_THREADS``, otherwise one on a CPU and all cores on a GPU.
     """
     use_threads(workers(1, threads, gpu=on_gpu(device), dataset_bytes=0)[1])
+
+
+def _compute_with(threads: int, device: str | None) -> None:
+    """Give this process the threads that its results are recorded under, whoever started it; a GPU's are its own."""
+    import torch
+
+    if _device(device) == "cpu" and torch.get_num_threads() != threads:
+        use_threads(threads)
 
 
 def _device(asked: str | None) -> str:

@@ -9,7 +9,11 @@ from ccbench import MethodSpec, Param, ScoreSpec, hookimpl
 
 _RAW = "the kept images, 24 bits per pixel, and their labels"
 _PROXY = Param(
-    name="proxy", default=None, type=str, doc="architecture whose training gives the score; auto: the protocol's proxy"
+    name="proxy",
+    default=None,
+    type=str,
+    choices="architecture",
+    doc="architecture whose training gives the score; auto: the protocol's proxy",
 )
 _PER_CLASS = "keep equally many images of every class, as far as it has them, instead of ranking over the whole set"
 _BALANCED = Param(name="balanced", default=False, doc=_PER_CLASS)

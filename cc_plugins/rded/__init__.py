@@ -9,7 +9,9 @@ from ccbench.specs import MethodSpec, Param, StageSpec
 PAPER = "Sun et al., On the Diversity and Realism of Distilled Dataset, CVPR 2024"
 _MIPC = Param(name="mipc", default=300, low=1, high=10_000_000, doc="images of each class that are looked at")
 _CROPS = Param(name="crops", default=5, low=1, high=10_000, doc="random crops of each of them")
-_TEACHER = Param(name="teacher", default=None, type=str, doc="network that ranks and labels; auto: the run's")
+_TEACHER = Param(
+    name="teacher", default=None, type=str, choices="architecture", doc="network that ranks and labels; auto: the run's"
+)
 
 RDED = MethodSpec(
     name="rded",

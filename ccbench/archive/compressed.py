@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from fractions import Fraction
@@ -238,6 +239,17 @@ class CompressedDataset:
             meta=self.meta,
             nominal=self.nominal,
         )
+
+    def content_digest(self) -> str:
+        """Sixteen hexadecimal digits over pixels as stored, ids, labels, soft labels and weights; not over ``meta``."""
+        found = hashlib.sha256()
+        payload = self.payload
+        parts: list[Any] = [getattr(payload, name, None) for name in ("images", "packed", "palettes", "clusters")]
+        for part in (*parts, self.ids, self.labels, self.soft_labels, self.weights):
+            found.update(b"-" if part is None else np.ascontiguousarray(part).tobytes() + b"+")
+        for blob in getattr(payload, "blobs", ()):
+            found.update(hashlib.sha256(blob).digest())
+        return found.hexdigest()[:16]
 
     def save(self, path: str | os.PathLike[str]) -> int:
         """Write the file, whole or not at all; equal content makes equal bytes.

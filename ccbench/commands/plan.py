@@ -24,7 +24,7 @@ def plan(**given: Any) -> None:
     request = _options.request(given)
     records, problems = results.read_all(given["out"])
     # what is there already is told by what the images are; where nothing is there, nothing has to be opened
-    recorded = not {r["dataset"] for r in records}.isdisjoint(request.datasets)
+    recorded = {r["dataset"] for r in records}
     made = plan_run(request, _options.source(given), plugins(), given["device"], look=recorded)
     known = {r["cell"]: r for r in results.latest(records)}
     state = {
@@ -35,7 +35,7 @@ def plan(**given: Any) -> None:
     if given["as_json"]:
         cells = [
             {
-                "id": c.id,
+                "id": c.id if c.dataset_digest else None,  # told by what the images are, where somebody looked
                 "dataset": c.dataset,
                 "method": c.method,
                 "ratio": c.ratio,

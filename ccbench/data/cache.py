@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from ccbench.data.build import SPLITS, Progress, build, unshared
 from ccbench.data.images import ImageDataset, Splits, content_digest, describe, labels_digest
 from ccbench.data.source import DataSource, NoTest
 from ccbench.errors import UserError, few
+from ccbench.expressions import edition, read_call
 from ccbench.specs import DatasetSpec
 from ccbench.store import SCHEMA, Entry, Store, readable
 
@@ -27,7 +27,6 @@ KIND = "datasets"
 FORMAT = 1  # of the entry's files
 _FEW = 10  # images of a class, below which an accuracy hangs on which ones are there
 _REHASH = 16 * 2**20  # bytes; pixels of smaller sets are hashed whenever they are opened
-_PARAMS = re.compile(r"([^:\[\]]+)\[([^\[\]]*)\]")
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class _Offer:
     name: str
     spec: DatasetSpec
     params: Mapping[str, Any]
+    version: str
     source: DataSource
     shape: DataShape | None  # of the training split, where it is known without the data
 
@@ -72,7 +72,7 @@ def open_dataset(
         format=FORMAT,
         name=offer.spec.name,
         target=offer.spec.target,
-        version=offer.spec.version,
+        version=offer.version,
         params=dict(offer.params),
         argument=offer.source.argument,
         options=offer.source.options(),
@@ -129,18 +129,9 @@ def notes_on(splits: Splits) -> list[str]:
 
 
 def _resolve(name: str, plugins: Any, source: DataSource) -> _Offer:
-    match = _PARAMS.fullmatch(name)
-    spec = plugins.get("dataset", match[1] if match else name)
-    given: dict[str, str] = {}
-    for part in filter(None, (p.strip() for p in match[2].split(","))) if match else ():
-        key, equals, value = (p.strip() for p in part.partition("="))
-        if not equals or not key or not value or key in given:
-            raise UserError(
-                f"{name}: parameters read name=value, each once", found=part, mend=f"ccbench describe {spec.name}"
-            )
-        given[key] = value
+    call = read_call("dataset", name, plugins)
+    spec, values = call.spec, dict(call.params)
     argument = name[len(spec.name) :] if spec.name.endswith(":") else ""
-    values = spec.read_params(given)
     size, shape = source.image_size, spec.shape
     if shape is not None and size is not None:
         if (shape.height, shape.width) == (size, size):
@@ -157,7 +148,9 @@ def _resolve(name: str, plugins: Any, source: DataSource) -> _Offer:
         raise unshared(name)
     if source.skip_bad or values != spec.read_params({}):
         shape = None
-    return _Offer(name, spec, values, replace(source, argument=argument, image_size=size), shape)
+    return _Offer(
+        name, spec, values, edition(call, plugins), replace(source, argument=argument, image_size=size), shape
+    )
 
 
 def _load(offer: _Offer) -> Any:

@@ -44,7 +44,8 @@ def table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         missing where no record and no installed dataset says how many. ``diff_random`` and
         ``diff_full`` are differences of means to the row ``random`` at the same budget and to the
         row ``full``, both of the same data, network, recipe, number format, threads and base seed; by the same
-        teacher or, where no such row is there, by none; missing where there is none either. ``teacher`` is empty for
+        teacher or, where no such row is there, by none; missing where there is none either,
+        or more than one version. ``teacher`` is empty for
         a row without. ``status`` is ``ok``, ``partial (2 of 3: 1 timeout)``, ``failed: reason`` or
         ``skipped: reason``. Sorted by section, ratio, then accuracy.
     """
@@ -65,17 +66,20 @@ def as_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def with_differences(frame: pd.DataFrame) -> pd.DataFrame:
     """Fill ``diff_random`` and ``diff_full`` from the rows ``random`` and ``full`` that differ in the method alone."""
-    means: dict[str, dict[tuple[Any, ...], float]] = {"random": {}, "full": {}}
+    means: dict[str, dict[tuple[Any, ...], list[float]]] = {"random": defaultdict(list), "full": defaultdict(list)}
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     for row in rows:
         if row["method"] in means and row["accuracy_mean"] is not None:
-            means[row["method"]][*_place(row, row["method"]), row["teacher"]] = row["accuracy_mean"]
+            means[row["method"]][*_place(row, row["method"]), row["teacher"]].append(row["accuracy_mean"])
     found: dict[str, list[float]] = {"random": [], "full": []}
     for row in rows:
         mine = float("nan") if row["accuracy_mean"] is None else row["accuracy_mean"]
         for name, known in means.items():
             place = _place(row, name)
-            found[name].append(mine - known.get((*place, row["teacher"]), known.get((*place, ""), float("nan"))))
+            references = known.get((*place, row["teacher"])) or known.get((*place, "")) or []
+            if row["method"] == name:  # a reference is its own, whichever version of it others are compared with
+                references = [mine]
+            found[name].append(mine - references[0] if len(references) == 1 else float("nan"))
     return frame.assign(**{f"diff_{name}": pd.Series(v, frame.index, "float64") for name, v in found.items()})
 
 

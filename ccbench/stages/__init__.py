@@ -5,7 +5,13 @@ from __future__ import annotations
 from ccbench.hookspecs import hookimpl
 from ccbench.specs import Param, StageSpec
 
-_PROXY = Param(name="proxy", default=None, type=str, doc="architecture of the proxy network; auto: the protocol's own")
+_PROXY = Param(
+    name="proxy",
+    default=None,
+    type=str,
+    choices="architecture",
+    doc="architecture of the proxy network; auto: the protocol's own",
+)
 
 
 @hookimpl
@@ -15,7 +21,7 @@ def ccbench_stages() -> list[StageSpec]:
         StageSpec(
             name="proxy",
             target="ccbench.stages.proxy:run",
-            version="1",
+            version="2",
             params=(_PROXY,),
             whole=True,
             trains="proxy",
@@ -24,7 +30,7 @@ def ccbench_stages() -> list[StageSpec]:
         StageSpec(
             name="score",
             target="ccbench.stages.score:run",
-            version="1",
+            version="2",
             whole=True,
             needs=("proxy",),
             summary="one training-dynamics score of every training image",
@@ -60,7 +66,13 @@ def ccbench_stages() -> list[StageSpec]:
             target="ccbench.stages.teacher:run",
             version="2",
             params=(
-                Param(name="teacher", default=None, type=str, doc="architecture of the teacher; auto: the protocol's"),
+                Param(
+                    name="teacher",
+                    default=None,
+                    type=str,
+                    choices="architecture",
+                    doc="architecture of the teacher; auto: the protocol's",
+                ),
             ),
             whole=True,
             trains="teacher",

@@ -57,7 +57,7 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
             logits = network(normalise(images)).float()
         labels = data.labels[ids]
         right += int((logits.argmax(1) == labels).sum())
-        scores.finish(ids, logits, labels)
+        scores.finish(ids, as_logged(logits), labels)
         log.finish(ids, logits, labels)
     log.close()
     results = scores.results()
@@ -100,6 +100,11 @@ def normalisation(context: Any, proxy: str | None = None) -> Normalise:
     return networks.normalisation(context.bench, context.stage("proxy", proxy=proxy))
 
 
+def as_logged(logits: torch.Tensor) -> torch.Tensor:
+    """Logits as the log keeps them, so that a score is the same whether it watched the run or was replayed."""
+    return logits.half().float()
+
+
 class _WholeEpochs:
     """Keeps the last, partial epoch from an observer, so that every image is seen equally often."""
 
@@ -108,4 +113,4 @@ class _WholeEpochs:
 
     def update(self, epoch: int, ids: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
         if epoch < self.epochs:
-            self.inner.update(epoch, ids, logits, labels)
+            self.inner.update(epoch, ids, as_logged(logits), labels)

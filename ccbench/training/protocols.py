@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ccbench.errors import UserError
-from ccbench.expressions import read_call
+from ccbench.expressions import edition, read_call
 from ccbench.plugins import Plugins
-from ccbench.training.recipe import Recipe
+from ccbench.training.recipe import PRECISIONS, Recipe
 from ccbench.training.tables import read_recipe
 
 __all__ = ["Protocol", "Recipe", "load_protocol", "read_recipe"]
@@ -45,6 +45,8 @@ class Protocol:
         """The same with every network trained in another number format; None changes nothing."""
         if precision is None:
             return self
+        if precision not in PRECISIONS:
+            raise UserError(f"the precision is one of {', '.join(PRECISIONS)}", found=repr(precision))
         teacher = self.own_teacher and replace(self.own_teacher, precision=precision)
         train, proxy = (replace(recipe, precision=precision) for recipe in (self.train, self.proxy))
         return replace(self, train=train, proxy=proxy, own_teacher=teacher)
@@ -58,7 +60,16 @@ def load_protocol(name: str, plugins: Plugins) -> Protocol:
             or a value out of range.
     """
     call = read_call("protocol", name, plugins)
-    table = call.build()
+    try:
+        table = call.build()
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"protocol {name} cannot be read from {call.spec.target}",
+            found=f"{type(error).__name__}: {error}",
+            mend="ccbench plugins shows where it comes from",
+        ) from error
     owner = f"protocol {name}"
     if not isinstance(table, Mapping) or not {"train", "proxy"} <= set(table) <= {"train", "proxy", "teacher"}:
         found = sorted(map(str, table)) if isinstance(table, Mapping) else type(table).__name__
@@ -71,7 +82,7 @@ def load_protocol(name: str, plugins: Plugins) -> Protocol:
             raise UserError(f"{owner}, [{key}]: this network has no teacher", found="labels = 'teacher'")
     return Protocol(
         name=call.label,
-        version=call.version,
+        version=edition(call, plugins),
         summary=call.spec.summary,
         train=recipes["train"],
         proxy=recipes["proxy"],

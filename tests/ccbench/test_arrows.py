@@ -115,7 +115,7 @@ ALLOWED = {
     "cards": {"errors"},
     "recipe_file": {"errors", "specs", "hookspecs", "store"},
     "store": {"errors"},
-    "data": {"errors", "budget", "specs", "store"},
+    "data": {"errors", "budget", "specs", "store", "expressions"},
     "machine": {"errors"},
     "archive": {"errors", "machine", "budget", "data", "store"},
     "colors": {"errors", "budget", "data", "store", "archive"},
