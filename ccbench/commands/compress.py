@@ -10,6 +10,7 @@ import click
 
 from ccbench.commands import _options
 from ccbench.commands._options import GOES_ON
+from ccbench.commands._show import fresh_log
 
 
 @click.command()
@@ -39,7 +40,7 @@ def compress(file: Path, **given: Any) -> int:
     from ccbench.machine import counted_threads
     from ccbench.plan import Request
     from ccbench.plugins import plugins
-    from ccbench.store import atomic_write, default_store
+    from ccbench.store import default_store
     from ccbench.work import check_device, compress_item, use_machine
 
     if file.suffix != ".ccb":
@@ -106,8 +107,7 @@ def compress(file: Path, **given: Any) -> int:
     except Exception as fault:
         if not place(fault):
             raise
-        log = file.with_suffix(".log")
-        atomic_write(log, traceback.format_exc())
+        log = fresh_log("compress", given["method"], traceback.format_exc())
         raise UserError(
             f"a defect of a plugin: {said(fault)}",
             found=f"its traceback is in {log}",
