@@ -73,9 +73,7 @@ DATA = [
     click.option(
         "--test-share",
         type=float,
-        default=0.2,
-        show_default=True,
-        help="Fraction of each class that becomes the test split of a folder without one.",
+        help="Fraction of each class that becomes the test split of a folder without one. [default: 0.2]",
     ),
 ]
 MACHINE = [
@@ -189,13 +187,15 @@ def source(given: dict[str, Any], dataset: str = "") -> Any:
     """The data source that the options of ``DATA`` make."""
     from ccbench.data import DataSource
 
+    share = {} if given["test_share"] is None else {"test_share": given["test_share"]}
     return DataSource(
         given["data_root"],
         given["download"],
         dataset.partition(":")[2],
         given["image_size"],
         given["skip_bad"],
-        given["test_share"],
+        **share,
+        given=frozenset(share),
     )
 
 
