@@ -313,13 +313,18 @@ class Watch:
         """Show what there is to show."""
         now = time.monotonic()
         with self._lock:
-            text = f"{self.title}: {told([self._pace], now, self.doing, self._due.began)}"
+            text = told([self._pace], now, self.doing, self._due.began)
         if self._live:
             from rich.text import Text
 
-            self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+            title = Text(self.title)  # the numbers are what the line is for: the title alone is shortened
+            room = self._live.console.width - Text(text).cell_len - 2
+            title.truncate(max(room, 0), overflow="ellipsis")
+            line = Text.assemble(title, ": ", text) if room > 0 else Text(text)
+            line.no_wrap, line.overflow = True, "ellipsis"
+            self._live.update(line, refresh=True)
         elif self._due.now(now):
-            print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the program's output
+            print(f"{self.title}: {text}", file=sys.stderr, flush=True)  # noqa: T201 - this is the program's output
 
 
 def _terminal() -> bool:

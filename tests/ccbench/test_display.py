@@ -255,6 +255,23 @@ def test_watching_on_a_terminal_draws_in_place(monkeypatch):
     assert "dcq · cifar10: palettes 3/20, 0 s so far" in terminal.getvalue()
 
 
+@pytest.mark.parametrize("width", [80, 60, 57])
+def test_a_narrow_terminal_shortens_the_title_alone(clock, width):
+    from rich.live import Live
+
+    terminal = io.StringIO()
+    watch = Watch("ccs[score=el2n]+dcq[bits=2] · photodigits · ratio 0.9167 · seeds 0, 1, 2", "compressing")
+    watch._live = Live(console=Console(file=terminal, force_terminal=True, width=width), auto_refresh=False)
+    for second in range(0, 130, 10):
+        clock.now = float(second)
+        watch(second, 1300, "proxy")
+    watch._live.start()
+    watch.look()
+    watch._live.stop()
+    assert "proxy 120/1,300, 2 min 0 s so far, about 19 min 40 s left" in terminal.getvalue()
+    assert ("ccs[score=el2n" in terminal.getvalue()) == (width == 80)
+
+
 def test_other_work_is_said_at_once(tmp_path):
     with _logged(str(tmp_path / "a")) as progress:
         progress(1, 1, "features")
