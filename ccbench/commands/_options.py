@@ -63,7 +63,6 @@ def _is_dataset(text: str) -> bool:
 
 
 LIST = Listed()
-GOES_ON = "the same command goes on where it stopped"
 
 
 class Finite(click.FloatRange):

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from ccbench.commands import _options
-from ccbench.commands._options import GOES_ON
 from ccbench.commands._show import fresh_log
 
 
@@ -99,9 +98,6 @@ def compress(file: Path, **given: Any) -> int:
         raise UserError(f"{cell.method} cannot do this: {reason}", mend="another budget or method") from None
     except MethodError as fault:
         raise UserError(f"a defect of a method: {fault}", mend=f"ccbench check {given['method']}") from None
-    except KeyboardInterrupt:
-        click.echo(f"interrupted; {GOES_ON}", err=True)
-        return 130
     except UserError:
         raise
     except Exception as fault:
