@@ -176,6 +176,14 @@ class Row:
         return *self.head, f"{self.ended}/{len(self.cells)}", accuracy
 
 
+# a number is never cut, however narrow the terminal is; names are folded instead
+_COLUMNS: dict[str, dict[str, Any]] = {
+    "ratio": {"justify": "right", "no_wrap": True, "min_width": 6},
+    "done": {"justify": "right", "no_wrap": True, "min_width": 4},
+    "accuracy so far (%)": {"min_width": 12},  # 55.00 ± 7.07
+}
+
+
 class LiveDisplay(Display):
     """A table that is drawn anew in place, one row for each method at each budget."""
 
@@ -225,7 +233,7 @@ class LiveDisplay(Display):
         doing = self._doing(running)
         table = Table(title=f"{self.finished} of {self.todo} trainings{self._times()}")
         for column in ("method", "dataset", "ratio", "network", "done", "accuracy so far (%)", "now"):
-            table.add_column(column, justify="right" if column in {"ratio", "done"} else "left")
+            table.add_column(column, **_COLUMNS.get(column, {"overflow": "fold"}))
         shown = self._visible(doing)
         for row in shown:
             # brackets of a method's parameters are no markup

@@ -101,6 +101,23 @@ def test_accuracies_and_counts(live, clock):
     assert "failed: dcq · cifar10" in shown._console.file.getvalue()
 
 
+@pytest.mark.parametrize("width", [79, 70, 60])
+def test_numbers_are_whole_on_a_narrow_terminal(live, clock, width):
+    cells = [cell("ccs[score=el2n,fraction=0.1]+dcq[bits=2]", seed=seed) for seed in range(12)]
+    shown, _ = live(cells, {c.id: 0.5 + i / 100 for i, c in enumerate(cells[:10])})
+    says(shown.logs, cells[11].id, 120, 1300, "train")
+    shown.tick({cells[11].id: (artifact(*cells), cells[11])})
+    console = Console(file=io.StringIO(), width=width)
+    console.print(shown._live.renderable)
+    drawn = console.file.getvalue()
+    for text in ("0.9167", "10/12", "54.50 ± 3.03", "ratio", "done"):
+        assert text in drawn, drawn
+    assert "…" not in drawn
+    rows = [line.split("│")[1:-1] for line in drawn.splitlines() if line.startswith("│")]
+    for column, name in ((0, cells[0].method), (1, "cifar10"), (3, "resnet18")):
+        assert "".join(row[column].strip() for row in rows) == name
+
+
 def test_brackets_are_no_markup(live, clock):
     shown, rows = live([cell("ccs[fraction=0.1]+[bold]dcq")])
     shown.tick({})
