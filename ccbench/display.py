@@ -176,6 +176,14 @@ class Row:
         return *self.head, f"{self.ended}/{len(self.cells)}", accuracy
 
 
+# a number is never cut, however narrow the terminal is; names are folded instead
+_COLUMNS: dict[str, dict[str, Any]] = {
+    "ratio": {"justify": "right", "no_wrap": True, "min_width": 6},
+    "done": {"justify": "right", "no_wrap": True, "min_width": 4},
+    "accuracy so far (%)": {"min_width": 12},  # 55.00 ± 7.07
+}
+
+
 class LiveDisplay(Display):
     """A table that is drawn anew in place, one row for each method at each budget."""
 
@@ -225,7 +233,7 @@ class LiveDisplay(Display):
         doing = self._doing(running)
         table = Table(title=f"{self.finished} of {self.todo} trainings{self._times()}")
         for column in ("method", "dataset", "ratio", "network", "done", "accuracy so far (%)", "now"):
-            table.add_column(column, justify="right" if column in {"ratio", "done"} else "left")
+            table.add_column(column, **_COLUMNS.get(column, {"overflow": "fold"}))
         shown = self._visible(doing)
         for row in shown:
             # brackets of a method's parameters are no markup
@@ -313,13 +321,18 @@ class Watch:
         """Show what there is to show."""
         now = time.monotonic()
         with self._lock:
-            text = f"{self.title}: {told([self._pace], now, self.doing, self._due.began)}"
+            text = told([self._pace], now, self.doing, self._due.began)
         if self._live:
             from rich.text import Text
 
-            self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+            title = Text(self.title)  # the numbers are what the line is for: the title alone is shortened
+            room = self._live.console.width - Text(text).cell_len - 2
+            title.truncate(max(room, 0), overflow="ellipsis")
+            line = Text.assemble(title, ": ", text) if room > 0 else Text(text)
+            line.no_wrap, line.overflow = True, "ellipsis"
+            self._live.update(line, refresh=True)
         elif self._due.now(now):
-            print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the program's output
+            print(f"{self.title}: {text}", file=sys.stderr, flush=True)  # noqa: T201 - this is the program's output
 
 
 def _terminal() -> bool:

@@ -32,7 +32,8 @@ def source_of(compressed: CompressedDataset, dataset: str, source: DataSource) -
     options = remembered(compressed)
     if dataset.partition(":")[0] != str(compressed.meta.get("dataset", dataset)).partition(":")[0]:
         options = {k: v for k, v in options.items() if k == "image_size"}
-    return replace(source.for_dataset(dataset), **{**options, **source.options()})
+    said = {name: getattr(source, name) for name in source.given}
+    return replace(source.for_dataset(dataset), **{**options, **source.options(), **said})
 
 
 def open_origin(

@@ -84,7 +84,7 @@ def ccbench_datasets() -> list[DatasetSpec]:
         DatasetSpec(
             name="folder:",
             target="cc_plugins.datasets.folder:Folder",
-            version="2",
+            version="3",
             summary="Your own images: folder:PATH with train/<class>/* and test/<class>/*, or <class>/* alone.",
             license="yours",
         ),

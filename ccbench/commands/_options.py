@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ccbench.errors import UserError
 from ccbench.expressions import split
 
 
@@ -22,8 +23,46 @@ class Listed(click.ParamType):
         return value if isinstance(value, tuple) else tuple(split(value))
 
 
+class Datasets(Listed):
+    """A comma-separated list of datasets; commas inside a folder's path belong to it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Split the text.
+
+        Raises:
+            UserError: what follows a path is neither a dataset nor a part of a folder that exists.
+        """
+        pieces, found = super().convert(value, param, ctx), list[str]()
+        while pieces:
+            many = _folder(pieces)
+            if not many and found and ":" in found[-1] and not _is_dataset(pieces[0]):
+                raise UserError(
+                    f"a comma separates datasets, and no dataset is called {pieces[0]!r}",
+                    found=value,
+                    mend="if the comma belongs to a folder's path, look whether that folder exists; otherwise "
+                    "ccbench list datasets",
+                )
+            found.append(",".join(pieces[: many or 1]))
+            pieces = pieces[many or 1 :]
+        return tuple(found)
+
+
+def _folder(pieces: tuple[str, ...]) -> int:
+    """How many pieces, the first of them ``NAME:PATH``, make the path of a folder that a dataset or nothing follows."""
+    for n in range(1, len(pieces) + 1 if ":" in pieces[0] else 1):
+        path = ",".join(pieces[:n]).partition(":")[2]
+        if Path(path).is_dir() and all(map(_is_dataset, pieces[n : n + 1])):
+            return n
+    return 0
+
+
+def _is_dataset(text: str) -> bool:
+    from ccbench.plugins import plugins
+
+    return ":" in text or text.partition("[")[0] in plugins().all("dataset")
+
+
 LIST = Listed()
-GOES_ON = "the same command goes on where it stopped"
 
 
 class Finite(click.FloatRange):
@@ -73,9 +112,7 @@ DATA = [
     click.option(
         "--test-share",
         type=float,
-        default=0.2,
-        show_default=True,
-        help="Fraction of each class that becomes the test split of a folder without one.",
+        help="Fraction of each class that becomes the test split of a folder without one. [default: 0.2]",
     ),
 ]
 MACHINE = [
@@ -113,7 +150,9 @@ CELLS = [
     ),
     *BUDGET,
     click.option("--no-snap", is_flag=True, help="Keep the ratio as given; methods that cannot hit it are skipped."),
-    click.option("--dataset", "-d", type=LIST, default="photodigits", show_default=True, help="Names, or folder:PATH."),
+    click.option(
+        "--dataset", "-d", type=Datasets(), default="photodigits", show_default=True, help="Names, or folder:PATH."
+    ),
     click.option(
         "--arch",
         "-a",
@@ -189,13 +228,15 @@ def source(given: dict[str, Any], dataset: str = "") -> Any:
     """The data source that the options of ``DATA`` make."""
     from ccbench.data import DataSource
 
+    share = {} if given["test_share"] is None else {"test_share": given["test_share"]}
     return DataSource(
         given["data_root"],
         given["download"],
         dataset.partition(":")[2],
         given["image_size"],
         given["skip_bad"],
-        given["test_share"],
+        **share,
+        given=frozenset(share),
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "CCBENCH_PLUGINS"  # workers inherit the environment, so that they see the same plugins
 FORGIVING = {"plugins", "doctor"}  # they show what is broken, so a broken plugin must not stop them
+GOES_ON = {"run", "compress"}  # what they did before they were interrupted is found by the same command
 
 
 class LazyGroup(click.Group):
@@ -71,6 +72,15 @@ class LazyGroup(click.Group):
         if not name.startswith("-") and self.get_command(ctx, name) is None and not ctx.resilient_parsing:
             ctx.fail(f"No such command {name!r}{did_you_mean(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the subcommand; Ctrl-C is said here, since click prints an empty line for it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            more = "; the same command goes on where it stopped" * (ctx.invoked_subcommand in GOES_ON)
+            click.echo(f"interrupted{more}", err=True)
+            return 130
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write names and summaries for ``--help`` without importing a subcommand."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
 
+from ccbench.cells import slug
 from ccbench.errors import UserError
 from ccbench.plugins import KINDS, Plugins
 from ccbench.specs import Param, Spec, did_you_mean
@@ -21,6 +24,20 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 def plain(text: object) -> str:
     """One line without control characters: what a plugin says must not steer the terminal."""
     return _CONTROL.sub(" ", str(text)).strip()
+
+
+def fresh_log(command: str, name: str, text: str) -> str:
+    """Write tracebacks to a file that was not there before; returns its path.
+
+    Args:
+        command: the subcommand that met them.
+        name: what it was called with.
+        text: of the tracebacks.
+    """
+    handle, path = tempfile.mkstemp(prefix=f"ccbench-{command}-{slug(name)}-", suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
 
 
 def kind_of(text: str) -> str:

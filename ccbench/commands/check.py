@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import Any
 
 import click
 
-from ccbench.cells import slug
 from ccbench.commands import _options
-from ccbench.commands._show import plain
+from ccbench.commands._show import fresh_log, plain
 from ccbench.errors import UserError
 from ccbench.plugins import Plugins, plugins
 from ccbench.specs import did_you_mean
@@ -54,10 +52,7 @@ def check(name: str, as_data: bool, timeout: float, **given: Any) -> None:
             report = check_dataset(name, source=_options.source(given, name), told=told)
     click.echo(report.as_json() if as_data else str(report).splitlines()[-1])
     if report.log:
-        handle, path = tempfile.mkstemp(prefix=f"ccbench-check-{slug(name)}-", suffix=".log")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(report.log)
-        click.echo(f"tracebacks: {path}", err=True)
+        click.echo(f"tracebacks: {fresh_log('check', name, report.log)}", err=True)
     if not report.ok:
         sys.exit(1)
 

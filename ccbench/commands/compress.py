@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ccbench.commands import _options
-from ccbench.commands._options import GOES_ON
+from ccbench.commands._show import fresh_log
 
 
 @click.command()
@@ -39,7 +39,7 @@ def compress(file: Path, **given: Any) -> int:
     from ccbench.machine import counted_threads
     from ccbench.plan import Request
     from ccbench.plugins import plugins
-    from ccbench.store import atomic_write, default_store
+    from ccbench.store import default_store
     from ccbench.work import check_device, compress_item, use_machine
 
     if file.suffix != ".ccb":
@@ -98,16 +98,12 @@ def compress(file: Path, **given: Any) -> int:
         raise UserError(f"{cell.method} cannot do this: {reason}", mend="another budget or method") from None
     except MethodError as fault:
         raise UserError(f"a defect of a method: {fault}", mend=f"ccbench check {given['method']}") from None
-    except KeyboardInterrupt:
-        click.echo(f"interrupted; {GOES_ON}", err=True)
-        return 130
     except UserError:
         raise
     except Exception as fault:
         if not place(fault):
             raise
-        log = file.with_suffix(".log")
-        atomic_write(log, traceback.format_exc())
+        log = fresh_log("compress", given["method"], traceback.format_exc())
         raise UserError(
             f"a defect of a plugin: {said(fault)}",
             found=f"its traceback is in {log}",

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from ccbench.commands import _options
-from ccbench.commands._options import GOES_ON
 
 
 @click.command()
@@ -49,11 +48,7 @@ def run(**given: Any) -> int:
         compile=given["compile_"],
         display="quiet" if given["quiet"] else "auto",
     )
-    try:
-        summary = execute(_options.request(given), options)
-    except KeyboardInterrupt:
-        click.echo(f"interrupted; {GOES_ON}", err=True)
-        return 130
+    summary = execute(_options.request(given), options)
     if sys.stdout.isatty():
         from ccbench.leaderboard.terminal import show
         from ccbench.leaderboard.writing import load

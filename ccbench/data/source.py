@@ -14,7 +14,7 @@ from ccbench.errors import UserError
 BATCH = 1024  # images
 LARGEST = 16384  # pixels on a side
 TEST_SHARE = 0.2  # of each class, where a dataset has no split of its own
-_NOT_DATA = frozenset({"root", "download", "argument"})  # where the data are, not which
+_NOT_DATA = frozenset({"root", "download", "argument", "given"})  # where the data are and who says so, not which
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class DataSource:
         skip_bad: whether unreadable files are left out instead of being an error.
         test_share: ``--test-share``, the fraction of each class that is held back as the test split of a dataset
             without a split of its own; above 0 and below 1.
+        given: names of the fields that the user gave, at their defaults too: what a file remembers does not replace
+            them. It changes no data.
     """
 
     root: Path | None = None
@@ -37,6 +39,7 @@ class DataSource:
     image_size: int | None = None
     skip_bad: bool = False
     test_share: float = TEST_SHARE
+    given: frozenset[str] = field(default=frozenset(), compare=False)
 
     def __post_init__(self) -> None:
         if self.image_size is not None and not 1 <= self.image_size <= LARGEST:
@@ -59,7 +62,7 @@ class DataSource:
     def options(self) -> dict[str, Any]:
         """What changes the data beside their name, JSON-able: the fields that are not at their defaults.
 
-        ``root``, ``download`` and ``argument`` are not among them: they say where the data are.
+        ``root``, ``download``, ``argument`` and ``given`` are not among them: they do not say which data.
         """
         return {
             f.name: getattr(self, f.name)
@@ -69,12 +72,13 @@ class DataSource:
 
     def plain(self) -> dict[str, Any]:
         """JSON-able fields, for another process; :meth:`from_plain` reads them back."""
-        return {**asdict(self), "root": str(self.root) if self.root else None}
+        return {**asdict(self), "root": str(self.root) if self.root else None, "given": sorted(self.given)}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> DataSource:
         """The source that :meth:`plain` wrote down."""
-        return cls(**{**plain, "root": Path(plain["root"]) if plain.get("root") else None})
+        root, given = plain.get("root"), frozenset(plain.get("given", ()))
+        return cls(**{**plain, "root": Path(root) if root else None, "given": given})
 
 
 @dataclass(frozen=True)

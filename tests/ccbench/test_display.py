@@ -101,6 +101,23 @@ def test_accuracies_and_counts(live, clock):
     assert "failed: dcq · cifar10" in shown._console.file.getvalue()
 
 
+@pytest.mark.parametrize("width", [79, 70, 60])
+def test_numbers_are_whole_on_a_narrow_terminal(live, clock, width):
+    cells = [cell("ccs[score=el2n,fraction=0.1]+dcq[bits=2]", seed=seed) for seed in range(12)]
+    shown, _ = live(cells, {c.id: 0.5 + i / 100 for i, c in enumerate(cells[:10])})
+    says(shown.logs, cells[11].id, 120, 1300, "train")
+    shown.tick({cells[11].id: (artifact(*cells), cells[11])})
+    console = Console(file=io.StringIO(), width=width)
+    console.print(shown._live.renderable)
+    drawn = console.file.getvalue()
+    for text in ("0.9167", "10/12", "54.50 ± 3.03", "ratio", "done"):
+        assert text in drawn, drawn
+    assert "…" not in drawn
+    rows = [line.split("│")[1:-1] for line in drawn.splitlines() if line.startswith("│")]
+    for column, name in ((0, cells[0].method), (1, "cifar10"), (3, "resnet18")):
+        assert "".join(row[column].strip() for row in rows) == name
+
+
 def test_brackets_are_no_markup(live, clock):
     shown, rows = live([cell("ccs[fraction=0.1]+[bold]dcq")])
     shown.tick({})
@@ -253,6 +270,23 @@ def test_watching_on_a_terminal_draws_in_place(monkeypatch):
             assert time.monotonic() < heard_by
             time.sleep(0.02)
     assert "dcq · cifar10: palettes 3/20, 0 s so far" in terminal.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 60, 57])
+def test_a_narrow_terminal_shortens_the_title_alone(clock, width):
+    from rich.live import Live
+
+    terminal = io.StringIO()
+    watch = Watch("ccs[score=el2n]+dcq[bits=2] · photodigits · ratio 0.9167 · seeds 0, 1, 2", "compressing")
+    watch._live = Live(console=Console(file=terminal, force_terminal=True, width=width), auto_refresh=False)
+    for second in range(0, 130, 10):
+        clock.now = float(second)
+        watch(second, 1300, "proxy")
+    watch._live.start()
+    watch.look()
+    watch._live.stop()
+    assert "proxy 120/1,300, 2 min 0 s so far, about 19 min 40 s left" in terminal.getvalue()
+    assert ("ccs[score=el2n" in terminal.getvalue()) == (width == 80)
 
 
 def test_other_work_is_said_at_once(tmp_path):

@@ -9,12 +9,12 @@ from PIL import Image, PngImagePlugin
 
 from cc_plugins.datasets.pictures import ENDLESS, UnreadableError, read, size_of
 
+SEEDS = (0, 19, 260, *range(1, 6))  # with the first three a few pixels decide
 END = b"\xff\xd9"
 KINDS = {
     "baseline": {},
     "progressive": {"progressive": True},
     "no subsampling": {"quality": 100, "subsampling": 0},
-    "restarts": {"restart_marker_blocks": 2},
     "grey": {},
     "cmyk": {},
 }
@@ -58,6 +58,42 @@ def test_pixels_are_missing(tmp_path, kind, missing):
         if lost:  # a last byte may hold filling bits alone
             with pytest.raises(UnreadableError):
                 read(path, None)
+
+
+@pytest.mark.parametrize("restarts", [{"restart_marker_rows": 1}, {"restart_marker_blocks": 2}])
+def test_files_with_restart_markers_stay_unreadable(tmp_path, restarts):
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)).save(file, "JPEG", **restarts)
+    content = file.getvalue()
+    marks = [i for i in range(len(content)) if content[i] == 0xFF and 0xD0 <= content[i + 1] <= 0xD7]
+    assert len(marks) > 4
+    for cut in (marks[1], marks[1] + 2, marks[3], len(content) - 2):
+        (tmp_path / "r.jpg").write_bytes(content[:cut])
+        with pytest.raises(UnreadableError):
+            read(tmp_path / "r.jpg", None)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 95}])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_blocks_at_an_edge_of_which_few_pixels_are_seen(tmp_path, mode, options):
+    accepted = 0
+    for seed in SEEDS:
+        file = io.BytesIO()
+        pixels = np.random.default_rng(seed).integers(0, 256, (18, 17, 3), dtype=np.uint8)
+        Image.fromarray(pixels).convert(mode).save(file, "JPEG", **options)
+        content = file.getvalue()
+        (tmp_path / "whole.jpg").write_bytes(content)
+        whole = read(tmp_path / "whole.jpg", None)
+        for missing in range(2, 8):
+            (tmp_path / "cut.jpg").write_bytes(content[:-missing])
+            try:
+                found = read(tmp_path / "cut.jpg", None)
+            except UnreadableError:
+                assert missing > 2
+                continue
+            accepted += 1
+            np.testing.assert_array_equal(found, whole, f"{seed} {missing}")
+    assert accepted >= len(SEEDS)
 
 
 def test_a_progressive_file_without_its_last_scans(tmp_path):

@@ -76,6 +76,35 @@ def test_the_file_remembers_how_its_folder_was_read(tiny, tmp_path):
     assert "may hold images of its test split" in changed.err
 
 
+def test_a_comma_in_a_folders_path(tiny, tmp_path):
+    def planned(datasets):
+        done = tiny("plan", "-m", "random", "--fraction", "0.5", "-p", "tiny", "-d", datasets, "--json")
+        return done, [*dict.fromkeys(c["dataset"] for c in json.loads(done.out)["cells"])] if not done.code else None
+
+    odd, plain = fill(tmp_path / "odd,1" / "a,B"), fill(tmp_path / "plain")
+    for given in ([odd], [odd, plain], [plain, odd], [plain, "photodigits", odd]):
+        done, found = planned(",".join(given))
+        assert found == given, done.err
+    (tmp_path / "odd").mkdir()  # a folder of that name, but what follows is no dataset
+    assert planned(odd)[1] == [odd]
+    done, _ = planned(f"folder:{tmp_path}/none,2/B")
+    assert done.code == 2
+    assert "a comma separates datasets" in done.err
+    assert "2/B" in done.err
+
+
+def test_a_share_that_is_given_wins_over_the_remembered_one(tiny, tmp_path):
+    folder = fill(tmp_path / "set")
+    made = tiny("compress", "-m", "random", "--fraction", "0.5", "-d", folder, "--test-share", "0.4", "a.ccb")
+    assert made.code == 0, made.err
+    for share in ("0.3", "0.2"):  # the second is the default
+        done = tiny("evaluate", "a.ccb", "-p", "tiny", "--test-share", share)
+        assert done.code == 2, share
+        assert "may hold images of its test split" in done.err
+        assert "holds other images now" in tiny("inspect", "a.ccb", "--test-share", share).out
+    assert tiny("evaluate", "a.ccb", "-p", "tiny", "--test-share", "0.4").code == 0
+
+
 def test_without_a_test_split_all_but_testing_works(tiny, tmp_path):
     folder = fill(tmp_path / "set", "train")
     options = ("-m", "random", "--fraction", "0.5", "-d", folder)

@@ -110,7 +110,7 @@ def test_exit_codes(ccbench, module):
     assert fault.err == "error: it is raining\n  found: no umbrella\n  mend:  take one\n"
     stopped = ccbench("greet", "--fault", "interrupt")
     assert stopped.code == 130
-    assert stopped.err.strip() == "interrupted"
+    assert stopped.err == "interrupted\n"
     with pytest.raises(ZeroDivisionError):  # a defect keeps its traceback
         ccbench("greet", "--fault", "bug")
 
@@ -190,7 +190,30 @@ def test_interrupting_a_real_process(tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err.strip() == "interrupted"
+    assert err == "interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "goes_on"),
+    [
+        (("run", "-m", "random", "--ratio", "0.5", "-d", "stopped", "-q"), True),
+        (("compress", "-m", "random", "--ratio", "0.5", "-d", "stopped", "a.ccb"), True),
+        (("teacher", "-d", "stopped"), False),
+        (("check", "stopped"), False),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_interrupted_while_a_dataset_is_opened(ccbench, module, command, goes_on):
+    module(
+        "stopping",
+        "from ccbench import DatasetSpec, hookimpl\n\ndef stopped():\n    raise KeyboardInterrupt\n\n"
+        "@hookimpl\ndef ccbench_datasets():\n"
+        "    return [DatasetSpec(name='stopped', target='stopping:stopped', version='1', summary='for tests')]\n",
+    )
+    done = ccbench("-p", "stopping", *command)
+    assert done.code == 130
+    said = "interrupted; the same command goes on where it stopped" if goes_on else "interrupted"
+    assert done.err == f"{said}\n"
 
 
 def test_every_spec_points_at_a_command():
