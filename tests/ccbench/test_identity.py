@@ -39,6 +39,14 @@ def mean_look(context):
     return {"mean": np.asarray(context.stage("features")["features"]).mean(0)}
 
 
+def five(params):
+    return 5
+
+
+def raising(params):
+    raise ZeroDivisionError("no identity")
+
+
 class Offers:
     """Plugins whose versions are set from outside."""
 
@@ -62,12 +70,19 @@ class Offers:
             self._spec(MethodSpec, "seen", params=(proxy,), needs=("mean-look",), random=False),
             self._spec(MethodSpec, "ranked", params=(by, proxy), needs=("score[score=aim]",)),
             self._spec(MethodSpec, "taught", needs=("teacher",)),
+            self._spec(MethodSpec, "taught-by-a-stage", needs=("teacher-look",)),
+            self._spec(
+                MethodSpec, "lost-file", params=(Param(name="ids", default="/no/such/file", type=Path, doc="x"),)
+            ),
+            self._spec(MethodSpec, "odd", identity=f"{HERE}:five"),
+            self._spec(MethodSpec, "raising", identity=f"{HERE}:raising"),
         ]
 
     @hookimpl
     def ccbench_stages(self):
         # it has no parameter called proxy, and reads the proxy's features all the same
-        return [self._spec(StageSpec, "mean-look", "mean_look", needs=("features",))]
+        teacher = self._spec(StageSpec, "teacher-look", needs=("teacher",))
+        return [self._spec(StageSpec, "mean-look", "mean_look", needs=("features",)), teacher]
 
     @hookimpl
     def ccbench_scores(self):
@@ -76,7 +91,9 @@ class Offers:
     @hookimpl
     def ccbench_architectures(self):
         width = (Param(name="width", default=8, doc="x"),)
-        return [self._spec(ArchitectureSpec, name, params=width) for name in ("plain", "fancy")]
+        on = Param(name="base", default="plain", choices="architecture", doc="x")
+        wrapped = self._spec(ArchitectureSpec, "wrapped", params=(on,))
+        return [*(self._spec(ArchitectureSpec, name, params=width) for name in ("plain", "fancy")), wrapped]
 
     @hookimpl
     def ccbench_protocols(self):
@@ -191,6 +208,69 @@ def test_what_has_nothing_to_do_with_a_cell_leaves_it_alone(tmp_path):
     for name in ("aim", "fancy", "mean-look", "soft", "seen"):
         assert cell(tmp_path, "plainly", versions={name: "2"}) == one
     assert cell(tmp_path, "ranked", versions={"bim": "2"}) == cell(tmp_path, "ranked")
+
+
+def test_an_offer_that_another_stands_on_counts_by_its_version(tmp_path):
+    one, _ = cell(tmp_path, architectures=("wrapped",))
+    assert cell(tmp_path, architectures=("wrapped",), versions={"fancy": "2"})[0] == one
+    other, _ = cell(tmp_path, architectures=("wrapped",), versions={"plain": "2"})
+    assert other.id != one.id
+    assert other.architecture == one.architecture
+
+
+def test_two_spellings_of_a_network_are_one_cell(tmp_path):
+    assert len(planned(tmp_path, architectures=("plain", "plain[width=8]", "plain[width=4]")).cells) == 2
+
+
+def test_a_teacher_that_only_a_stage_needs_is_named(tmp_path):
+    own, _ = cell(tmp_path, "taught-by-a-stage")
+    given, _ = cell(tmp_path, "taught-by-a-stage", teacher=TeacherSource(file="x", digest="0123456789abcdef"))
+    assert (own.teacher, given.teacher) == ("", "plain@0123456789ab")
+    same, _ = cell(tmp_path, "taught-by-a-stage", teacher=TeacherSource(architecture="plain[width=8]"))
+    assert same == own  # it is the protocol's own
+
+
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [
+        ("lost-file", "cannot read /no/such/file"),
+        ("odd", "its identity gave int instead of text"),
+        ("raising", "its identity failed with ZeroDivisionError"),
+    ],
+)
+def test_a_method_without_an_identity_is_skipped_and_the_others_go_on(tmp_path, method, reason):
+    plan = planned(tmp_path, methods=(method, "plainly"))
+    skips = {c.method: c.skip for c in plan.cells}
+    assert reason in skips[method]
+    assert skips["plainly"] == ""
+
+
+def test_links_in_a_folder_are_followed_but_not_in_circles(tmp_path):
+    (tmp_path / "ids.txt").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "x").write_text("1")
+    (tmp_path / "ids.txt" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "ids.txt" / "circle").symlink_to(tmp_path / "ids.txt")
+    one, _ = cell(tmp_path, "by-file")
+    (tmp_path / "elsewhere" / "x").write_text("2")
+    assert cell(tmp_path, "by-file")[0].id != one.id
+
+
+def test_a_number_is_one_value_however_its_default_is_written():
+    assert Param(name="x", default=1, type=float, doc="").default == 1.0
+    assert isinstance(Param(name="x", default=1, type=float, doc="").default, float)
+
+
+@pytest.mark.parametrize("wrong", [{"match": "size"}, {"precision": "float16"}])
+def test_words_that_mean_nothing_are_refused(tmp_path, wrong):
+    with pytest.raises(UserError, match="one of"):
+        planned(tmp_path, **wrong)
+
+
+def test_a_kind_that_does_not_exist_is_a_fault_of_the_spec():
+    with pytest.raises(UserError, match="name a kind of offer"):
+        MethodSpec(name="x", target="a:B", version="1", summary="", params=(Param(name="y", default="", choices="skore",
+                   doc=""),)).check()  # fmt: skip
 
 
 def test_options_are_read_as_they_are_written():

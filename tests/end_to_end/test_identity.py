@@ -104,6 +104,20 @@ def test_another_content_of_a_parameters_file_is_another_result(ccbench, tmp_pat
     assert "names a file that is not there" in ccbench(*arguments, env=env, code=2).stderr
 
 
+def test_another_content_under_the_description_of_a_runs_file_is_a_row_of_its_own(ccbench, tmp_path, records):
+    from ccbench import CompressedDataset
+
+    ccbench(*RUN, "-m", "random[balanced=false],full", "--out", "out")
+    (file,) = (tmp_path / "out/artifacts").glob("random*.ccb")
+    made = CompressedDataset.open(file)
+    wrong = CompressedDataset(made.payload, made.ids, (made.labels + 1) % 10, classes=made.classes, meta=made.meta)
+    wrong.save(tmp_path / "wrong.ccb")
+    ccbench("evaluate", "wrong.ccb", "--protocol", "tiny", "--out", "out")
+    ccbench("evaluate", file, "--protocol", "tiny", "--out", "out")
+    found = sorted((r["method"], r["attempt"]) for r in records(tmp_path / "out") if r["method"] != "full")
+    assert [method for method, _ in found if "wrong" in method] == ["random[balanced=false] (wrong.ccb)"]
+
+
 def test_a_doctored_record_is_left_out_and_named(ccbench, tmp_path):
     ccbench(*RUN, "-m", "random,full", "--out", "out")
     (path,) = (tmp_path / "out/results").rglob("random/*.json")

@@ -163,6 +163,13 @@ def test_a_column_appears_where_rows_differ_and_is_folded_into_the_caption_where
     assert f" {title.lower()} " not in caption(other)
 
 
+def test_two_versions_of_a_reference_give_no_difference_but_to_themselves(make):
+    versions = make("random", 0.75, [0.4]) + make("random", 0.75, [0.5], method_version="2")
+    frame = table(versions + make("dcq", 0.75, [0.7]))
+    assert math.isnan(row(frame, "dcq")["diff_random"])
+    assert list(frame.loc[frame["method"] == "random", "diff_random"]) == [0, 0]
+
+
 def test_versions_of_two_methods_are_no_column(make):
     frame = table(make("dcq", 0.75, [0.5], made="a") + make("random", 0.75, [0.4], method_version="2", made="b"))
     assert not {"Version", "Compression"} & {c.title for c in columns(frame)}
