@@ -93,7 +93,7 @@ def test_a_teacher_from_a_file_is_tested_and_shown(ccbench, tmp_path, records):
     assert averaged.partition(": ")[2] == again.partition(": ")[2]
     ccbench(*RUN, "--protocol", "taught", "--methods", "random", "--teacher", file)
     (record,) = records(tmp_path / "ccbench-out")
-    assert record["teacher"].startswith("@")
+    assert record["teacher"].startswith("quicknet@")
     ccbench(*RUN, "--protocol", "taught", "--methods", "random")
     assert len(records(tmp_path / "ccbench-out")) == 2, "another teacher is another cell"
     assert sum(1 for _ in csv.DictReader((tmp_path / "ccbench-out" / "leaderboard.csv").open())) == 2
