@@ -93,14 +93,15 @@ def evaluate_file(
         precision=precision,
         threads=threads,
     )
-    cell = _cell(compressed, Conditions(recipe, request, found), dataset, data, kept, network, seed)
+    under, digest = Conditions(recipe, request, found), file_digest(file)
+    cell = _cell(compressed, under, dataset, data, kept, network, seed)
     if cell is None:  # a row of its own: a run must not take it for one of its cells
         versions = "+".join(compressed.meta.get("versions", ["?"]))
         cell = replace(
-            Conditions(recipe, request, found).cell(dataset, data, Expression(()), kept, network),
+            under.cell(dataset, data, Expression(()), kept, network),
             method=f"{compressed.meta.get('method', file.stem)} ({file.name})",
-            method_version=f"{versions} {file_digest(file)[:12]}",
-            made=file_digest(file)[:12],
+            method_version=f"{versions} {digest[:12]}",
+            made=digest[:12],
             seed=seed,
         )
     with claimed(out) if leads() else nullcontext():
@@ -122,7 +123,7 @@ def evaluate_file(
                 heard=heard,
             )
         facts = {
-            "sha256": file_digest(file),
+            "sha256": digest,
             "bytes": file.stat().st_size,
             "images": len(compressed),
             "nominal_kept": str(compressed.nominal_kept(shape)),

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cache
 from itertools import product
 
 from ccbench import identity
@@ -172,6 +173,9 @@ class Conditions:
         self._given = bool(request.teacher.digest) or tutor != own
         self._tutor = f"{tutor}@{request.teacher.digest[:12]}" if request.teacher.digest else tutor
         self._methods: dict[str, tuple[list[identity.Facts], str, str]] = {}
+        # the same for every method and budget
+        self._network = cache(lambda architecture: identity.network(architecture, plugins))
+        self._trained = cache(self._training)
 
     def cell(
         self, dataset: str, data: Data, expression: Expression, kept: Fraction, architecture: str, skip: str = ""
@@ -187,7 +191,7 @@ class Conditions:
             skip: why it cannot run, or "".
         """
         depends, version, fault = self._method(expression)
-        request, network = self.request, identity.network(architecture, self.plugins)
+        request, network = self.request, self._network(architecture)
         taught = self.recipe.train.labels == "teacher"
         needed = any("teacher" in identity.roles(step.spec, self.plugins) for step in expression.steps) and not fault
         return Cell(
@@ -208,24 +212,30 @@ class Conditions:
             protocol_version=self.recipe.version,
             precision=self.recipe.train.precision,
             threads=request.threads,
-            trained=identity.digest(
-                data=[data.digest, data.test_digest],
-                recipe=self.recipe.train.using(network["architecture"]).axes(),
-                network=network,
-                teacher=identity.trained(self.setting, "teacher") if taught else None,
-                threads=request.threads,
-                base_seed=request.base_seed,
-            ),
+            trained=self._trained(data, architecture),
             base_seed=request.base_seed,
             teacher=self._tutor if taught or (needed and self._given) else "",
             skip=skip or fault,
+        )
+
+    def _training(self, data: Data, architecture: str) -> str:
+        """The digest of everything that a training depends on beside the file and the seed."""
+        network, taught = self._network(architecture), self.recipe.train.labels == "teacher"
+        return identity.digest(
+            data=[data.digest, data.test_digest],
+            recipe=self.recipe.train.using(network["architecture"]).axes(),
+            network=network,
+            teacher=identity.trained(self.setting, "teacher") if taught else None,
+            threads=self.request.threads,
+            base_seed=self.request.base_seed,
         )
 
     def _method(self, expression: Expression) -> tuple[list[identity.Facts], str, str]:
         """What an expression depends on, its version, and what is wrong with its declaration."""
         if expression.label not in self._methods:
             try:
-                found = identity.method(self.setting, expression), expression.version, ""
+                facts = identity.method(self.setting, expression)
+                found = facts, "+".join(step["version"] for step in facts), ""
             except UserError as error:  # a plugin's fault must not stop the other methods
                 declared = "+".join(step.spec.version for step in expression.steps)
                 found = [], declared, f"{expression.label}: {error.what}"

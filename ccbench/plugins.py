@@ -16,16 +16,7 @@ from ccbench import hookspecs, specs
 from ccbench.errors import UserError
 
 GROUP = "ccbench"
-KINDS: dict[str, tuple[str, type[specs.Spec]]] = {
-    "method": ("ccbench_methods", specs.MethodSpec),
-    "dataset": ("ccbench_datasets", specs.DatasetSpec),
-    "architecture": ("ccbench_architectures", specs.ArchitectureSpec),
-    "protocol": ("ccbench_protocols", specs.ProtocolSpec),
-    "executor": ("ccbench_executors", specs.ExecutorSpec),
-    "stage": ("ccbench_stages", specs.StageSpec),
-    "score": ("ccbench_scores", specs.ScoreSpec),
-    "command": ("ccbench_commands", specs.CommandSpec),
-}
+KINDS = {cls.kind: (f"ccbench_{cls.kind}s", cls) for cls in specs.OFFERS}  # by kind: its hook and its class
 BUILTIN = (
     "ccbench.stages",
     "ccbench.executors",

@@ -179,12 +179,13 @@ def latest(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     best: dict[str, dict[str, Any]] = {}
     for record in records:
         other = best.get(record["cell"])
-        if other is None or _weight(record) >= _weight(other):
+        if other is None or weight(record) >= weight(other):
             best[record["cell"]] = dict(record)
     return list(best.values())
 
 
-def _weight(record: Mapping[str, Any]) -> tuple[bool, str, int]:
+def weight(record: Mapping[str, Any]) -> tuple[bool, str, int]:
+    """Of two records of one seed the one with the greater weight counts."""
     return record["status"] == "ok", record.get("finished") or "", record["attempt"]
 
 

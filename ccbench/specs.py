@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 from ccbench.budget import GRID, DataShape
 from ccbench.errors import UserError
 
-KINDS = ("method", "dataset", "architecture", "protocol", "executor", "stage", "score", "command")
 BRACKETS = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # a value may have brackets of its own: ccs[score=tdds[t=20]]
 _NEED = re.compile(rf"([a-z0-9][a-z0-9_.-]*)(?:{BRACKETS})?(?:\?(.*))?")
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*:?")  # a trailing colon is a family: folder:PATH
@@ -351,6 +350,19 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _hash(facts: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(dict(facts), sort_keys=True).encode()).hexdigest()[:12]
+
+
+OFFERS: tuple[type[Spec], ...] = (
+    MethodSpec,
+    DatasetSpec,
+    ArchitectureSpec,
+    ProtocolSpec,
+    ExecutorSpec,
+    StageSpec,
+    ScoreSpec,
+    CommandSpec,
+)
+KINDS = tuple(cls.kind for cls in OFFERS)
 
 
 def imported(reference: str) -> Any:

@@ -246,7 +246,11 @@ class CompressedDataset:
         payload = self.payload
         parts: list[Any] = [getattr(payload, name, None) for name in ("images", "packed", "palettes", "clusters")]
         for part in (*parts, self.ids, self.labels, self.soft_labels, self.weights):
-            found.update(b"-" if part is None else np.ascontiguousarray(part).tobytes() + b"+")
+            if part is None:
+                found.update(b"-")
+            else:  # as bytes in place: a large set is not copied for it
+                found.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
+                found.update(b"+")
         for blob in getattr(payload, "blobs", ()):
             found.update(hashlib.sha256(blob).digest())
         return found.hexdigest()[:16]

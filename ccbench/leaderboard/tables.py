@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ccbench.cells import ROW
-from ccbench.results import latest
+from ccbench.results import latest, weight
 
 COLUMNS = (
     "method", "dataset", "architecture", "protocol", "ratio", "nominal_ratio", "measured_ratio", "bytes",
@@ -50,7 +50,7 @@ def table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         ``skipped: reason``. Sorted by section, ratio, then accuracy.
     """
     groups: dict[tuple[Any, ...], dict[int, dict[str, Any]]] = defaultdict(dict)
-    for record in sorted(latest(records), key=_counts):
+    for record in sorted(latest(records), key=weight):
         groups[*(record[name] for name in ROW), round(record["ratio"], 9)][record["seed"]] = record
     frame = as_frame([_row([seeds[s] for s in sorted(seeds)]) for seeds in groups.values()])
     return order(with_differences(frame))
@@ -97,11 +97,6 @@ def order(frame: pd.DataFrame) -> pd.DataFrame:
     keyed = frame.assign(_rank=-frame["accuracy_mean"].fillna(-1.0))
     by = [*SECTION, "ratio", "match", "_rank", "method", "source", "teacher", *(n for n in ROW if n not in _SORTED)]
     return keyed.sort_values(by, kind="stable", ignore_index=True).drop(columns="_rank")
-
-
-def _counts(record: Mapping[str, Any]) -> tuple[bool, str, int]:
-    """Of two records of one seed the one that sorts last counts."""
-    return record["status"] == "ok", *_finished(record)
 
 
 def _finished(record: Mapping[str, Any]) -> tuple[str, int]:

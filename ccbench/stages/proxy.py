@@ -47,7 +47,7 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
         iterations=iterations,
         seed=context.seed("training"),
         device=context.device,
-        observers=[_WholeEpochs(whole, scores), _WholeEpochs(whole, log)],
+        observers=[_WholeEpochs(whole, scores, log)],
         progress=lambda done, total, _: context.progress(done, total, "proxy"),
     )
     right, normalise = 0, data.normalisation(recipe.normalise)
@@ -55,10 +55,10 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
     for ids, images in data.batches(PLAIN_BATCH):
         with torch.no_grad():
             logits = network(normalise(images)).float()
-        labels = data.labels[ids]
+        labels, logged = data.labels[ids], as_logged(logits)
         right += int((logits.argmax(1) == labels).sum())
-        scores.finish(ids, as_logged(logits), labels)
-        log.finish(ids, logits, labels)
+        for watcher in (scores, log):
+            watcher.finish(ids, logged, labels)
     log.close()
     results = scores.results()
     networks.save(network, context.folder)
@@ -106,11 +106,13 @@ def as_logged(logits: torch.Tensor) -> torch.Tensor:
 
 
 class _WholeEpochs:
-    """Keeps the last, partial epoch from an observer, so that every image is seen equally often."""
+    """Keeps the last, partial epoch from observers, so that every image is seen equally often."""
 
-    def __init__(self, epochs: int, inner: Any) -> None:
+    def __init__(self, epochs: int, *inner: Any) -> None:
         self.epochs, self.inner = epochs, inner
 
     def update(self, epoch: int, ids: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
         if epoch < self.epochs:
-            self.inner.update(epoch, ids, as_logged(logits), labels)
+            logged = as_logged(logits)
+            for observer in self.inner:
+                observer.update(epoch, ids, logged, labels)
