@@ -18,7 +18,7 @@ import torch
 from benchmarks import training
 from benchmarks.dcq import step_seconds
 from ccbench.data import ImageDataset
-from ccbench.plugins import plugins
+from ccbench.offers.discovery import plugins
 from ccbench.training import DeviceData, Recipe, fit, load_protocol
 
 WARM, UPDATES = 30, 150

@@ -19,7 +19,7 @@ from torchvision import transforms
 from benchmarks._measure import paired
 from cc_plugins.rded.realism import SCALE, score
 from ccbench.data import ImageDataset
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.training.images import Normalise
 from ccbench.training.networks import build_network
 from ccbench.training.resample import random_boxes

@@ -23,7 +23,7 @@ from torchvision import datasets, transforms
 
 from ccbench.data import ImageDataset
 from ccbench.machine import cores
-from ccbench.plugins import plugins
+from ccbench.offers.discovery import plugins
 from ccbench.training import DeviceData, Recipe, build_network, fit, load_protocol
 from ccbench.training.schedule import learning_rate
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ccbench.budget import Budget, DataShape
 from ccbench.errors import UserError
-from ccbench.hookspecs import hookimpl
-from ccbench.specs import (
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.specs import (
     ArchitectureSpec,
     CommandSpec,
     DatasetSpec,

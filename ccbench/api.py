@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ccbench import results
 from ccbench.data import TEST_SHARE, DataSource
 from ccbench.execute import Options, execute
-from ccbench.expressions import split
 from ccbench.machine import counted_threads
+from ccbench.offers.expressions import split
 from ccbench.plan import Request
 from ccbench.teacher_source import TeacherSource
 

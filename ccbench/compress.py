@@ -11,8 +11,8 @@ import numpy as np
 from ccbench.archive import CompressedDataset, RawImages
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
-from ccbench.expressions import Expression, Step
 from ccbench.guard import undisturbed, watch_test_split
+from ccbench.offers.expressions import Expression, Step
 from ccbench.task import Task, Workbench
 
 
@@ -38,8 +38,8 @@ def compress(
     """Compress a training set by one method or by a pipeline of them.
 
     Args:
-        expression: from :func:`ccbench.expressions.parse`.
-        budget: of the whole, as :meth:`ccbench.expressions.Expression.budget` gives it.
+        expression: from :func:`ccbench.offers.expressions.parse`.
+        budget: of the whole, as :meth:`ccbench.offers.expressions.Expression.budget` gives it.
         bench: the training set and what is shared.
         seed: index of the repetition; steps that are not random do not see it.
         watch: folders in which opening a test split is a breach of contract.

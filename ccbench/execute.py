@@ -14,13 +14,13 @@ from ccbench.data import DataSource, NoTest, notes_on, open_dataset, shape_of
 from ccbench.display import Display, make_display
 from ccbench.errors import UserError
 from ccbench.executors import Finished
-from ccbench.expressions import Call, read_call
 from ccbench.few_images import few_notes
 from ccbench.items import Items
 from ccbench.machine import workers
+from ccbench.offers.discovery import Plugins, plugins
+from ccbench.offers.expressions import Call, read_call
 from ccbench.out_folder import claimed
 from ccbench.plan import Data, Plan, Request, make_plan, option_text
-from ccbench.plugins import Plugins, plugins
 from ccbench.schedule import Artifact, Scheduler
 from ccbench.store import default_store
 from ccbench.work import check_device, on_gpu

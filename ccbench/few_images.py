@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ccbench.budget import Budget, DataShape
 from ccbench.cells import Cell
-from ccbench.expressions import Expression
+from ccbench.offers.expressions import Expression
 
 FEW = 10  # images of a class
 

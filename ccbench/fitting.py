@@ -10,7 +10,7 @@ from typing import Any
 from ccbench.archive import CompressedDataset
 from ccbench.budget import BITS_PER_PIXEL, Budget, DataShape
 from ccbench.compress import Skipped, compress
-from ccbench.expressions import Expression
+from ccbench.offers.expressions import Expression
 from ccbench.task import Workbench
 
 ATTEMPTS = 12

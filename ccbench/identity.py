@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ccbench.errors import UserError
-from ccbench.expressions import Expression, edition, named_offers, read_call, read_params
-from ccbench.plugins import Plugins
-from ccbench.specs import NeedingSpec, Spec, StageSpec
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import Expression, edition, named_offers, read_call, read_params
+from ccbench.offers.specs import NeedingSpec, Spec, StageSpec
 from ccbench.store import Store
 from ccbench.teacher_source import TeacherSource
 from ccbench.training.protocols import Protocol

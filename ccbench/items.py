@@ -13,9 +13,9 @@ from ccbench.bookkeeping import read_facts, seed_value
 from ccbench.cells import Cell, slug
 from ccbench.data import DataSource
 from ccbench.executors import WorkItem
-from ccbench.expressions import Expression
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import Expression
 from ccbench.plan import Plan
-from ccbench.plugins import Plugins
 from ccbench.schedule import Artifact
 from ccbench.teacher_source import TeacherSource
 from ccbench.training import Protocol, load_protocol

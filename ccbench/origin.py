@@ -46,7 +46,7 @@ def open_origin(
         compressed: its contents.
         dataset: by name.
         source: from :func:`source_of`.
-        plugins: a :class:`ccbench.plugins.Plugins`.
+        plugins: a :class:`ccbench.offers.discovery.Plugins`.
         cache: the store's folder.
 
     Raises:

@@ -15,8 +15,8 @@ from ccbench.budget import Budget, DataShape
 from ccbench.cells import Cell
 from ccbench.data import DataSource
 from ccbench.errors import UserError
-from ccbench.expressions import Expression, parse, read_call
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import Expression, parse, read_call
 from ccbench.quantities import amount
 from ccbench.readiness import unready
 from ccbench.teacher_source import TeacherSource

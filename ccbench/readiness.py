@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ccbench.expressions import Expression
-from ccbench.specs import imported
+from ccbench.offers.expressions import Expression
+from ccbench.offers.specs import imported
 
 
 def unready(expression: Expression, device: str | None) -> str:

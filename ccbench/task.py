@@ -14,9 +14,9 @@ from ccbench import identity, seeds
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
 from ccbench.errors import UserError
-from ccbench.expressions import read_params
-from ccbench.plugins import Plugins
-from ccbench.specs import NeedingSpec, StageSpec
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import read_params
+from ccbench.offers.specs import NeedingSpec, StageSpec
 from ccbench.store import Blobs, Entry, Store
 from ccbench.teacher_source import TeacherSource
 

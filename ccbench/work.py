@@ -18,7 +18,7 @@ from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.errors import UserError
 from ccbench.machine import any_gpu, use_threads, workers
-from ccbench.plugins import plugins
+from ccbench.offers.discovery import plugins
 from ccbench.store import Store, atomic_write, file_digest
 from ccbench.teacher_source import TeacherSource
 
@@ -71,8 +71,8 @@ def compress_item(
     """
     from ccbench.colors import color_distance, measure_compressed, measured
     from ccbench.compress import compress
-    from ccbench.expressions import parse
     from ccbench.fitting import fit_bytes
+    from ccbench.offers.expressions import parse
     from ccbench.origin import facts_of
 
     with _logged(log, heard) as progress:
@@ -150,7 +150,7 @@ def prepare_item(
         part: 0 .. parts-1; the others as for :func:`compress_item`.
     """
     from ccbench.compress import prepare
-    from ccbench.expressions import parse
+    from ccbench.offers.expressions import parse
 
     with _logged(log) as progress:
         _compute_with(threads, device)

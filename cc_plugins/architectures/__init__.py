@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ccbench.errors import UserError
-from ccbench.hookspecs import hookimpl
-from ccbench.specs import ArchitectureSpec, Param
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.specs import ArchitectureSpec, Param
 
 _SMALL = "with a stem for small images up to 64 pixels"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cc_plugins.dc3.stages import DIFFUSION, LATENTS
 from cc_plugins.synthetic import stored
-from ccbench.hookspecs import hookimpl
-from ccbench.specs import MethodSpec, Param, StageSpec
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.specs import MethodSpec, Param, StageSpec
 
 COMPENSATE = ("diffusion", "null", "hr", "color_jitter", "hsv_shift", "balance", "none")
 GENERATED = COMPENSATE[:3]

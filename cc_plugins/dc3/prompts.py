@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ccbench.errors import UserError
-from ccbench.specs import did_you_mean
+from ccbench.offers.specs import did_you_mean
 
 HUES = ("cool", "warm")
 _KEYS = ("template", *HUES)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ccbench.hookspecs import hookimpl
-from ccbench.specs import CommandSpec
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.specs import CommandSpec
 
 _SUMMARIES = {
     "run": "Compress with each method at one budget, train on what is left, write records and a leaderboard.",

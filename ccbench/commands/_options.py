@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ccbench.errors import UserError
-from ccbench.expressions import split
+from ccbench.offers.expressions import split
 
 
 class Listed(click.ParamType):
@@ -57,7 +57,7 @@ def _folder(pieces: tuple[str, ...]) -> int:
 
 
 def _is_dataset(text: str) -> bool:
-    from ccbench.plugins import plugins
+    from ccbench.offers.discovery import plugins
 
     return ":" in text or text.partition("[")[0] in plugins().all("dataset")
 

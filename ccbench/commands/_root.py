@@ -12,10 +12,10 @@ import click
 
 from ccbench.commands import ccbench_commands
 from ccbench.errors import UserError
-from ccbench.specs import CommandSpec, did_you_mean
+from ccbench.offers.specs import CommandSpec, did_you_mean
 
 if TYPE_CHECKING:
-    from ccbench.plugins import Plugins
+    from ccbench.offers.discovery import Plugins
 
 VARIABLE = "CCBENCH_PLUGINS"  # workers inherit the environment, so that they see the same plugins
 FORGIVING = {"plugins", "doctor"}  # they show what is broken, so a broken plugin must not stop them
@@ -109,7 +109,7 @@ def _add_plugins(ctx: click.Context, _: click.Parameter, given: tuple[str, ...])
         folder = str(Path.cwd())
         if not {"", folder} & set(sys.path):  # a module in this folder; last, so that it hides nothing
             sys.path.append(folder)
-        from ccbench.plugins import plugins
+        from ccbench.offers.discovery import plugins
 
         plugins.cache_clear()
     return names
@@ -169,7 +169,7 @@ def cli(ctx: click.Context, named: tuple[str, ...], strict_plugins: bool) -> Non
 
 
 def _plugins() -> Plugins:
-    from ccbench.plugins import plugins
+    from ccbench.offers.discovery import plugins
 
     return plugins()
 

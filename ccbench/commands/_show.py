@@ -15,8 +15,8 @@ import click
 
 from ccbench.cells import slug
 from ccbench.errors import UserError
-from ccbench.plugins import KINDS, Plugins
-from ccbench.specs import Param, Spec, did_you_mean
+from ccbench.offers.discovery import KINDS, Plugins
+from ccbench.offers.specs import Param, Spec, did_you_mean
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 

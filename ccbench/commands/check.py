@@ -14,8 +14,8 @@ import click
 from ccbench.commands import _options
 from ccbench.commands._show import fresh_log, plain
 from ccbench.errors import UserError
-from ccbench.plugins import Plugins, plugins
-from ccbench.specs import did_you_mean
+from ccbench.offers.discovery import Plugins, plugins
+from ccbench.offers.specs import did_you_mean
 
 
 @click.command()
@@ -77,7 +77,7 @@ def kind_of(name: str, found: Plugins) -> str:
     Raises:
         UserError: it is neither, or it is a folder of images without ``folder:``.
     """
-    from ccbench.expressions import parse
+    from ccbench.offers.expressions import parse
 
     base = name.partition("[")[0]
     for kind in ("dataset", "method"):

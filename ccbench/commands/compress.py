@@ -35,10 +35,10 @@ def compress(file: Path, **given: Any) -> int:
     from ccbench.display import Watch, compression
     from ccbench.errors import UserError
     from ccbench.execute import plan_run
-    from ccbench.faults import place, said
     from ccbench.machine import counted_threads
+    from ccbench.offers.discovery import plugins
+    from ccbench.offers.faults import place, said
     from ccbench.plan import Request
-    from ccbench.plugins import plugins
     from ccbench.store import default_store
     from ccbench.work import check_device, compress_item, use_machine
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from ccbench.cards import card
 from ccbench.commands._show import as_json, plain, table, type_of
 from ccbench.errors import UserError
-from ccbench.plugins import KINDS, Plugins, plugins
-from ccbench.specs import Param, Spec, did_you_mean
+from ccbench.offers.cards import card
+from ccbench.offers.discovery import KINDS, Plugins, plugins
+from ccbench.offers.specs import Param, Spec, did_you_mean
 
 _SHOWN = {"kind", "name", "summary", "params", "distribution", "module"}  # these have a place of their own
 

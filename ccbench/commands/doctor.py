@@ -17,7 +17,7 @@ import click
 from ccbench import machine
 from ccbench.commands._show import plain, table
 from ccbench.errors import UserError
-from ccbench.plugins import Plugins, plugins
+from ccbench.offers.discovery import Plugins, plugins
 from ccbench.work import on_gpu, use_machine
 
 _PACKAGES = ("ccbench", "torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "accelerate",

@@ -30,7 +30,7 @@ def inspect(file: Path, as_json: bool, **given: Any) -> None:
     use_machine("cpu", None)
     from ccbench.inspection import FIGURES, SECTIONS, open_subject
     from ccbench.leaderboard.escaping import clean
-    from ccbench.plugins import plugins
+    from ccbench.offers.discovery import plugins
     from ccbench.store import atomic_write, default_store
 
     subject = open_subject(

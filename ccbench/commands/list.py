@@ -7,7 +7,7 @@ import json
 import click
 
 from ccbench.commands._show import as_json, kind_of, plain, table, warn_broken
-from ccbench.plugins import KINDS, plugins
+from ccbench.offers.discovery import KINDS, plugins
 
 
 @click.command()

@@ -15,7 +15,7 @@ from string import Template
 import click
 
 from ccbench.errors import UserError
-from ccbench.plugins import plugins
+from ccbench.offers.discovery import plugins
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # template: where it goes

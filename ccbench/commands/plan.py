@@ -19,7 +19,7 @@ def plan(**given: Any) -> None:
     from ccbench import results
     from ccbench.estimate import estimate
     from ccbench.execute import plan_run
-    from ccbench.plugins import plugins
+    from ccbench.offers.discovery import plugins
 
     request = _options.request(given)
     records, problems = results.read_all(given["out"])

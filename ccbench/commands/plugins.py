@@ -15,7 +15,7 @@ from ccbench.commands._show import plain
 @click.option("-v", "--verbose", is_flag=True, help="Show the traceback of each broken plugin.")
 def plugins(as_data: bool, verbose: bool) -> None:
     """Show every plugin: its distribution and module, what it offers, and OK, or FAILED with the reason."""
-    from ccbench.plugins import plugins as find
+    from ccbench.offers.discovery import plugins as find
 
     found = find().found
     if as_data:

@@ -23,9 +23,9 @@ def teacher(file: Path | None, **given: Any) -> None:
     sets in it the averaged ones are taken, model_ema before model, and named). Without FILE it is trained by the
     protocol's recipe, once: runs find it in the cache. Use it with --teacher FILE.
     """
-    from ccbench.expressions import read_call
     from ccbench.machine import counted_threads
-    from ccbench.plugins import plugins
+    from ccbench.offers.discovery import plugins
+    from ccbench.offers.expressions import read_call
     from ccbench.store import default_store
     from ccbench.teacher_source import TeacherSource
     from ccbench.training import load_protocol

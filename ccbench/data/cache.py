@@ -19,8 +19,8 @@ from ccbench.data.build import SPLITS, Progress, build, unshared
 from ccbench.data.images import ImageDataset, Splits, content_digest, describe, labels_digest
 from ccbench.data.source import DataSource, NoTest
 from ccbench.errors import UserError, few
-from ccbench.expressions import edition, read_call
-from ccbench.specs import DatasetSpec
+from ccbench.offers.expressions import edition, read_call
+from ccbench.offers.specs import DatasetSpec
 from ccbench.store import SCHEMA, Entry, Store, readable
 
 KIND = "datasets"
@@ -50,7 +50,7 @@ def open_dataset(
 
     Args:
         name: ``"cifar10"``, ``"folder:PATH"`` or ``"name[param=value]"``.
-        plugins: a :class:`ccbench.plugins.Plugins`.
+        plugins: a :class:`ccbench.offers.discovery.Plugins`.
         source: its ``argument`` is set from the name.
         cache: the root of a :class:`ccbench.store.Store`.
         progress: called as ``progress(done, total, what)`` while images are read.

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ccbench.hookspecs import hookimpl
-from ccbench.specs import ExecutorSpec
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.specs import ExecutorSpec
 
 
 @dataclass(frozen=True)

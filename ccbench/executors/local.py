@@ -18,8 +18,8 @@ from pebble import ProcessExpired, ProcessPool
 
 from ccbench.errors import Unfit, UserError
 from ccbench.executors import Finished, WorkItem
-from ccbench.faults import said
 from ccbench.machine import share_of_memory, threads_for, use_threads
+from ccbench.offers.faults import said
 
 
 class LocalExecutor:

@@ -63,7 +63,7 @@ def open_subject(path: Path, *, dataset: str | None, source: DataSource, store: 
         dataset: the original by name; None for the one the file names, which may be missing.
         source: where datasets come from.
         store: the cache.
-        plugins: a :class:`ccbench.plugins.Plugins`.
+        plugins: a :class:`ccbench.offers.discovery.Plugins`.
 
     Raises:
         UserError: the file is missing or damaged, or a dataset that was asked for by name cannot be opened

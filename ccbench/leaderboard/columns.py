@@ -10,7 +10,7 @@ import pandas as pd
 
 from ccbench.errors import UserError
 from ccbench.leaderboard.tables import MEASURED
-from ccbench.specs import did_you_mean
+from ccbench.offers.specs import did_you_mean
 
 Row = dict[Any, Any]
 

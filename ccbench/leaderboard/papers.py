@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from ccbench.budget import Budget
-from ccbench.cards import registry
 from ccbench.errors import UserError
 from ccbench.leaderboard.tables import as_frame, order, with_differences
+from ccbench.offers.cards import registry
 
 PROTOCOL = "published"  # the paper's own recipe; never one of ours
 _NEAR = 0.01  # papers round 1 - q/24 to two digits: 0.92 for 11/12

@@ -132,7 +132,7 @@ def _row(group: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _classes(group: list[dict[str, Any]]) -> int | None:
     """How many classes the dataset of a row has: by its records, otherwise by the dataset itself where it says so."""
-    from ccbench.plugins import plugins
+    from ccbench.offers.discovery import plugins
 
     for record in group:
         if record.get("classes"):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ccbench.hookspecs import hookimpl
-from ccbench.specs import Param, StageSpec
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.specs import Param, StageSpec
 
 _PROXY = Param(
     name="proxy",

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from ccbench.expressions import Call
+from ccbench.offers.expressions import Call
 
 LOG_BYTES = 2 << 30  # float16 logits of a whole run are kept while they stay under this
 
 
 class Accumulator(Protocol):
-    """A score; :class:`ccbench.specs.ScoreSpec` targets a class like this.
+    """A score; :class:`ccbench.offers.specs.ScoreSpec` targets a class like this.
 
     It is built as ``cls(n, classes, **params)`` and keeps O(n) numbers. It may have a method
     ``finish(ids, logits, labels)``, which is fed the plain images in eval mode after training.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ccbench.expressions import read_call
+from ccbench.offers.expressions import read_call
 from ccbench.stages import networks
 from ccbench.stages.dynamics import Log, Scores
 from ccbench.training.images import DeviceData, Normalise

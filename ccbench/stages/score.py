@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ccbench.errors import UserError
-from ccbench.expressions import read_call
+from ccbench.offers.expressions import read_call
 from ccbench.stages.dynamics import Scores, replay
 from ccbench.stages.proxy import facts_of
 

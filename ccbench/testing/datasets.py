@@ -14,7 +14,7 @@ import numpy as np
 
 from ccbench.data import DataSource, Splits, open_dataset, shape_of
 from ccbench.guard import undisturbed
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.testing.methods import check_params, need
 
 Check = Callable[["Shelf"], str]

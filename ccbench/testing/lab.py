@@ -20,10 +20,10 @@ from ccbench.compress import MethodError, Skipped, compress
 from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.executors import Finished, WorkItem
 from ccbench.executors.local import LocalExecutor
-from ccbench.expressions import Expression, parse
-from ccbench.faults import said
 from ccbench.guard import watch_test_split
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import Expression, parse
+from ccbench.offers.faults import said
 from ccbench.store import Store
 from ccbench.task import Workbench
 from ccbench.testing import offers

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ccbench.budget import DataShape
-from ccbench.hookspecs import hookimpl
-from ccbench.specs import DatasetSpec, MethodSpec, ProtocolSpec
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.specs import DatasetSpec, MethodSpec, ProtocolSpec
 
 DATASET = PROTOCOL = "ccbench-kit"
 HALF = "ccbench-kit-half"

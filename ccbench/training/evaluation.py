@@ -12,7 +12,7 @@ import torch
 from ccbench import seeds
 from ccbench.budget import DataShape
 from ccbench.errors import UserError
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.training.images import DeviceData, Normalise
 from ccbench.training.loop import fit
 from ccbench.training.networks import build_network

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from ccbench.errors import UserError
-from ccbench.expressions import read_call
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import read_call
 from ccbench.training.precision import seeded
 
 

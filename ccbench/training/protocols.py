@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ccbench.errors import UserError
-from ccbench.expressions import edition, read_call
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import edition, read_call
 from ccbench.training.recipe import PRECISIONS, Recipe
 from ccbench.training.tables import read_recipe
 

@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from ccbench.errors import UserError
-from ccbench.specs import did_you_mean
+from ccbench.offers.specs import did_you_mean
 from ccbench.training.recipe import PRECISIONS, Recipe
 from ccbench.training.rules import Rule
 

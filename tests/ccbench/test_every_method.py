@@ -4,9 +4,9 @@ from types import ModuleType
 
 from ccbench import hookimpl
 from ccbench.budget import DataShape
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.specs import MethodSpec
 from ccbench.plan import Data, Request, make_plan
-from ccbench.plugins import Plugins
-from ccbench.specs import MethodSpec
 
 SHAPE = DataShape(1297, 32, 32, 10)
 

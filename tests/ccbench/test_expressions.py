@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from ccbench.budget import Budget, DataShape
 from ccbench.errors import UserError
-from ccbench.expressions import parse, split
-from ccbench.hookspecs import hookimpl
-from ccbench.plugins import Plugins
-from ccbench.specs import MethodSpec, Param
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import parse, split
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.specs import MethodSpec, Param
 
 SHAPE = DataShape(50_000, 32, 32, 10)
 

@@ -10,11 +10,11 @@ from ccbench.archive import CompressedDataset, EncodedImages
 from ccbench.budget import Budget
 from ccbench.compress import Skipped
 from ccbench.data import ImageDataset
-from ccbench.expressions import Expression, Step, parse
 from ccbench.fitting import fit_bytes
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import Expression, Step, parse
+from ccbench.offers.specs import MethodSpec
 from ccbench.plan import Data, Request, make_plan
-from ccbench.plugins import Plugins
-from ccbench.specs import MethodSpec
 from ccbench.store import Store
 from ccbench.task import Workbench
 

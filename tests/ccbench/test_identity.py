@@ -11,8 +11,8 @@ from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, ImageDataset
 from ccbench.errors import UserError
 from ccbench.items import artifact_key
+from ccbench.offers.discovery import Plugins
 from ccbench.plan import Data, Request, make_plan, option_text
-from ccbench.plugins import Plugins
 from ccbench.store import Store
 from ccbench.task import StageContext, Task, Workbench, run_stage
 from ccbench.teacher_source import TeacherSource

@@ -3,11 +3,11 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from ccbench import plugins as module_under_test
 from ccbench.errors import UserError
-from ccbench.hookspecs import hookimpl
-from ccbench.plugins import BUILTIN, KINDS, Plugins
-from ccbench.specs import DatasetSpec, MethodSpec
+from ccbench.offers import discovery as module_under_test
+from ccbench.offers.discovery import BUILTIN, KINDS, Plugins
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.specs import DatasetSpec, MethodSpec
 
 
 def spec(name="mine", **facts):

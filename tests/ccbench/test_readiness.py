@@ -8,8 +8,8 @@ import pytest
 from ccbench import MethodSpec, Param, hookimpl
 from ccbench.budget import DataShape
 from ccbench.errors import UserError
+from ccbench.offers.discovery import Plugins
 from ccbench.plan import Data, Request, make_plan
-from ccbench.plugins import Plugins
 from ccbench.readiness import unready
 
 
@@ -79,7 +79,7 @@ def test_one_that_is_ready_raises_no_problem(plugins):
 
 
 def test_a_check_that_fails_is_a_reason_too(plugins):
-    from ccbench.expressions import parse
+    from ccbench.offers.expressions import parse
 
     assert unready(parse("picky[model=broken]", plugins), None) == "picky: its check failed with ValueError: no good"
 
@@ -98,7 +98,7 @@ def test_what_a_method_reads_outside_its_parameters_is_part_of_its_version(plugi
 
 
 def test_needs_follow_the_parameters(plugins):
-    from ccbench.expressions import parse
+    from ccbench.offers.expressions import parse
 
     assert parse("picky", plugins).needs == ("proxy",)
     assert parse("picky[model=there]", plugins).needs == ("proxy", "teacher")

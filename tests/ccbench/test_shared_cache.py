@@ -15,7 +15,7 @@ from ccbench import DatasetSpec, hookimpl
 from ccbench.archive import CompressedDataset
 from ccbench.data import DataSource, ImageStream, open_dataset
 from ccbench.errors import UserError
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.stages import networks
 from ccbench.stages.checkpoints import read_weights
 from ccbench.store import Store

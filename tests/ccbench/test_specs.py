@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccbench.errors import UserError
-from ccbench.specs import DatasetSpec, MethodSpec, Param, did_you_mean
+from ccbench.offers.specs import DatasetSpec, MethodSpec, Param, did_you_mean
 
 
 def spec(**changes):

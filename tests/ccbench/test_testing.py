@@ -14,8 +14,8 @@ import pytest
 from ccbench import testing
 from ccbench.budget import DataShape
 from ccbench.errors import UserError
-from ccbench.expressions import parse
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import parse
 from ccbench.testing.lab import Lab, levels
 from ccbench.testing.methods import METHOD_CHECKS
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from ccbench.errors import UserError
-from ccbench.hookspecs import hookimpl
-from ccbench.plugins import Plugins
-from ccbench.specs import ExecutorSpec
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.specs import ExecutorSpec
 
 ZOO = Path(__file__).resolve().parents[1] / "zoo"
 LOADING = {  # module: what is said of it

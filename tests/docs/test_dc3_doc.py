@@ -8,8 +8,8 @@ import pytest
 
 from cc_plugins.dc3 import COMPENSATE, DC3, STITCHES
 from ccbench.commands.run import run
-from ccbench.expressions import parse, split
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import parse, split
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "dc3.md").read_text()
 PLUGINS = Plugins()

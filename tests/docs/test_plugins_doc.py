@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccbench import hookspecs
 from ccbench.budget import Budget, DataShape
-from ccbench.plugins import KINDS, Plugins
+from ccbench.offers import hookspecs
+from ccbench.offers.discovery import KINDS, Plugins
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "plugins.md").read_text()
 HOOKS = sorted(name for name in vars(hookspecs) if name.startswith("ccbench_"))
@@ -117,7 +117,7 @@ def test_the_condensation_passes_the_kit():
 def test_the_condensation_shares_its_work_and_finds_what_is_there(tmp_path):
     from ccbench.archive import CompressedDataset
     from ccbench.compress import compress, prepare
-    from ccbench.expressions import parse
+    from ccbench.offers.expressions import parse
     from ccbench.readiness import unready
     from ccbench.store import Store
     from ccbench.task import Workbench

@@ -126,7 +126,7 @@ def test_a_file_that_is_no_teacher_is_said_so(ccbench, tmp_path, content, messag
 
 
 def test_a_teacher_of_other_classes(ccbench, tmp_path):
-    from ccbench.plugins import plugins
+    from ccbench.offers.discovery import plugins
     from ccbench.training import build_network
 
     network = build_network("quicknet", classes=7, image_size=32, seed=0, plugins=plugins())

@@ -7,8 +7,8 @@ import tomllib
 import jsonschema
 import pytest
 
-from ccbench.cards import card, registry
-from ccbench.plugins import Plugins
+from ccbench.offers.cards import card, registry
+from ccbench.offers.discovery import Plugins
 
 KINDS = ("method", "dataset", "protocol")
 PLUGINS = Plugins()

@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import pytest
 
-from ccbench.cards import registry
-from ccbench.expressions import parse
-from ccbench.plugins import Plugins
+from ccbench.offers.cards import registry
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import parse
 
 COLUMNS = ["method", "label", "dataset", "architecture", "ratio", "ratio_printed", "bits", "accuracy",
            "accuracy_std", "source", "note"]  # fmt: skip

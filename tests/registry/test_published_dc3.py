@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import pytest
 
-from ccbench.cards import registry
-from ccbench.expressions import parse
-from ccbench.plugins import plugins
+from ccbench.offers.cards import registry
+from ccbench.offers.discovery import plugins
+from ccbench.offers.expressions import parse
 
 CLASSES = {"imagewoof": 10, "imagenette": 10, "tiny-imagenet": 200, "cifar10": 10, "cifar100": 100}
 IMAGES = {"imagewoof": 9025, "imagenette": 9469, "tiny-imagenet": 100_000, "cifar10": 50_000, "cifar100": 50_000}

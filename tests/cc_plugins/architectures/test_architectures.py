@@ -9,7 +9,7 @@ from torch import nn
 
 from cc_plugins.architectures.timm_names import is_timm, near, timm_names
 from ccbench.errors import UserError
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.training.networks import build_network
 
 
@@ -109,7 +109,7 @@ def test_near_tags(found, wrong, right):
 
 def test_planning_imports_neither_timm_nor_torch():
     code = (
-        "import sys; from ccbench.plugins import Plugins;"
+        "import sys; from ccbench.offers.discovery import Plugins;"
         "p = Plugins(discover=False, extra=('cc_plugins.architectures',));"
         "p.get('architecture', 'resnet34.a1_in1k');"
         "s = p.get('architecture', 'resnet34'); assert s.read_params({}) == {'model': 'resnet34'};"

@@ -11,7 +11,7 @@ from cc_plugins.architectures import OWN
 from cc_plugins.architectures.fitting import fitted
 from cc_plugins.architectures.timm_names import near
 from ccbench.errors import Unfit, UserError
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.stages.layers import as_map, stages_of
 from ccbench.training.networks import build_network
 
@@ -195,7 +195,7 @@ def test_hyphens_and_case_lead_back_to_the_same_name(name):
 
 def test_listing_imports_no_torch():
     code = (
-        "import sys; from ccbench.plugins import Plugins;"
+        "import sys; from ccbench.offers.discovery import Plugins;"
         "p = Plugins(discover=False, extra=('cc_plugins.architectures',));"
         "assert 'swinv2_tiny' in p.all('architecture');"
         "sys.exit(bool({'torch', 'timm', 'torchvision', 'numpy'} & set(sys.modules)))"

@@ -13,7 +13,7 @@ from sklearn.cluster import KMeans
 from cc_plugins.colors.per_image import pack, unpack
 from ccbench import Budget, UserError
 from ccbench.data import ImageDataset
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.store import Store
 from ccbench.task import Task, Workbench
 

@@ -9,7 +9,7 @@ import pytest
 
 from ccbench import Budget, UserError
 from ccbench.data import ImageDataset
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.store import Store
 from ccbench.task import Task, Workbench
 

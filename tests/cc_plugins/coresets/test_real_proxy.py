@@ -7,7 +7,7 @@ import pytest
 
 from ccbench import Budget
 from ccbench.data import DataSource, open_dataset
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.store import Store
 from ccbench.task import Task, Workbench
 from ccbench.training.protocols import load_protocol

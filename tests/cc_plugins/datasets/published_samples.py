@@ -10,9 +10,9 @@ from PIL import Image
 from cc_plugins import datasets
 from ccbench.budget import DataShape
 from ccbench.data import DataSource, open_dataset
-from ccbench.hookspecs import hookimpl
-from ccbench.plugins import Plugins
-from ccbench.specs import DatasetSpec, Param
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.specs import DatasetSpec, Param
 
 PLUGINS = Plugins(extra=(datasets,), discover=False)
 

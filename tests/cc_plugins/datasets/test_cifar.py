@@ -11,7 +11,7 @@ from cc_plugins import datasets
 from ccbench.budget import DataShape
 from ccbench.data import DataSource, open_dataset, shape_of
 from ccbench.errors import UserError
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 
 PLUGINS = Plugins(extra=(datasets,), discover=False)
 FILES = {

@@ -21,7 +21,7 @@ from cc_plugins.datasets.pictures import size_of
 from ccbench.budget import DataShape
 from ccbench.data import DataSource, held_back, open_dataset, shape_of
 from ccbench.errors import UserError
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 
 PLUGINS = Plugins(extra=(datasets,), discover=False)
 ROOT = Path(__file__).parents[3]
@@ -428,7 +428,7 @@ def test_neither_torch_nor_pandas_is_imported(root, tmp_path):
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from cc_plugins import datasets
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 listed = [m for m in ("numpy", "PIL") if m in sys.modules]
 from pathlib import Path
 from ccbench.data import DataSource, open_dataset

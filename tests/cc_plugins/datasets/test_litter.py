@@ -10,7 +10,7 @@ from cc_plugins import datasets
 from cc_plugins.datasets.layout import find, folders
 from cc_plugins.datasets.litter import is_litter
 from ccbench.data import DataSource, open_dataset
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 
 PLUGINS = Plugins(extra=(datasets,), discover=False)
 LITTER = ["@eaDir", ".AppleDouble", "__MACOSX", "lost+found", ".ipynb_checkpoints", "#recycle", "$RECYCLE.BIN",

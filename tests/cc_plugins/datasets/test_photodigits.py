@@ -10,7 +10,7 @@ from cc_plugins import datasets
 from cc_plugins.datasets import photodigits as pd
 from ccbench.budget import DataShape
 from ccbench.data import DataSource, open_dataset, shape_of
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 
 PLUGINS = Plugins(extra=(datasets,), discover=False)
 SHAPES = [(427, 640), (427, 640)]

@@ -19,7 +19,7 @@ from cc_plugins.dc3.settings import Settings
 from ccbench import UserError
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.seeds import derive
 from ccbench.store import Store
 from ccbench.task import Task, Workbench

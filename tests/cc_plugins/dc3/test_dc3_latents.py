@@ -12,7 +12,7 @@ from cc_plugins.dc3.stages import LATENTS
 from cc_plugins.dc3.weights import revision_of
 from ccbench import UserError
 from ccbench.data import ImageDataset
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.store import Store
 from ccbench.task import StageContext, Workbench
 

@@ -24,8 +24,8 @@ from ccbench.budget import Budget
 from ccbench.compress import compress
 from ccbench.data import ImageDataset
 from ccbench.errors import UserError
-from ccbench.expressions import parse
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import parse
 from ccbench.store import Store
 from ccbench.task import Task, Workbench
 

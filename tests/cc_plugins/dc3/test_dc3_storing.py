@@ -7,7 +7,7 @@ from cc_plugins.synthetic.labels import soft_labels
 from ccbench.archive import CompressedDataset, EncodedImages
 from ccbench.budget import Budget
 from ccbench.compress import compress
-from ccbench.expressions import parse
+from ccbench.offers.expressions import parse
 from ccbench.stages.teacher import load_teacher
 from ccbench.task import Task
 from ccbench.testing.lab import Lab

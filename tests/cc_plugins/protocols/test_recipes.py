@@ -1,6 +1,6 @@
 """The recipes hold what the paper says."""
 
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.training.protocols import load_protocol
 
 FOUND = Plugins(discover=False, extra=("cc_plugins.protocols",))

@@ -3,7 +3,7 @@
 import pytest
 
 from ccbench.budget import DataShape
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.training.protocols import load_protocol
 
 FOUND = Plugins(discover=False, extra=("cc_plugins.protocols",))

@@ -16,7 +16,7 @@ from ccbench.budget import Budget
 from ccbench.compress import Skipped, compress
 from ccbench.data import ImageDataset
 from ccbench.errors import UserError
-from ccbench.expressions import parse
+from ccbench.offers.expressions import parse
 from ccbench.task import Task
 from ccbench.testing.lab import Lab
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from ccbench.__main__ import main
-from ccbench.plugins import plugins
+from ccbench.offers.discovery import plugins
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def test_doctor_names_what_stops_a_run(ccbench, module, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CCBENCH_CACHE", str(tmp_path / "file" / "cache"))
     from ccbench.commands.doctor import broken, cache, datasets
-    from ccbench.plugins import Plugins
+    from ccbench.offers.discovery import Plugins
 
     assert dict(cache())["writable"].startswith("! no")
     monkeypatch.syspath_prepend(Path.cwd())

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from ccbench.plugins import KINDS, Plugins
+from ccbench.offers.discovery import KINDS, Plugins
 
 MINE = """
 from ccbench import MethodSpec, Param, hookimpl

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ccbench.plugins import KINDS, plugins
+from ccbench.offers.discovery import KINDS, plugins
 
 RUN = ("run", "-m", "random", "--ratio", "0.9")
 REFUSED = [

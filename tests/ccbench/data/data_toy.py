@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from ccbench.data import ImageStream
-from ccbench.hookspecs import hookimpl
-from ccbench.plugins import Plugins
-from ccbench.specs import DatasetSpec, Param
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.specs import DatasetSpec, Param
 
 CLASSES = ("cat", "dog", "eel")
 

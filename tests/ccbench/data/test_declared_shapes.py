@@ -8,9 +8,9 @@ import pytest
 from ccbench.budget import DataShape
 from ccbench.data import DataSource, ImageStream, open_dataset, shape_of
 from ccbench.errors import UserError
-from ccbench.hookspecs import hookimpl
-from ccbench.plugins import Plugins
-from ccbench.specs import DatasetSpec, Param
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.specs import DatasetSpec, Param
 
 DECLARED = DataShape(6, 8, 8, 2)
 

@@ -2,11 +2,11 @@ import csv
 
 import pytest
 
-from ccbench.cards import registry
 from ccbench.errors import UserError
 from ccbench.leaderboard import published, table
 from ccbench.leaderboard.rendering import render, sections
 from ccbench.leaderboard.writing import load
+from ccbench.offers.cards import registry
 from ccbench.results import write
 
 

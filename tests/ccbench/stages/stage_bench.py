@@ -6,7 +6,7 @@ import numpy as np
 
 from ccbench import hookimpl
 from ccbench.data import ImageDataset
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.store import Store
 from ccbench.task import Workbench, run_stage
 from ccbench.training import Recipe

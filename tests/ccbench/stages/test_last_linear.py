@@ -5,7 +5,7 @@ import torch
 
 from cc_plugins.architectures import OWN
 from ccbench.errors import Unfit, UserError
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.stages.layers import last_linear
 from ccbench.training import build_network
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ccbench.data import ImageDataset
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 
 
 def quarters(n, size=16, seed=0, split="train"):

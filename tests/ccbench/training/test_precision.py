@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ccbench.execute import _emulated
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
 from ccbench.training import load_protocol
 from ccbench.training.precision import autocast, emulated, fastest
 

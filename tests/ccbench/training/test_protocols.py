@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from ccbench.errors import UserError
-from ccbench.plugins import Plugins
-from ccbench.specs import ProtocolSpec
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.specs import ProtocolSpec
 from ccbench.training.protocols import load_protocol, read_recipe
 
 GOOD = {"architecture": "quicknet", "batch": 4, "lr": 1, "epochs": 2}
@@ -111,7 +111,7 @@ def test_a_teacher_is_its_own_table_or_trained_as_the_proxy(monkeypatch):
 
 def test_reading_protocols_imports_no_torch():
     code = (
-        "import sys; from ccbench.plugins import Plugins; from ccbench.training import load_protocol;"
+        "import sys; from ccbench.offers.discovery import Plugins; from ccbench.training import load_protocol;"
         "p = Plugins(discover=False, extra=('cc_plugins.protocols', 'cc_plugins.architectures'));"
         "load_protocol('quick', p); p.get('architecture', 'resnet18');"
         "sys.exit('torch' in sys.modules or 'timm' in sys.modules)"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pluggy
 
-from ccbench import hookspecs, specs
 from ccbench.errors import UserError
+from ccbench.offers import hookspecs, specs
 
 GROUP = "ccbench"
 KINDS = {cls.kind: (f"ccbench_{cls.kind}s", cls) for cls in specs.OFFERS}  # by kind: its hook and its class
@@ -21,7 +21,7 @@ BUILTIN = (
     "ccbench.stages",
     "ccbench.executors",
     "ccbench.commands",
-    "ccbench.recipe_file",
+    "ccbench.offers.recipe_file",
 )  # the harness's own offers, by the same hooks
 
 

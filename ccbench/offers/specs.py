@@ -106,7 +106,9 @@ class Spec:
         if not isinstance(self.version, str) or not self.version:
             raise UserError(f"{self.kind} {self.name}: no version declared", mend='give it version="1"')
         if not all(isinstance(p, Param) for p in self.params):
-            raise UserError(f"{self.kind} {self.name}: params must be ccbench.specs.Param", found=repr(self.params))
+            raise UserError(
+                f"{self.kind} {self.name}: params must be ccbench.offers.specs.Param", found=repr(self.params)
+            )
         for param in self.params:
             if isinstance(param.choices, str) and param.choices not in KINDS:
                 raise UserError(

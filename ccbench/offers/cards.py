@@ -19,7 +19,7 @@ def registry() -> Traversable:
             return folder
     except (ModuleNotFoundError, FileNotFoundError, NotADirectoryError):
         pass
-    return Path(__file__).resolve().parent.parent / "registry"
+    return Path(__file__).resolve().parents[2] / "registry"
 
 
 def card(kind: str, name: str) -> dict[str, Any] | None:

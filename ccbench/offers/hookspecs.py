@@ -3,7 +3,7 @@
     [project.entry-points.ccbench]
     my-plugin = "my_module"
 
-Every hook returns data (see :mod:`ccbench.specs`) and imports nothing heavy.
+Every hook returns data (see :mod:`ccbench.offers.specs`) and imports nothing heavy.
 An implementation may take fewer arguments than the hook offers.
 ``docs/plugins.md`` has an example of each.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import pluggy
 
-from ccbench import specs
+from ccbench.offers import specs
 
 hookspec = pluggy.HookspecMarker("ccbench")
 hookimpl = pluggy.HookimplMarker("ccbench")

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
-from ccbench.plugins import KINDS, plugins
+from ccbench.offers.discovery import KINDS, plugins
 
 
 def place(error: BaseException, modules: Iterable[str] = ()) -> str:

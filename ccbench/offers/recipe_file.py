@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ccbench.errors import UserError
-from ccbench.hookspecs import hookimpl
-from ccbench.specs import ProtocolSpec
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.specs import ProtocolSpec
 
 _KIND = "recipes"  # of blobs in the store
 _NAME = re.compile(r"[\w.-]+@([0-9a-f]{12})")

@@ -11,9 +11,9 @@ from typing import Any
 
 from ccbench.budget import Budget, DataShape
 from ccbench.errors import UserError
-from ccbench.plugins import Plugins
+from ccbench.offers.discovery import Plugins
+from ccbench.offers.specs import BRACKETS, MethodSpec, Spec, imported, split
 from ccbench.quantities import amount, plain
-from ccbench.specs import BRACKETS, MethodSpec, Spec, imported, split
 
 BUDGETS = ("ratio", "bits", "fraction", "ipc", "bytes")  # every method takes its own budget by these names
 _CALL = re.compile(rf"\s*([^\[\]]+?)\s*(?:{BRACKETS})?\s*")
@@ -41,7 +41,7 @@ class Call:
 
     @property
     def version(self) -> str:
-        """The spec's, and behind an ``@`` what the files that it reads hold; see :meth:`ccbench.specs.Spec.edition`."""
+        """The spec's, and behind an ``@`` what the files that it reads hold; see ``Spec.edition``."""
         return self.spec.edition(dict(self.params))
 
     def _labelled(self, first: tuple[str, ...]) -> str:
@@ -59,7 +59,7 @@ class Step(Call):
     """One method of a pipeline.
 
     Attributes:
-        spec: a :class:`ccbench.specs.MethodSpec`.
+        spec: a :class:`ccbench.offers.specs.MethodSpec`.
         budget: (unit, value) where the expression fixes it, such as ("bits", "2").
     """
 

@@ -1,0 +1,1 @@
+"""What there is to run: offers as data, found in plugins, read from what users write."""
