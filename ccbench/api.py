@@ -11,9 +11,9 @@ from ccbench import results
 from ccbench.data import TEST_SHARE, DataSource
 from ccbench.execute import Options, execute
 from ccbench.machine import counted_threads
+from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.expressions import split
 from ccbench.plan import Request
-from ccbench.teacher_source import TeacherSource
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -31,7 +31,7 @@ class Cell:
         method_version: versions of its steps, joined by ``+``, with the content of files that they read.
         kept: the budget as an exact fraction of raw bytes.
         match: ``"nominal"`` or ``"bytes"``.
-        made: digest of everything that the compressed file depends on beside the seed; see :mod:`ccbench.identity`.
+        made: digest of all that the compressed file depends on beside the seed; see :mod:`ccbench.methods.identity`.
         architecture: canonical label of the network, ``quicknet[width=64]``.
         protocol: canonical label.
         precision: number format of the training.

@@ -16,13 +16,13 @@ from ccbench.data import DataSource
 from ccbench.display import Watch
 from ccbench.errors import UserError
 from ccbench.executors import Finished
+from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import plugins
 from ccbench.offers.expressions import Expression, parse, read_call
 from ccbench.origin import open_origin, source_of
 from ccbench.out_folder import claimed
 from ccbench.plan import Conditions, Data, Request, option_text
 from ccbench.store import default_store, file_digest
-from ccbench.teacher_source import TeacherSource
 from ccbench.training import load_protocol
 from ccbench.training.parallel import leads
 from ccbench.work import check_device, evaluate_item

@@ -8,16 +8,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ccbench import identity
 from ccbench.bookkeeping import read_facts, seed_value
 from ccbench.cells import Cell, slug
 from ccbench.data import DataSource
 from ccbench.executors import WorkItem
+from ccbench.methods import identity
+from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression
 from ccbench.plan import Plan
 from ccbench.schedule import Artifact
-from ccbench.teacher_source import TeacherSource
 from ccbench.training import Protocol, load_protocol
 
 

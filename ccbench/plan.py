@@ -10,16 +10,16 @@ from fractions import Fraction
 from functools import cache
 from itertools import product
 
-from ccbench import identity
 from ccbench.budget import Budget, DataShape
 from ccbench.cells import Cell
 from ccbench.data import DataSource
 from ccbench.errors import UserError
+from ccbench.methods import identity
+from ccbench.methods.ready import unready
+from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression, parse, read_call
 from ccbench.quantities import amount
-from ccbench.readiness import unready
-from ccbench.teacher_source import TeacherSource
 from ccbench.training import Protocol, load_protocol
 
 MATCHES = ("nominal", "bytes")
@@ -289,7 +289,7 @@ def _why_not(expression: Expression, total: Budget, shape: DataShape, match: str
         missing = [m for m in step.spec.imports if importlib.util.find_spec(m.partition(".")[0]) is None]
         if missing:
             return f"{step.name} needs {', '.join(missing)}, which is not installed: pip install {' '.join(missing)}"
-        # a file that is held to bytes takes the largest palette that fits, see ccbench.fitting
+        # a file that is held to bytes takes the largest palette that fits, see ccbench.methods.match_bytes
         free = match == "bytes" and step.budget is None and budget.bits >= min(step.spec.bits)
         if step.spec.budgets == "bits" and budget.palette_bits not in step.spec.bits and not free:
             grid = f"{min(step.spec.bits)} to {max(step.spec.bits)}"

@@ -18,14 +18,14 @@ from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.errors import UserError
 from ccbench.machine import any_gpu, use_threads, workers
+from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import plugins
 from ccbench.store import Store, atomic_write, file_digest
-from ccbench.teacher_source import TeacherSource
 
 Heard = Callable[[int, int, str], None]  # done, total, what
 
 if TYPE_CHECKING:
-    from ccbench.task import Workbench
+    from ccbench.methods.task import Workbench
     from ccbench.training.teacher import Teacher
 
 
@@ -70,8 +70,8 @@ def compress_item(
         The facts: bytes, images, nominal_kept, compress_seconds, stage_seconds, warnings, sha256.
     """
     from ccbench.colors import color_distance, measure_compressed, measured
-    from ccbench.compress import compress
-    from ccbench.fitting import fit_bytes
+    from ccbench.methods.compress import compress
+    from ccbench.methods.match_bytes import fit_bytes
     from ccbench.offers.expressions import parse
     from ccbench.origin import facts_of
 
@@ -149,7 +149,7 @@ def prepare_item(
     Args:
         part: 0 .. parts-1; the others as for :func:`compress_item`.
     """
-    from ccbench.compress import prepare
+    from ccbench.methods.compress import prepare
     from ccbench.offers.expressions import parse
 
     with _logged(log) as progress:
@@ -260,8 +260,8 @@ def teacher_item(
 
 def _teacher(bench: Workbench, splits: Splits) -> tuple[Teacher, dict[str, Any]]:
     """The teacher of a run, and what records say of it."""
+    from ccbench.methods.task import Task
     from ccbench.stages.teacher import load_teacher, tested
-    from ccbench.task import Task
 
     teacher = load_teacher(Task.whole(bench))
     accuracy = tested(bench, teacher, splits.test)
@@ -285,7 +285,7 @@ def _workbench(
     threads: int,
 ) -> Workbench:
     """Where the stages of an item run."""
-    from ccbench.task import Workbench
+    from ccbench.methods.task import Workbench
     from ccbench.training import load_protocol
 
     recipes = load_protocol(protocol, plugins()).at(precision)

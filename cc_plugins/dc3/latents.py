@@ -31,7 +31,7 @@ def run(
     ``components`` has as many components as images, the others are zeros, so distances stay what they are.
 
     Args:
-        context: see ``ccbench.task.StageContext``.
+        context: see ``ccbench.methods.task.StageContext``.
         model: a local folder or the id of a repository in the cache.
         revision: :func:`cc_plugins.dc3.weights.revision_of`. It is the repository's commit, and for a folder the
             digest of its VAE, so that the result is found again while the files stay as they are and only then.

@@ -84,7 +84,7 @@ class DC3:
         """IPC pictures of each class, IPC being the budget's images over the classes, rounded down.
 
         Args:
-            task: see ``ccbench.task.Task``.
+            task: see ``ccbench.methods.task.Task``.
 
         Returns:
             Encoded pictures, class after class, ordered within a class by the images they come from. Their ids are

@@ -67,7 +67,7 @@ class DCQ:
         """The training set in 2**q colours per cluster; every image is kept.
 
         Args:
-            task: see ``ccbench.task.Task``; its budget must lie on the palette grid q/24, q = 1..8.
+            task: see ``ccbench.methods.task.Task``; its budget must lie on the palette grid q/24, q = 1..8.
 
         Raises:
             UserError: a budget that no palette hits.

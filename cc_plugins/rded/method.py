@@ -61,7 +61,7 @@ class RDED:
         """IPC pictures of each class, IPC being the budget's images over the classes, rounded down.
 
         Args:
-            task: see ``ccbench.task.Task``.
+            task: see ``ccbench.methods.task.Task``.
 
         Returns:
             Encoded pictures, class after class, the best crops first; their ids are -1.

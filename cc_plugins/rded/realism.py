@@ -22,7 +22,7 @@ def run(
     """Draw images and crops of every class, and keep the crop of each image with the lowest loss.
 
     Args:
-        context: see ``ccbench.task.StageContext``.
+        context: see ``ccbench.methods.task.StageContext``.
         mipc: images per class; a class of fewer gives all that it has.
         crops: of each image.
         factor: a crop is resized to ``(H // factor, W // factor)``.

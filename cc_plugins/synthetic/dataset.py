@@ -29,7 +29,7 @@ def synthetic(
     """Pictures counted as images (IPC), most often no training images, with soft labels where they are asked for.
 
     Args:
-        task: see ``ccbench.task.Task``.
+        task: see ``ccbench.methods.task.Task``.
         pictures: n encoded pictures, or (H, W, 3) uint8 arrays, each looked at once.
         labels: (n,) whole numbers.
         ids: (n,) places in the training set of pictures that are training images; None: none of them is.

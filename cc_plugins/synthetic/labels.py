@@ -17,7 +17,7 @@ def soft_labels(task: Any, payload: EncodedImages, teacher: str | None = None, t
     Always in float32: which format is faster here must not decide what a file holds.
 
     Args:
-        task: see ``ccbench.task.Task``.
+        task: see ``ccbench.methods.task.Task``.
         payload: n pictures; those of another size than the training set's are brought to it, as before training.
         teacher: its architecture; None is the one of the run.
         temperature: logits are divided by it, above 0.

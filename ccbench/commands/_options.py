@@ -213,7 +213,7 @@ def request(given: dict[str, Any]) -> Any:
 
 def teacher(given: dict[str, Any]) -> Any:
     """The teacher that the options of ``TEACHER`` name."""
-    from ccbench.teacher_source import TeacherSource
+    from ccbench.methods.teacher_source import TeacherSource
 
     return TeacherSource.of(given["teacher"], given["teacher_arch"])
 

@@ -31,11 +31,11 @@ from ccbench.commands._show import fresh_log
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def compress(file: Path, **given: Any) -> int:
     """Compress a dataset's training split into FILE (.ccb)."""
-    from ccbench.compress import MethodError, Skipped
     from ccbench.display import Watch, compression
     from ccbench.errors import UserError
     from ccbench.execute import plan_run
     from ccbench.machine import counted_threads
+    from ccbench.methods.compress import MethodError, Skipped
     from ccbench.offers.discovery import plugins
     from ccbench.offers.faults import place, said
     from ccbench.plan import Request

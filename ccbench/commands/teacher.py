@@ -24,10 +24,10 @@ def teacher(file: Path | None, **given: Any) -> None:
     protocol's recipe, once: runs find it in the cache. Use it with --teacher FILE.
     """
     from ccbench.machine import counted_threads
+    from ccbench.methods.teacher_source import TeacherSource
     from ccbench.offers.discovery import plugins
     from ccbench.offers.expressions import read_call
     from ccbench.store import default_store
-    from ccbench.teacher_source import TeacherSource
     from ccbench.training import load_protocol
     from ccbench.work import check_device, teacher_item, use_machine
 

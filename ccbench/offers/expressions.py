@@ -79,7 +79,7 @@ class Step(Call):
             return own
         try:
             outside = imported(self.spec.identity)(dict(self.params))
-        except UserError:  # it is not ready, and ccbench.readiness says why
+        except UserError:  # it is not ready, and ccbench.methods.ready says why
             outside = ""
         except Exception as error:
             raise UserError(f"its identity failed with {type(error).__name__}: {error}") from error

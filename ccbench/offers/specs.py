@@ -284,7 +284,7 @@ class StageSpec(NeedingSpec):
             of the same name, where it has one, names the architecture.
 
     Its result is addressed by its parameters, the offers and files that they name, the stages it needs and the recipe
-    it trains by; see :mod:`ccbench.identity`.
+    it trains by; see :mod:`ccbench.methods.identity`.
     """
 
     kind: ClassVar[str] = "stage"

@@ -28,7 +28,7 @@ def run(context: Any, cam: str = "gradcam++", proxy: str | None = None, masks: i
     sees the finished ones only.
 
     Args:
-        context: see ``ccbench.task.StageContext``.
+        context: see ``ccbench.methods.task.StageContext``.
         cam: ``"gradcam++"`` (Chattopadhyay et al., 2018), ``"gradcam"`` (Selvaraju et al., 2017) or ``"layercam"``
             (Jiang et al., 2021) on the network's last stage; ``"rise"`` (Petsiuk et al., 2018) on its output; the
             ones of :data:`PACKAGED` as the package grad-cam has them, image by image on the host.

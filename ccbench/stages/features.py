@@ -21,7 +21,7 @@ def run(context: Any, layer: str = "shallow", pool: int = 4, proxy: str | None =
     """Write ``features.npy``: (n, D) float32 of ``context.dataset``, one batch in memory at a time.
 
     Args:
-        context: see ``ccbench.task.StageContext``.
+        context: see ``ccbench.methods.task.StageContext``.
         layer: ``"shallow"``, ``"mid1"``, ``"mid2"`` or ``"final"``, see :func:`ccbench.stages.layers.layer_of`:
             D = channels * pool * pool, channels first. ``"penultimate"`` is the classifier's input, not pooled.
         pool: cells along each side; average pooling to exactly pool x pool, also where the map is smaller.

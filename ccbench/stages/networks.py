@@ -20,7 +20,7 @@ def fresh(bench: Any, architecture: str, seed: int = 0) -> torch.nn.Module:
     """A network for the whole training split, with the weights of a seed.
 
     Args:
-        bench: see ``ccbench.task.Workbench``.
+        bench: see ``ccbench.methods.task.Workbench``.
 
     Raises:
         UserError: the name is unknown, or the network cannot take such images.

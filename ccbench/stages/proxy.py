@@ -25,7 +25,7 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
     versions and failures to ``facts.json``, training outputs to ``log-*.npy``.
 
     Args:
-        context: see ``ccbench.task.StageContext``.
+        context: see ``ccbench.methods.task.StageContext``.
         proxy: architecture; None is the recipe's.
 
     Returns:

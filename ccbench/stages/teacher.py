@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ccbench import identity
 from ccbench.data import ImageDataset
+from ccbench.methods import identity
 from ccbench.stages import networks
 from ccbench.stages.checkpoints import load_into, read_weights
 from ccbench.training.evaluation import accuracy
@@ -28,7 +28,7 @@ def run(context: Any, teacher: str | None = None) -> dict[str, np.ndarray]:
     The weights go to ``weights.safetensors`` of the entry's folder, ``facts.json`` says what they are.
 
     Args:
-        context: see ``ccbench.task.StageContext``.
+        context: see ``ccbench.methods.task.StageContext``.
         teacher: architecture; None is the user's or the recipe's.
 
     Returns:

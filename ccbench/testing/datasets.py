@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ccbench.data import DataSource, Splits, open_dataset, shape_of
-from ccbench.guard import undisturbed
+from ccbench.methods.guard import undisturbed
 from ccbench.offers.discovery import Plugins
 from ccbench.testing.methods import check_params, need
 

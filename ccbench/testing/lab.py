@@ -16,16 +16,16 @@ from typing import Any
 
 from ccbench.archive import CompressedDataset
 from ccbench.budget import Budget, DataShape
-from ccbench.compress import MethodError, Skipped, compress
 from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.executors import Finished, WorkItem
 from ccbench.executors.local import LocalExecutor
-from ccbench.guard import watch_test_split
+from ccbench.methods.compress import MethodError, Skipped, compress
+from ccbench.methods.guard import watch_test_split
+from ccbench.methods.task import Workbench
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression, parse
 from ccbench.offers.faults import said
 from ccbench.store import Store
-from ccbench.task import Workbench
 from ccbench.testing import offers
 from ccbench.testing.report import NotRun
 

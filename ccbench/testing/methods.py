@@ -11,13 +11,13 @@ from fractions import Fraction
 import numpy as np
 
 from ccbench.archive import CompressedDataset, RawImages
-from ccbench.compress import MethodError, Skipped, compress, prepare
 from ccbench.errors import UserError
-from ccbench.guard import undisturbed
+from ccbench.methods.compress import MethodError, Skipped, compress, prepare
+from ccbench.methods.guard import undisturbed
+from ccbench.methods.task import Task
 from ccbench.offers import faults
 from ccbench.offers.expressions import Expression, parse
 from ccbench.offers.specs import Spec
-from ccbench.task import Task
 from ccbench.testing.lab import Lab, levels
 from ccbench.testing.offers import HALF
 from ccbench.testing.report import Failed, NotRun

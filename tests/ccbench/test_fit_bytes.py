@@ -8,15 +8,16 @@ from PIL import Image
 
 from ccbench.archive import CompressedDataset, EncodedImages
 from ccbench.budget import Budget
-from ccbench.compress import Skipped
 from ccbench.data import ImageDataset
-from ccbench.fitting import fit_bytes
+from ccbench.methods import match_bytes
+from ccbench.methods.compress import Skipped
+from ccbench.methods.match_bytes import fit_bytes
+from ccbench.methods.task import Workbench
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression, Step, parse
 from ccbench.offers.specs import MethodSpec
 from ccbench.plan import Data, Request, make_plan
 from ccbench.store import Store
-from ccbench.task import Workbench
 
 PLUGINS = Plugins(
     discover=False,
@@ -51,7 +52,7 @@ def test_a_palette_takes_the_largest_size_that_fits(bench, tmp_path, text, share
     assert made.payload.bits <= bits
     larger = parse(text, PLUGINS)
     budget = Budget(larger.fixed_share(bench.root.shape).kept * (made.payload.bits + 1) / 24)
-    from ccbench.compress import compress
+    from ccbench.methods.compress import compress
 
     assert compress(larger, budget, bench).save(tmp_path / "larger.ccb") > size
 
@@ -65,8 +66,8 @@ def test_a_selection_before_a_fixed_palette_gives_way(bench, tmp_path):
 
 def test_a_pipeline_without_an_open_step_is_tried_once(bench, tmp_path, monkeypatch):
     tried = []
-    monkeypatch.setattr("ccbench.fitting.compress", lambda *a, real=fit_bytes.__globals__["compress"], **k: (
-        tried.append(1), real(*a, **k))[1])  # fmt: skip
+    real = match_bytes.compress
+    monkeypatch.setattr(match_bytes, "compress", lambda *a, **k: (tried.append(1), real(*a, **k))[1])
     with pytest.raises(Skipped, match="no setting"):
         fitted("random[fraction=0.5]+mediancut[bits=2]", 0.02, bench, tmp_path)
     assert tried == [1]
@@ -112,7 +113,7 @@ def png(picture):
 def test_pictures_that_pack_well_fill_the_bytes(bench, tmp_path, monkeypatch):
     tried = []
     real = fit_bytes.__globals__["compress"]
-    monkeypatch.setattr("ccbench.fitting.compress", lambda *a, **k: (tried.append(1), real(*a, **k))[1])
+    monkeypatch.setattr("ccbench.methods.match_bytes.compress", lambda *a, **k: (tried.append(1), real(*a, **k))[1])
     spec = MethodSpec(name="flat", target=f"{__name__}:Flat", version="1", summary="grey pictures")
     monkeypatch.setattr(MethodSpec, "load", lambda self: Flat)
     expression = Expression((Step("flat", spec, (), None),))

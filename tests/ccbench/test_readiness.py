@@ -8,9 +8,9 @@ import pytest
 from ccbench import MethodSpec, Param, hookimpl
 from ccbench.budget import DataShape
 from ccbench.errors import UserError
+from ccbench.methods.ready import unready
 from ccbench.offers.discovery import Plugins
 from ccbench.plan import Data, Request, make_plan
-from ccbench.readiness import unready
 
 
 class Picky:

@@ -11,7 +11,7 @@ from ccbench import results
 from ccbench.bookkeeping import Book, read_facts
 from ccbench.cells import Cell
 from ccbench.executors import Finished
-from ccbench.guard import watch_test_split
+from ccbench.methods.guard import watch_test_split
 from ccbench.store import file_digest
 
 CELL = Cell(dataset="noise", method="random", kept=Fraction(1, 12), architecture="quicknet", protocol="quick")

@@ -15,12 +15,12 @@ from ccbench import DatasetSpec, hookimpl
 from ccbench.archive import CompressedDataset
 from ccbench.data import DataSource, ImageStream, open_dataset
 from ccbench.errors import UserError
+from ccbench.methods.task import Workbench
+from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
 from ccbench.stages import networks
 from ccbench.stages.checkpoints import read_weights
 from ccbench.store import Store
-from ccbench.task import Workbench
-from ccbench.teacher_source import TeacherSource
 from ccbench.testing import image_set
 from ccbench.training import load_protocol
 

@@ -9,9 +9,9 @@ import pytest
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
 from ccbench.errors import UserError
+from ccbench.methods.task import Task, Workbench, stage_axes
 from ccbench.offers.discovery import Plugins
 from ccbench.store import Store
-from ccbench.task import Task, Workbench, stage_axes
 from ccbench.training import load_protocol
 
 PLUGINS = Plugins()

@@ -7,7 +7,7 @@ import pytest
 
 from ccbench.cells import Cell
 from ccbench.errors import UserError
-from ccbench.teacher_source import TeacherSource
+from ccbench.methods.teacher_source import TeacherSource
 
 
 def test_another_content_under_the_same_name_is_another_teacher(tmp_path):

@@ -116,11 +116,11 @@ def test_the_condensation_passes_the_kit():
 
 def test_the_condensation_shares_its_work_and_finds_what_is_there(tmp_path):
     from ccbench.archive import CompressedDataset
-    from ccbench.compress import compress, prepare
+    from ccbench.methods.compress import compress, prepare
+    from ccbench.methods.ready import unready
+    from ccbench.methods.task import Workbench
     from ccbench.offers.expressions import parse
-    from ccbench.readiness import unready
     from ccbench.store import Store
-    from ccbench.task import Workbench
     from ccbench.testing.images import image_set
 
     found = load("example_condensation")
@@ -142,7 +142,7 @@ def test_the_condensation_shares_its_work_and_finds_what_is_there(tmp_path):
 
 def test_the_quantiser_keeps_the_top_bits():
     from ccbench.data import ImageDataset
-    from ccbench.task import Task, Workbench
+    from ccbench.methods.task import Task, Workbench
 
     found = load("example_palette")
     images = np.zeros((2, 4, 4, 3), np.uint8)
@@ -199,8 +199,8 @@ def test_the_executor_runs_and_reports():
 
 
 def test_the_stage_is_made_once(tmp_path):
+    from ccbench.methods.task import Workbench, run_stage
     from ccbench.store import Store
-    from ccbench.task import Workbench, run_stage
     from ccbench.testing import image_set
 
     data = image_set(images=12, size=8)
@@ -226,8 +226,8 @@ def test_the_score_is_the_mean_probability():
 
 
 def test_the_score_is_fed_by_a_proxy_run(tmp_path):
+    from ccbench.methods.task import Workbench, run_stage
     from ccbench.store import Store
-    from ccbench.task import Workbench, run_stage
     from ccbench.testing import image_set
     from ccbench.training import load_protocol
 

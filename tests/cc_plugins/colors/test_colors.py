@@ -13,9 +13,9 @@ from sklearn.cluster import KMeans
 from cc_plugins.colors.per_image import pack, unpack
 from ccbench import Budget, UserError
 from ccbench.data import ImageDataset
+from ccbench.methods.task import Task, Workbench
 from ccbench.offers.discovery import Plugins
 from ccbench.store import Store
-from ccbench.task import Task, Workbench
 
 PLUGINS = Plugins()
 Q = Image.Quantize

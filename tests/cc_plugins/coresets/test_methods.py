@@ -9,9 +9,9 @@ import pytest
 
 from ccbench import Budget, UserError
 from ccbench.data import ImageDataset
+from ccbench.methods.task import Task, Workbench
 from ccbench.offers.discovery import Plugins
 from ccbench.store import Store
-from ccbench.task import Task, Workbench
 
 PLUGINS = Plugins()
 SELECTING = ("random", "entropy", "forgetting", "el2n", "aum", "ccs")

@@ -7,9 +7,9 @@ import pytest
 
 from ccbench import Budget
 from ccbench.data import DataSource, open_dataset
+from ccbench.methods.task import Task, Workbench
 from ccbench.offers.discovery import Plugins
 from ccbench.store import Store
-from ccbench.task import Task, Workbench
 from ccbench.training.protocols import load_protocol
 
 NAMES = ("aum", "el2n", "forgetting", "entropy", "correctness")

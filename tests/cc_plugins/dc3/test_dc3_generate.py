@@ -19,10 +19,10 @@ from cc_plugins.dc3.settings import Settings
 from ccbench import UserError
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
+from ccbench.methods.task import Task, Workbench
 from ccbench.offers.discovery import Plugins
 from ccbench.seeds import derive
 from ccbench.store import Store
-from ccbench.task import Task, Workbench
 
 TWO = Prompts("make it {p}", cool=("ice",), warm=("fire",))
 

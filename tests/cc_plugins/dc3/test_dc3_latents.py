@@ -12,9 +12,9 @@ from cc_plugins.dc3.stages import LATENTS
 from cc_plugins.dc3.weights import revision_of
 from ccbench import UserError
 from ccbench.data import ImageDataset
+from ccbench.methods.task import StageContext, Workbench
 from ccbench.offers.discovery import Plugins
 from ccbench.store import Store
-from ccbench.task import StageContext, Workbench
 
 LABELS = np.array([0, 1, 0, 0, 1, 0, 2, 0, 1, 0, 0, 1])  # seven, four and one image
 

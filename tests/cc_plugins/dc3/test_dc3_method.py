@@ -21,13 +21,13 @@ from cc_plugins.dc3.stitch import variants as wanted
 from cc_plugins.dc3.weights import revision_of
 from ccbench import testing
 from ccbench.budget import Budget
-from ccbench.compress import compress
 from ccbench.data import ImageDataset
 from ccbench.errors import UserError
+from ccbench.methods.compress import compress
+from ccbench.methods.task import Task, Workbench
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import parse
 from ccbench.store import Store
-from ccbench.task import Task, Workbench
 
 FREE = [kind for kind in COMPENSATE if kind not in GENERATED]
 LABELS = np.repeat([0, 1, 2], [30, 24, 18])[np.random.default_rng(0).permutation(72)]

@@ -6,10 +6,10 @@ from cc_plugins.synthetic.encoding import encoded, resized
 from cc_plugins.synthetic.labels import soft_labels
 from ccbench.archive import CompressedDataset, EncodedImages
 from ccbench.budget import Budget
-from ccbench.compress import compress
+from ccbench.methods.compress import compress
+from ccbench.methods.task import Task
 from ccbench.offers.expressions import parse
 from ccbench.stages.teacher import load_teacher
-from ccbench.task import Task
 from ccbench.testing.lab import Lab
 from ccbench.training.resample import resize
 

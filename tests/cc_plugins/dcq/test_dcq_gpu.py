@@ -8,7 +8,7 @@ from cc_plugins.dcq import attention, colors, gpu, palettes, quantise
 from cc_plugins.dcq.method import DCQ
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
-from ccbench.task import Task, Workbench
+from ccbench.methods.task import Task, Workbench
 
 
 def _images(n=30, side=16, seed=0):

@@ -12,7 +12,7 @@ from cc_plugins.dcq.method import DCQ, _members
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
 from ccbench.errors import UserError
-from ccbench.task import Task, Workbench
+from ccbench.methods.task import Task, Workbench
 
 
 class Given(Task):

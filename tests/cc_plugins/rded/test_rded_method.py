@@ -13,11 +13,11 @@ from cc_plugins.rded import RDED as SPEC
 from cc_plugins.rded.method import RDED
 from ccbench import testing
 from ccbench.budget import Budget
-from ccbench.compress import Skipped, compress
 from ccbench.data import ImageDataset
 from ccbench.errors import UserError
+from ccbench.methods.compress import Skipped, compress
+from ccbench.methods.task import Task
 from ccbench.offers.expressions import parse
-from ccbench.task import Task
 from ccbench.testing.lab import Lab
 
 

@@ -9,8 +9,8 @@ from torchvision.transforms.v2 import functional as tv
 
 from cc_plugins.rded import realism
 from ccbench.data import ImageDataset
+from ccbench.methods.task import run_stage
 from ccbench.stages.teacher import load_teacher
-from ccbench.task import run_stage
 from ccbench.testing.lab import Lab
 
 

@@ -12,8 +12,8 @@ from cc_plugins.synthetic.encoding import encode, encoded
 from cc_plugins.synthetic.labels import soft_labels
 from ccbench.archive import CompressedDataset
 from ccbench.budget import Budget
+from ccbench.methods.task import Task
 from ccbench.stages.teacher import load_teacher
-from ccbench.task import Task
 from ccbench.testing.lab import Lab
 
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from ccbench import hookimpl
 from ccbench.data import ImageDataset
+from ccbench.methods.task import Workbench, run_stage
 from ccbench.offers.discovery import Plugins
 from ccbench.store import Store
-from ccbench.task import Workbench, run_stage
 from ccbench.training import Recipe
 
 RECIPE = Recipe(architecture="quicknet", batch=32, lr=0.1, nesterov=True, epochs=12.5, crop_padding=1)

@@ -8,12 +8,12 @@ from stage_bench import Bench, plugins_with, quarters
 from torch import nn
 
 from ccbench.errors import UserError
+from ccbench.methods.task import StageContext, Workbench
 from ccbench.stages import attention, features
 from ccbench.stages.layers import as_map, layer_of, stages_of
 from ccbench.stages.proxy import load_network
 from ccbench.stages.rise import draw_masks, rise
 from ccbench.store import Store
-from ccbench.task import StageContext, Workbench
 from ccbench.training import DeviceData, Recipe, build_network
 
 

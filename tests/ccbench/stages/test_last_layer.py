@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from stage_bench import Bench
 
+from ccbench.methods.task import StageContext, Workbench
 from ccbench.stages.layers import last_linear
 from ccbench.stages.proxy import load_network, normalisation
-from ccbench.task import StageContext, Workbench
 from ccbench.training import DeviceData
 
 

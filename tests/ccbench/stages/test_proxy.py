@@ -10,11 +10,11 @@ from stage_bench import Bench, plugins_with, quarters
 
 from ccbench import ScoreSpec
 from ccbench.errors import UserError
+from ccbench.methods.task import StageContext, Workbench
 from ccbench.offers.expressions import read_call
 from ccbench.stages import dynamics
 from ccbench.stages.proxy import facts_of, load_network, normalisation
 from ccbench.store import Store
-from ccbench.task import StageContext, Workbench
 from ccbench.training import DeviceData, Recipe
 
 

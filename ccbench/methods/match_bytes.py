@@ -9,9 +9,9 @@ from typing import Any
 
 from ccbench.archive import CompressedDataset
 from ccbench.budget import BITS_PER_PIXEL, Budget, DataShape
-from ccbench.compress import Skipped, compress
+from ccbench.methods.compress import Skipped, compress
+from ccbench.methods.task import Workbench
 from ccbench.offers.expressions import Expression
-from ccbench.task import Workbench
 
 ATTEMPTS = 12
 
@@ -30,7 +30,7 @@ def fit_bytes(
     Args:
         expression: a method or a pipeline with at most one open step.
         size: bytes, everything counted.
-        bench, options: as for :func:`ccbench.compress.compress`.
+        bench, options: as for :func:`ccbench.methods.compress.compress`.
         path: the ``.ccb`` file, written.
 
     Returns:

@@ -11,9 +11,9 @@ import numpy as np
 from ccbench.archive import CompressedDataset, RawImages
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
-from ccbench.guard import undisturbed, watch_test_split
+from ccbench.methods.guard import undisturbed, watch_test_split
+from ccbench.methods.task import Task, Workbench
 from ccbench.offers.expressions import Expression, Step
-from ccbench.task import Task, Workbench
 
 
 class MethodError(Exception):

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ccbench.errors import UserError
+from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression, edition, named_offers, read_call, read_params
 from ccbench.offers.specs import NeedingSpec, Spec, StageSpec
 from ccbench.store import Store
-from ccbench.teacher_source import TeacherSource
 from ccbench.training.protocols import Protocol
 from ccbench.training.recipe import Recipe
 

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ccbench import identity, seeds
+from ccbench import seeds
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
 from ccbench.errors import UserError
+from ccbench.methods import identity
+from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import read_params
 from ccbench.offers.specs import NeedingSpec, StageSpec
 from ccbench.store import Blobs, Entry, Store
-from ccbench.teacher_source import TeacherSource
 
 Progress = Callable[[int, int, str], None]
 
