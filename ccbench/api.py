@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ccbench import results
 from ccbench.data import TEST_SHARE, DataSource
 from ccbench.execute import Options, execute
 from ccbench.machine import counted_threads
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.expressions import split
 from ccbench.plan import Request
+from ccbench.records.record import latest, read_all
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,7 @@ def run(
     source = DataSource(Path(root) if root else None, download, "", image_size, skip_bad, test_share)
     summary = execute(request, Options(out=Path(out), source=source, display=display, **options))
     wanted = {c.id for c in summary.plan.cells}
-    rows = [r for r in results.latest(results.read_all(Path(out))[0]) if r["cell"] in wanted]
+    rows = [r for r in latest(read_all(Path(out))[0]) if r["cell"] in wanted]
     return pd.DataFrame(rows)
 
 

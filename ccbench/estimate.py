@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ccbench.cells import Cell
 from ccbench.pace import clock
 from ccbench.plan import Plan
+from ccbench.records.cells import Cell
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def estimate(plan: Plan, to_run: Iterable[Cell], records: Iterable[Mapping[str, 
     Args:
         plan: whose expressions and shapes count.
         to_run: the cells that are neither there nor skipped.
-        records: as :func:`ccbench.results.read_all` gives them; only those that are ok count.
+        records: as :func:`ccbench.records.record.read_all` gives them; only those that are ok count.
     """
     trained: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     packed: dict[tuple[str, str], list[float]] = defaultdict(list)

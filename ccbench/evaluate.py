@@ -8,10 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ccbench import results
 from ccbench.archive import CompressedDataset
-from ccbench.bookkeeping import make_record, seed_value
-from ccbench.cells import Cell
 from ccbench.data import DataSource
 from ccbench.display import Watch
 from ccbench.errors import UserError
@@ -20,8 +17,11 @@ from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import plugins
 from ccbench.offers.expressions import Expression, parse, read_call
 from ccbench.origin import open_origin, source_of
-from ccbench.out_folder import claimed
 from ccbench.plan import Conditions, Data, Request, option_text
+from ccbench.records.book import make_record, seed_value
+from ccbench.records.cells import Cell
+from ccbench.records.out_folder import claimed
+from ccbench.records.record import path_of, read_all, write_record
 from ccbench.store import default_store, file_digest
 from ccbench.training import load_protocol
 from ccbench.training.parallel import leads
@@ -129,7 +129,7 @@ def evaluate_file(
             "nominal_kept": str(compressed.nominal_kept(shape)),
             "measured_kept": file.stat().st_size / shape.raw_bytes,
         }
-        before = [r["attempt"] for r in results.read_all(out)[0] if r["cell"] == cell.id]
+        before = [r["attempt"] for r in read_all(out)[0] if r["cell"] == cell.id]
         record = make_record(
             cell,
             Finished(cell.id, "ok", value=value),
@@ -138,7 +138,7 @@ def evaluate_file(
             artifact=file,
             facts=facts,
         )
-        return record, results.write(record, out) if leads() else results.path_of(record, out)
+        return record, write_record(record, out) if leads() else path_of(record, out)
 
 
 def _kept(file: Path, meta: dict[str, Any]) -> Fraction | None:

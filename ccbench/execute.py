@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ccbench import results
-from ccbench.bookkeeping import Book
 from ccbench.data import DataSource, NoTest, notes_on, open_dataset, shape_of
 from ccbench.display import Display, make_display
 from ccbench.errors import UserError
@@ -19,8 +17,10 @@ from ccbench.items import Items
 from ccbench.machine import workers
 from ccbench.offers.discovery import Plugins, plugins
 from ccbench.offers.expressions import Call, read_call
-from ccbench.out_folder import claimed
 from ccbench.plan import Data, Plan, Request, make_plan, option_text
+from ccbench.records.book import Book
+from ccbench.records.out_folder import claimed
+from ccbench.records.record import latest, read_all
 from ccbench.schedule import Artifact, Scheduler
 from ccbench.store import default_store
 from ccbench.work import check_device, on_gpu
@@ -203,10 +203,10 @@ def _items(request: Request, options: Options, found: Plugins, jobs: int) -> Ite
 
 def _known(plan: Plan, out: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """The record that counts of every planned cell, and what could not be read."""
-    records, problems = results.read_all(out)
+    records, problems = read_all(out)
     planned = {c.id for c in plan.cells}
     mine = [r for r in records if r["cell"] in planned]
-    return {r["cell"]: r for r in results.latest(mine)}, problems
+    return {r["cell"]: r for r in latest(mine)}, problems
 
 
 def _settle(plan: Plan, known: dict[str, dict[str, Any]], book: Book) -> None:

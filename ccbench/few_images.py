@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
 from ccbench.budget import Budget, DataShape
-from ccbench.cells import Cell
 from ccbench.offers.expressions import Expression
+from ccbench.records.cells import Cell
 
 FEW = 10  # images of a class
 

@@ -8,8 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ccbench.bookkeeping import read_facts, seed_value
-from ccbench.cells import Cell, slug
 from ccbench.data import DataSource
 from ccbench.executors import WorkItem
 from ccbench.methods import identity
@@ -17,6 +15,8 @@ from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression
 from ccbench.plan import Plan
+from ccbench.records.book import read_facts, seed_value
+from ccbench.records.cells import Cell, slug
 from ccbench.schedule import Artifact
 from ccbench.training import Protocol, load_protocol
 

@@ -11,7 +11,6 @@ from functools import cache
 from itertools import product
 
 from ccbench.budget import Budget, DataShape
-from ccbench.cells import Cell
 from ccbench.data import DataSource
 from ccbench.errors import UserError
 from ccbench.methods import identity
@@ -20,6 +19,7 @@ from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression, parse, read_call
 from ccbench.quantities import amount
+from ccbench.records.cells import Cell
 from ccbench.training import Protocol, load_protocol
 
 MATCHES = ("nominal", "bytes")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ccbench.cells import Cell
 from ccbench.executors import Executor, Finished, WorkItem
+from ccbench.records.cells import Cell
 
 
 @dataclass

@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 
-from ccbench.cells import slug
 from ccbench.errors import UserError
 from ccbench.offers.discovery import KINDS, Plugins
 from ccbench.offers.specs import Param, Spec, did_you_mean
+from ccbench.records.cells import slug
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 

@@ -16,17 +16,17 @@ from ccbench.commands import _options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with every cell.")
 def plan(**given: Any) -> None:
     """Show every cell of a run: what is there, what would run, what is skipped and why, and how long it takes."""
-    from ccbench import results
     from ccbench.estimate import estimate
     from ccbench.execute import plan_run
     from ccbench.offers.discovery import plugins
+    from ccbench.records.record import latest, read_all
 
     request = _options.request(given)
-    records, problems = results.read_all(given["out"])
+    records, problems = read_all(given["out"])
     # what is there already is told by what the images are; where nothing is there, nothing has to be opened
     recorded = {r["dataset"] for r in records}
     made = plan_run(request, _options.source(given), plugins(), given["device"], look=recorded)
-    known = {r["cell"]: r for r in results.latest(records)}
+    known = {r["cell"]: r for r in latest(records)}
     state = {
         c.id: "skipped" if c.skip else "cached" if known.get(c.id, {}).get("status") == "ok" else "to run"
         for c in made.cells

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ccbench.cells import ROW
 from ccbench.leaderboard.tables import BUDGET, METHOD, SECTION
 from ccbench.leaderboard.writing import load
+from ccbench.records.cells import ROW
 
 
 def standing(record: Mapping[str, Any], outs: Sequence[Path]) -> list[str]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from ccbench.cells import ROW
-from ccbench.results import latest, weight
+from ccbench.records.cells import ROW
+from ccbench.records.record import latest, weight
 
 COLUMNS = (
     "method", "dataset", "architecture", "protocol", "ratio", "nominal_ratio", "measured_ratio", "bytes",
@@ -33,8 +33,8 @@ MEASURED = "measured"
 def table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """The leaderboard of any number of records.
 
-    A row stands for one :data:`ccbench.cells.ROW`: everything that can change a number but the seed. Of each cell the
-    record that counts is used (:func:`ccbench.results.latest`), so that n counts distinct seeds.
+    A row stands for one :data:`ccbench.records.cells.ROW`: everything that can change a number but the seed. Of each
+    cell the record that counts is used (:func:`ccbench.records.record.latest`), so that n counts distinct seeds.
 
     Returns:
         Columns ``COLUMNS``. Accuracies and differences are fractions; ``accuracy_std`` is the sample

@@ -14,7 +14,7 @@ from ccbench.leaderboard.figure import png
 from ccbench.leaderboard.papers import published as published_rows
 from ccbench.leaderboard.rendering import render
 from ccbench.leaderboard.tables import table
-from ccbench.results import read_all
+from ccbench.records.record import read_all
 from ccbench.store import atomic_write
 
 

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from ccbench import display
-from ccbench.cells import Cell
 from ccbench.display import Display, LiveDisplay, QuietDisplay, Watch, compression, make_display
+from ccbench.records.cells import Cell
 from ccbench.work import _logged
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccbench.errors import UserError
-from ccbench.results import Record, checksum, latest, path_of, read_all, write
+from ccbench.records.record import Record, checksum, latest, path_of, read_all, write_record
 
 
 def record(**changes):
@@ -17,7 +17,7 @@ def record(**changes):
 
 def test_what_is_written_is_read(tmp_path):
     one = record(stage_seconds={"proxy": 1.5}, environment={"python": "3.11"}, bytes=123)
-    path = write(one, tmp_path)
+    path = write_record(one, tmp_path)
     assert path == tmp_path / "results" / "photodigits" / "dcq" / "abc123.1.json"
     (found,), problems = read_all(tmp_path)
     assert problems == []
@@ -32,14 +32,14 @@ def test_a_record_holds_every_field_of_the_documented_schema(tmp_path):
         "compress_seconds train_seconds stage_seconds peak_memory artifact artifact_sha256 environment "
         "started finished match"
     )
-    on_disk = json.loads(write(record(), tmp_path).read_text())
+    on_disk = json.loads(write_record(record(), tmp_path).read_text())
     assert set(documented.split()) <= set(on_disk) == {f.name for f in fields(Record)}
 
 
 def test_an_earlier_record_is_never_overwritten(tmp_path):
-    first = write(record(accuracy=0.1), tmp_path)
+    first = write_record(record(accuracy=0.1), tmp_path)
     before = first.read_bytes()
-    second = write(record(accuracy=0.9), tmp_path)
+    second = write_record(record(accuracy=0.9), tmp_path)
     assert first.read_bytes() == before
     assert second.name == "abc123.2.json"
     assert json.loads(second.read_text())["attempt"] == 2
@@ -58,12 +58,12 @@ def test_an_earlier_record_is_never_overwritten(tmp_path):
 )
 def test_a_record_that_breaks_the_schema_is_not_written(tmp_path, change):
     with pytest.raises(ValueError, match="not a record"):
-        write(record(**change), tmp_path)
+        write_record(record(**change), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_infinities_are_written_as_null(tmp_path):
-    path = write(
+    path = write_record(
         record(status="failed", accuracy=None, train_seconds=float("inf"), environment={"x": [float("nan")]}), tmp_path
     )
     facts = json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
@@ -77,7 +77,7 @@ def test_infinities_are_written_as_null(tmp_path):
     ids=["empty", "cut", "foreign", "list", "null", "binary", "truncated", "number", "deep"],
 )
 def test_a_damaged_file_is_named_and_the_others_are_read(tmp_path, content):
-    good = write(record(), tmp_path)
+    good = write_record(record(), tmp_path)
     bad = good.with_name("zzz.1.json")
     bad.write_text(content)
     records, problems = read_all(tmp_path)
@@ -89,7 +89,7 @@ def test_a_damaged_file_is_named_and_the_others_are_read(tmp_path, content):
 @given(st.data())
 def test_no_cut_of_a_record_is_read_as_a_record(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("cut")
-    path = write(record(), folder)
+    path = write_record(record(), folder)
     text = path.read_bytes().rstrip()
     path.write_bytes(text[: data.draw(st.integers(0, len(text) - 1))])
     records, problems = read_all(folder)
@@ -98,7 +98,7 @@ def test_no_cut_of_a_record_is_read_as_a_record(tmp_path_factory, data):
 
 
 def test_nan_in_a_file_is_a_problem_not_an_accuracy(tmp_path):
-    path = write(record(), tmp_path)
+    path = write_record(record(), tmp_path)
     path.write_text(path.read_text().replace("0.5", "NaN"))
     records, problems = read_all(tmp_path)
     assert records == []
@@ -106,7 +106,7 @@ def test_nan_in_a_file_is_a_problem_not_an_accuracy(tmp_path):
 
 
 def test_a_newer_schema_stops(tmp_path):
-    path = write(record(), tmp_path)
+    path = write_record(record(), tmp_path)
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2}))
     with pytest.raises(UserError, match="newer version") as caught:
         read_all(tmp_path)
@@ -114,7 +114,7 @@ def test_a_newer_schema_stops(tmp_path):
 
 
 def test_fields_that_an_older_version_did_not_have_get_their_defaults(tmp_path):
-    path = write(record(), tmp_path)
+    path = write_record(record(), tmp_path)
     old = {k: v for k, v in json.loads(path.read_text()).items() if k not in {"match", "planned_seeds", "environment"}}
     path.write_text(json.dumps({**old, "checksum": checksum(old)}))
     records, _ = read_all(tmp_path)
@@ -125,7 +125,7 @@ def test_fields_that_an_older_version_did_not_have_get_their_defaults(tmp_path):
     "change", [{"accuracy": 0.99}, {"bytes": 1}, {"method": "mine"}, {"added": 1}, {"checksum": ""}]
 )
 def test_a_record_that_somebody_changed_is_left_out_and_named(tmp_path, change):
-    path = write(record(), tmp_path)
+    path = write_record(record(), tmp_path)
     facts = json.loads(path.read_text())
     assert read_all(tmp_path)[0]
     path.write_text(json.dumps({**facts, **change}))
@@ -135,7 +135,7 @@ def test_a_record_that_somebody_changed_is_left_out_and_named(tmp_path, change):
 
 
 def test_the_order_of_fields_and_the_spelling_of_numbers_change_no_checksum(tmp_path):
-    path = write(record(accuracy=0.5, stage_seconds={"proxy": 1e-7, "é": 2.0}), tmp_path)
+    path = write_record(record(accuracy=0.5, stage_seconds={"proxy": 1e-7, "é": 2.0}), tmp_path)
     facts = json.loads(path.read_text())
     path.write_text(
         json.dumps(dict(reversed(facts.items())), ensure_ascii=False, indent=7).replace("1e-07", "0.0000001")
@@ -144,8 +144,8 @@ def test_the_order_of_fields_and_the_spelling_of_numbers_change_no_checksum(tmp_
 
 
 def test_several_folders_are_merged_and_one_named_twice_counts_once(tmp_path):
-    write(record(), tmp_path / "a")
-    write(record(cell="def"), tmp_path / "b")
+    write_record(record(), tmp_path / "a")
+    write_record(record(cell="def"), tmp_path / "b")
     records, _ = read_all(tmp_path / "a", tmp_path / "b", tmp_path / "a" / ".." / "a", tmp_path / "missing")
     assert sorted(r["cell"] for r in records) == ["abc123", "def"]
 

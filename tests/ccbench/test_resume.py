@@ -7,11 +7,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from ccbench import results
-from ccbench.bookkeeping import Book, read_facts
-from ccbench.cells import Cell
 from ccbench.executors import Finished
 from ccbench.methods.guard import watch_test_split
+from ccbench.records.book import Book, read_facts
+from ccbench.records.cells import Cell
+from ccbench.records.record import latest, read_all
 from ccbench.store import file_digest
 
 CELL = Cell(dataset="noise", method="random", kept=Fraction(1, 12), architecture="quicknet", protocol="quick")
@@ -59,7 +59,7 @@ def test_an_artifact_that_is_deleted_during_the_run_does_not_stop_the_books(arti
     book = Book(tmp_path, [CELL], {})
     record = book.write(CELL, Finished(CELL.id, "failed", "no such file"), artifact, facts)
     assert record["artifact_sha256"] == facts["sha256"]
-    assert len(results.read_all(tmp_path)[0]) == 1
+    assert len(read_all(tmp_path)[0]) == 1
 
 
 def test_an_ok_attempt_on_other_images_is_another_cell(tmp_path):
@@ -68,7 +68,7 @@ def test_an_ok_attempt_on_other_images_is_another_cell(tmp_path):
         book = Book(tmp_path, [cell], {cell.id: number - 1})
         value = {"accuracy": number / 10, "train_seconds": 1.0}
         book.write(cell, Finished(cell.id, status, "", value), None, None)
-        found = {r["cell"]: r for r in results.latest(results.read_all(tmp_path)[0])}
+        found = {r["cell"]: r for r in latest(read_all(tmp_path)[0])}
         return found[cell.id]["dataset_digest"], found[cell.id]["status"], found[cell.id]["accuracy"]
 
     assert attempt("old", "ok", 1) == ("old", "ok", 0.1)

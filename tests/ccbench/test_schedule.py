@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ccbench.cells import Cell
 from ccbench.executors import Finished, WorkItem
+from ccbench.records.cells import Cell
 from ccbench.schedule import Artifact, Scheduler
 
 

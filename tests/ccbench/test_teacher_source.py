@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import pytest
 
-from ccbench.cells import Cell
 from ccbench.errors import UserError
 from ccbench.methods.teacher_source import TeacherSource
+from ccbench.records.cells import Cell
 
 
 def test_another_content_under_the_same_name_is_another_teacher(tmp_path):

@@ -3,14 +3,14 @@ import io
 
 import pytest
 
-from ccbench.results import Record, write
+from ccbench.records.record import Record, write_record
 
 
 def fill(out, method="dcq", cell="a", **changes):
     facts = {"cell": cell, "status": "ok", "dataset": "cifar10", "method": method, "architecture": "resnet18"}
     facts |= {"protocol": "quick", "ratio": float(1 - 2 / 24), "seed": 0}
     facts |= {"accuracy": 0.5, "measured_ratio": 0.91, "bytes": 10}
-    write(Record(**{**facts, **changes}), out)
+    write_record(Record(**{**facts, **changes}), out)
     return out
 
 

@@ -2,7 +2,7 @@ from dataclasses import asdict
 
 import pytest
 
-from ccbench.results import Record
+from ccbench.records.record import Record
 
 
 @pytest.fixture

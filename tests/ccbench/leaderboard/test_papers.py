@@ -7,7 +7,7 @@ from ccbench.leaderboard import published, table
 from ccbench.leaderboard.rendering import render, sections
 from ccbench.leaderboard.writing import load
 from ccbench.offers.cards import registry
-from ccbench.results import write
+from ccbench.records.record import write_record
 
 
 def test_the_papers_headline_row():
@@ -39,7 +39,7 @@ def test_published_rows_stand_beside_ours_and_are_marked(make, tmp_path):
     ratio = float(1 - 2 / 24)
     ours = {"dataset": "cifar10", "architecture": "resnet18"}
     for record in [*make("dcq", ratio, [0.8, 0.82], **ours), *make("dcq", ratio, [0.5], dataset="cifar10")]:
-        write(record, tmp_path)
+        write_record(record, tmp_path)
     frame = load([tmp_path], published=True)
     parts = dict(sections(frame))
     beside = parts["cifar10, resnet18, protocol quick (version 1)"]

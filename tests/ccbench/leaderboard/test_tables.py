@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ccbench.cells import ROW
 from ccbench.leaderboard import table
 from ccbench.leaderboard.columns import IDENTITY, caption, columns
 from ccbench.leaderboard.writing import load
-from ccbench.results import write as write_record
+from ccbench.records.cells import ROW
+from ccbench.records.record import write_record
 
 DOCUMENTED = [
     *["method", "dataset", "architecture", "protocol", "ratio", "nominal_ratio", "measured_ratio", "bytes"],

@@ -10,7 +10,7 @@ from PIL import Image
 from ccbench.errors import UserError
 from ccbench.leaderboard import render, table, write
 from ccbench.leaderboard.figure import draw, png
-from ccbench.results import write as write_record
+from ccbench.records.record import write_record
 
 
 @pytest.fixture

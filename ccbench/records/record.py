@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ccbench.cells import ROW, slug
 from ccbench.errors import UserError
+from ccbench.records.cells import ROW, slug
 
 SCHEMA = 1
 STATUSES = ("ok", "failed", "timeout", "oom", "skipped")
@@ -24,10 +24,10 @@ class Record:
     """One attempt at a cell.
 
     Attributes:
-        cell: the id of a :class:`ccbench.cells.Cell`.
+        cell: the id of a :class:`ccbench.records.cells.Cell`.
         attempt: 1, 2, ... for one cell.
         status: ``ok``, ``failed``, ``timeout``, ``oom`` or ``skipped``; ``reason`` says why where it is not ``ok``.
-        dataset .. teacher: the row, see :class:`ccbench.cells.Cell`; ``kept`` as text, such as ``"1/12"``.
+        dataset .. teacher: the row, see :class:`ccbench.records.cells.Cell`; ``kept`` as text, such as ``"1/12"``.
         ratio: what was asked for (after snapping), the fraction of raw bytes removed, in [0, 1).
         nominal_ratio: by the papers' formula; ``measured_ratio`` from ``bytes``, the size of the file. May be below 0.
         images: in the compressed dataset.
@@ -101,7 +101,7 @@ def path_of(record: Record | Mapping[str, Any], out: str | Path) -> Path:
     return folder / f"{facts['cell']}.{facts['attempt']}.json"
 
 
-def write(record: Record | Mapping[str, Any], out: str | Path) -> Path:
+def write_record(record: Record | Mapping[str, Any], out: str | Path) -> Path:
     """Write one record, whole or not at all, and never over another one.
 
     Where the attempt's number is taken the next free one is used. NaN and infinity become null. The checksum is

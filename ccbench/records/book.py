@@ -9,9 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ccbench import results, seeds
-from ccbench.cells import Cell
+from ccbench import seeds
 from ccbench.executors import Finished
+from ccbench.records.cells import Cell
+from ccbench.records.record import SCHEMA, write_record
 from ccbench.store import file_digest
 
 
@@ -59,7 +60,7 @@ def make_record(
     value = finished.value if finished.status == "ok" and isinstance(finished.value, dict) else {}
     facts = facts or {}
     return {
-        "schema": results.SCHEMA,
+        "schema": SCHEMA,
         "cell": cell.id,
         "attempt": attempt,
         "status": finished.status,
@@ -134,7 +135,7 @@ class Book:
             artifact=artifact,
             facts=facts,
         )
-        results.write(record, self.out)
+        write_record(record, self.out)
         if finished.log:
             log = self.out / "logs" / f"{cell.id}.log"
             log.parent.mkdir(parents=True, exist_ok=True)
