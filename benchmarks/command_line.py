@@ -51,7 +51,7 @@ def plan_many() -> dict:
     """Seconds for a plan of 100,000 cells."""
     from ccbench.budget import DataShape
     from ccbench.offers.discovery import Plugins
-    from ccbench.plan import Data, Request, make_plan
+    from ccbench.runner.plan import Data, Request, make_plan
 
     ratios = tuple(("ratio", f"0.{1000 + i}") for i in range(200))
     request = Request(methods=("random", "ccs", "aum", "el2n", "entropy"), budgets=ratios, seeds=100)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccbench.data import TEST_SHARE, DataSource
-from ccbench.execute import Options, execute
 from ccbench.machine import counted_threads
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.expressions import split
-from ccbench.plan import Request
 from ccbench.records.record import latest, read_all
+from ccbench.runner.execute import Options, execute
+from ccbench.runner.plan import Request
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ def run(
         out: the output folder; what is there already is not done again.
         data_root, download, image_size, skip_bad, test_share: where images come from.
         display: ``"quiet"``, ``"plain"``, ``"live"`` or ``"auto"``.
-        options: fields of :class:`ccbench.execute.Options`, such as ``jobs`` or ``timeout``.
+        options: fields of :class:`ccbench.runner.execute.Options`, such as ``jobs`` or ``timeout``.
 
     Returns:
         One row per cell of this run, columns as in a result record; accuracies are fractions in [0, 1].

@@ -193,7 +193,7 @@ def add(*options: Callable) -> Callable:
 def request(given: dict[str, Any]) -> Any:
     """The request that the options of ``CELLS`` make."""
     from ccbench.machine import counted_threads
-    from ccbench.plan import Request
+    from ccbench.runner.plan import Request
 
     return Request(
         methods=given["methods"],

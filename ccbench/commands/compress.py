@@ -31,16 +31,16 @@ from ccbench.commands._show import fresh_log
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def compress(file: Path, **given: Any) -> int:
     """Compress a dataset's training split into FILE (.ccb)."""
-    from ccbench.display import Watch, compression
     from ccbench.errors import UserError
-    from ccbench.execute import plan_run
     from ccbench.machine import counted_threads
     from ccbench.methods.compress import MethodError, Skipped
     from ccbench.offers.discovery import plugins
     from ccbench.offers.faults import place, said
-    from ccbench.plan import Request
+    from ccbench.runner.display import Watch, compression
+    from ccbench.runner.execute import plan_run
+    from ccbench.runner.plan import Request
+    from ccbench.runner.worker import check_device, compress_item, use_machine
     from ccbench.store import default_store
-    from ccbench.work import check_device, compress_item, use_machine
 
     if file.suffix != ".ccb":
         raise UserError("a compressed dataset's file ends in .ccb", found=file, mend=f"{file.with_suffix('.ccb')}")

@@ -31,12 +31,12 @@ def evaluate(file: Path, **given: Any) -> None:
 
     The record belongs to a row of the leaderboard of --out; what stands beside it there is named.
     """
-    from ccbench.work import check_device, use_machine
+    from ccbench.runner.worker import check_device, use_machine
 
     check_device(given["device"])
     use_machine(given["device"], given["threads"])
-    from ccbench.evaluate import evaluate_file
     from ccbench.machine import counted_threads
+    from ccbench.runner.one_file import evaluate_file
     from ccbench.training.parallel import leads
 
     record, path = evaluate_file(

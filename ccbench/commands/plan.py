@@ -16,10 +16,10 @@ from ccbench.commands import _options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with every cell.")
 def plan(**given: Any) -> None:
     """Show every cell of a run: what is there, what would run, what is skipped and why, and how long it takes."""
-    from ccbench.estimate import estimate
-    from ccbench.execute import plan_run
     from ccbench.offers.discovery import plugins
     from ccbench.records.record import latest, read_all
+    from ccbench.runner.estimate import estimate
+    from ccbench.runner.execute import plan_run
 
     request = _options.request(given)
     records, problems = read_all(given["out"])

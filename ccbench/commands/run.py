@@ -34,7 +34,7 @@ def run(**given: Any) -> int:
 
     Only what is missing in --out is done: the same command again continues a run that was cut off.
     """
-    from ccbench.execute import Options, execute
+    from ccbench.runner.execute import Options, execute
 
     options = Options(
         out=given["out"],

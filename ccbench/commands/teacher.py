@@ -27,9 +27,9 @@ def teacher(file: Path | None, **given: Any) -> None:
     from ccbench.methods.teacher_source import TeacherSource
     from ccbench.offers.discovery import plugins
     from ccbench.offers.expressions import read_call
+    from ccbench.runner.worker import check_device, teacher_item, use_machine
     from ccbench.store import default_store
     from ccbench.training import load_protocol
-    from ccbench.work import check_device, teacher_item, use_machine
 
     check_device(given["device"])
     use_machine(given["device"], given["threads"])

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, container
+from ccbench.archive.origin import remembered
 from ccbench.inspection.subject import Subject
 from ccbench.inspection.text import rows
 from ccbench.leaderboard.escaping import clean
-from ccbench.origin import remembered
 
 # which part an array of the file belongs to; whatever is not named here is a part of its own
 _PARTS = {

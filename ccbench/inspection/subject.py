@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ccbench.archive import CompressedDataset
+from ccbench.archive.origin import open_origin, source_of
 from ccbench.budget import DataShape
 from ccbench.colors import ColorMeasure, measure_compressed, measured
 from ccbench.data import DataSource, ImageDataset
 from ccbench.errors import UserError
-from ccbench.origin import open_origin, source_of
 from ccbench.store import Store
 
 

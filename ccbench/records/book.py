@@ -23,7 +23,7 @@ def seed_value(cell: Cell) -> int:
 
 
 def read_facts(artifact: Path) -> dict[str, Any] | None:
-    """The facts that :func:`ccbench.work.compress_item` left beside an artifact.
+    """The facts that :func:`ccbench.runner.worker.compress_item` left beside an artifact.
 
     Returns:
         None where the artifact has to be made again: it or its facts are missing or damaged, or they

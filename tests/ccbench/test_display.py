@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from ccbench import display
-from ccbench.display import Display, LiveDisplay, QuietDisplay, Watch, compression, make_display
 from ccbench.records.cells import Cell
-from ccbench.work import _logged
+from ccbench.runner import display
+from ccbench.runner.display import Display, LiveDisplay, QuietDisplay, Watch, compression, make_display
+from ccbench.runner.worker import _logged
 
 
 def cell(method="dcq", dataset="cifar10", seed=0, **changes):

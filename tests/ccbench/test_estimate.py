@@ -7,11 +7,11 @@ from fractions import Fraction
 import pytest
 
 from ccbench.budget import DataShape
-from ccbench.estimate import estimate
 from ccbench.offers.discovery import plugins
 from ccbench.offers.expressions import parse
-from ccbench.plan import Data, Plan
 from ccbench.records.cells import Cell
+from ccbench.runner.estimate import estimate
+from ccbench.runner.plan import Data, Plan
 
 SMALL, LARGE = DataShape(100, 32, 32, 10), DataShape(100, 224, 224, 10)
 CELL = Cell(dataset="folder:x", method="random", kept=Fraction(1, 10), architecture="quicknet", protocol="quick")

@@ -6,7 +6,7 @@ from ccbench import hookimpl
 from ccbench.budget import DataShape
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.specs import MethodSpec
-from ccbench.plan import Data, Request, make_plan
+from ccbench.runner.plan import Data, Request, make_plan
 
 SHAPE = DataShape(1297, 32, 32, 10)
 

@@ -16,7 +16,7 @@ from ccbench.methods.task import Workbench
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression, Step, parse
 from ccbench.offers.specs import MethodSpec
-from ccbench.plan import Data, Request, make_plan
+from ccbench.runner.plan import Data, Request, make_plan
 from ccbench.store import Store
 
 PLUGINS = Plugins(

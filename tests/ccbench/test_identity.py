@@ -10,11 +10,11 @@ from ccbench import ArchitectureSpec, MethodSpec, Param, ProtocolSpec, ScoreSpec
 from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, ImageDataset
 from ccbench.errors import UserError
-from ccbench.items import artifact_key
 from ccbench.methods.task import StageContext, Task, Workbench, run_stage
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
-from ccbench.plan import Data, Request, make_plan, option_text
+from ccbench.runner.artifacts import artifact_key
+from ccbench.runner.plan import Data, Request, make_plan, option_text
 from ccbench.store import Store
 from ccbench.training import load_protocol
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccbench.pace import Pace, clock, told
+from ccbench.runner.pace import Pace, clock, told
 
 
 def follow(*told_at, what="train"):

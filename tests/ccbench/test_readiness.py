@@ -10,7 +10,7 @@ from ccbench.budget import DataShape
 from ccbench.errors import UserError
 from ccbench.methods.ready import unready
 from ccbench.offers.discovery import Plugins
-from ccbench.plan import Data, Request, make_plan
+from ccbench.runner.plan import Data, Request, make_plan
 
 
 class Picky:

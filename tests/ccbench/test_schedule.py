@@ -8,7 +8,7 @@ import pytest
 
 from ccbench.executors import Finished, WorkItem
 from ccbench.records.cells import Cell
-from ccbench.schedule import Artifact, Scheduler
+from ccbench.runner.schedule import Artifact, Scheduler
 
 
 @dataclass

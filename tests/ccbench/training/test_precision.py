@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ccbench.execute import _emulated
 from ccbench.offers.discovery import Plugins
+from ccbench.runner.execute import _emulated
 from ccbench.training import load_protocol
 from ccbench.training.precision import autocast, emulated, fastest
 

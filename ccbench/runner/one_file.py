@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from ccbench.archive import CompressedDataset
+from ccbench.archive.origin import open_origin, source_of
 from ccbench.data import DataSource
-from ccbench.display import Watch
 from ccbench.errors import UserError
 from ccbench.executors import Finished
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import plugins
 from ccbench.offers.expressions import Expression, parse, read_call
-from ccbench.origin import open_origin, source_of
-from ccbench.plan import Conditions, Data, Request, option_text
 from ccbench.records.book import make_record, seed_value
 from ccbench.records.cells import Cell
 from ccbench.records.out_folder import claimed
 from ccbench.records.record import path_of, read_all, write_record
+from ccbench.runner.display import Watch
+from ccbench.runner.plan import Conditions, Data, Request, option_text
+from ccbench.runner.worker import check_device, evaluate_item
 from ccbench.store import default_store, file_digest
 from ccbench.training import load_protocol
 from ccbench.training.parallel import leads
-from ccbench.work import check_device, evaluate_item
 
 
 def evaluate_file(

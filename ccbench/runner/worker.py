@@ -69,11 +69,11 @@ def compress_item(
     Returns:
         The facts: bytes, images, nominal_kept, compress_seconds, stage_seconds, warnings, sha256.
     """
+    from ccbench.archive.origin import facts_of
     from ccbench.colors import color_distance, measure_compressed, measured
     from ccbench.methods.compress import compress
     from ccbench.methods.match_bytes import fit_bytes
     from ccbench.offers.expressions import parse
-    from ccbench.origin import facts_of
 
     with _logged(log, heard) as progress:
         _compute_with(threads, device)

@@ -14,10 +14,10 @@ from ccbench.methods import identity
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression
-from ccbench.plan import Plan
 from ccbench.records.book import read_facts, seed_value
 from ccbench.records.cells import Cell, slug
-from ccbench.schedule import Artifact
+from ccbench.runner.plan import Plan
+from ccbench.runner.schedule import Artifact
 from ccbench.training import Protocol, load_protocol
 
 
@@ -29,8 +29,8 @@ class Items:
         out: the output folder.
         cache: the store's folder.
         source: where datasets come from.
-        teacher, precision: as in :class:`ccbench.plan.Request`.
-        device, compile, timeout: as in :class:`ccbench.execute.Options`.
+        teacher, precision: as in :class:`ccbench.runner.plan.Request`.
+        device, compile, timeout: as in :class:`ccbench.runner.execute.Options`.
         jobs: items at a time.
     """
 
@@ -65,7 +65,7 @@ class Items:
 
     def _compress(self, cell: Cell, path: Path, key: str) -> WorkItem:
         payload = {**self._method(cell, key), "match": cell.match, "made": cell.made, "artifact": str(path)}
-        return WorkItem(key, "ccbench.work:compress_item", payload, self.timeout)
+        return WorkItem(key, "ccbench.runner.worker:compress_item", payload, self.timeout)
 
     def _shares(self, cell: Cell, expression: Expression, key: str) -> list[WorkItem]:
         """What several workers can do of a compression at once, where its method shares work out and they are there."""
@@ -75,7 +75,7 @@ class Items:
         names = [f"{key}-part{part}" for part in range(self.jobs)]
         shares = [{**self._method(cell, name), "part": i, "parts": self.jobs} for i, name in enumerate(names)]
         return [
-            WorkItem(name, "ccbench.work:prepare_item", share, self.timeout)
+            WorkItem(name, "ccbench.runner.worker:prepare_item", share, self.timeout)
             for name, share in zip(names, shares, strict=True)
         ]
 
@@ -97,7 +97,7 @@ class Items:
             "compile": self.compile,
             "micro_batch": micro_batch,
         }
-        return WorkItem(cell.id, "ccbench.work:evaluate_item", payload, self.timeout)
+        return WorkItem(cell.id, "ccbench.runner.worker:evaluate_item", payload, self.timeout)
 
     def smaller_batch(self, cell: Cell) -> int:
         """The micro-batch to try after running out of memory; the effective batch stays."""

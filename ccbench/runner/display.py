@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ccbench.pace import Pace, times, told
 from ccbench.records.cells import Cell
+from ccbench.runner.pace import Pace, times, told
 
 _LONG = 60.0  # seconds after which a line says how far an item is, where no table does
 _RARELY = 600.0  # seconds between such lines at most; they come ever more rarely until then

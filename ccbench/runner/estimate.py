@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ccbench.pace import clock
-from ccbench.plan import Plan
 from ccbench.records.cells import Cell
+from ccbench.runner.pace import clock
+from ccbench.runner.plan import Plan
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from ccbench.data import DataSource, NoTest, notes_on, open_dataset, shape_of
-from ccbench.display import Display, make_display
 from ccbench.errors import UserError
 from ccbench.executors import Finished
-from ccbench.few_images import few_notes
-from ccbench.items import Items
 from ccbench.machine import workers
 from ccbench.offers.discovery import Plugins, plugins
 from ccbench.offers.expressions import Call, read_call
-from ccbench.plan import Data, Plan, Request, make_plan, option_text
 from ccbench.records.book import Book
 from ccbench.records.out_folder import claimed
 from ccbench.records.record import latest, read_all
-from ccbench.schedule import Artifact, Scheduler
+from ccbench.runner.artifacts import Items
+from ccbench.runner.display import Display, make_display
+from ccbench.runner.few_images import few_notes
+from ccbench.runner.plan import Data, Plan, Request, make_plan, option_text
+from ccbench.runner.schedule import Artifact, Scheduler
+from ccbench.runner.worker import check_device, on_gpu
 from ccbench.store import default_store
-from ccbench.work import check_device, on_gpu
 
 
 @dataclass(kw_only=True)
