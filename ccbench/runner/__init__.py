@@ -1,1 +1,1 @@
-"""From a request to its records: cells, artifacts, their order, the workers that do them, and what is shown meanwhile."""
+"""From a request to its records: cells, artifacts, their order, the workers that do them, and what is shown."""
