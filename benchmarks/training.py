@@ -25,7 +25,7 @@ from ccbench.data import ImageDataset
 from ccbench.machine import cores
 from ccbench.offers.discovery import plugins
 from ccbench.training import DeviceData, Recipe, build_network, fit, load_protocol
-from ccbench.training.schedule import learning_rate
+from ccbench.training.learning_rate import learning_rate
 
 ROUNDS = 3
 UPDATES = 40

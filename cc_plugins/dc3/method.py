@@ -156,7 +156,7 @@ class DC3:
         ordered, ids, options = self.orders(task, chosen)
         return compensated(task, ordered, ids, **options)
 
-    def orders(self, task: Any, chosen: np.ndarray) -> tuple[Rows, np.ndarray, dict[str, Any]]:
+    def orders(self, task: Any, chosen: np.ndarray) -> tuple[ChosenImages, np.ndarray, dict[str, Any]]:
         """What the diffusion model is asked for: images, what they are called, and how to make their pictures."""
         options = {
             "variants": variants(self.stitch),
@@ -164,10 +164,10 @@ class DC3:
             "prompts": prompts_of(self.compensate, self.prompts),
             "seed": task.shared_seed("dc3 compensate"),
         }
-        return Rows(task.dataset.images, chosen), _keys(task)[chosen], options
+        return ChosenImages(task.dataset.images, chosen), _keys(task)[chosen], options
 
 
-class Rows(Sequence[np.ndarray]):
+class ChosenImages(Sequence[np.ndarray]):
     """Some images of many, each read when it is looked at."""
 
     def __init__(self, images: np.ndarray, chosen: np.ndarray) -> None:

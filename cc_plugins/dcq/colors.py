@@ -26,7 +26,7 @@ def _tables() -> np.ndarray:
 _CODE = _tables()
 
 
-def pack(rgb: np.ndarray) -> np.ndarray:
+def cell_codes(rgb: np.ndarray) -> np.ndarray:
     """One int32 in [0, 2**24) per colour: upper bits of R, G, B first, then the lower ones.
 
     Sorted codes are therefore grouped by cell (:func:`cells`), and near colours have near codes.
@@ -43,7 +43,7 @@ def pack(rgb: np.ndarray) -> np.ndarray:
     return codes
 
 
-def unpack(codes: np.ndarray) -> np.ndarray:
+def cell_colors(codes: np.ndarray) -> np.ndarray:
     """The colours (..., 3) uint8 of codes (...)."""
     mask, low_mask = (1 << CELL_BITS) - 1, (1 << LOW_BITS) - 1
     return np.stack(
@@ -86,7 +86,7 @@ def distinct_colors(
     """
 
     def kept(batch: np.ndarray) -> np.ndarray:
-        codes = pack(images[batch])
+        codes = cell_codes(images[batch])
         return codes.reshape(-1) if attention is None else codes[keep_mask(attention[batch], keep_percent)]
 
     pixels = images.shape[1] * images.shape[2]

@@ -29,8 +29,8 @@ def keep_mask(attention: Tensor, keep_percent: float) -> Tensor:
     return (keys >= threshold).view(attention.shape)
 
 
-def pack(rgb: Tensor) -> Tensor:
-    """The codes of :func:`cc_plugins.dcq.colors.pack`, (...) int32 of colours (..., 3) uint8."""
+def cell_codes(rgb: Tensor) -> Tensor:
+    """The codes of :func:`cc_plugins.dcq.colors.cell_codes`, (...) int32 of colours (..., 3) uint8."""
     wide = rgb.int()
     high, low = wide >> LOW_BITS, wide & ((1 << LOW_BITS) - 1)
     codes = torch.zeros_like(wide[..., 0])
@@ -40,7 +40,7 @@ def pack(rgb: Tensor) -> Tensor:
     return codes
 
 
-def unpack(codes: Tensor) -> Tensor:
+def cell_colors(codes: Tensor) -> Tensor:
     """The colours (..., 3) uint8 of codes (...)."""
     channels = []
     for i in (2, 1, 0):
@@ -67,7 +67,7 @@ def count_colors(
     """
     table = torch.zeros(COLORS, dtype=torch.int64, device=device)
     for part in batches(ids, pixels):
-        codes = pack(images(torch.from_numpy(part).to(device)).permute(0, 2, 3, 1))
+        codes = cell_codes(images(torch.from_numpy(part).to(device)).permute(0, 2, 3, 1))
         if attention is not None:
             codes = codes[keep_mask(torch.from_numpy(attention[part]).to(device), keep_percent)]
         table += torch.bincount(codes.reshape(-1), minlength=COLORS)
@@ -85,7 +85,7 @@ def kmeans_palette(table: Tensor, entries: int, seed: int) -> np.ndarray:
     rows = table.view(-1, 1 << 3 * LOW_BITS)  # a row is a cell
     used = rows.any(dim=1).nonzero()[:, 0]
     rows = rows[used]
-    lab = bytes_to_lab(unpack((used[:, None] << 3 * LOW_BITS) + torch.arange(rows.shape[1], device=table.device)))
+    lab = bytes_to_lab(cell_colors((used[:, None] << 3 * LOW_BITS) + torch.arange(rows.shape[1], device=table.device)))
     colors, counts = lab[rows > 0], rows[rows > 0].double()
     if len(colors) <= entries:
         return ordered(colors.cpu().numpy(), entries)

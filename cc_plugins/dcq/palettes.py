@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cc_plugins.dcq.colors import cells, unpack
+from cc_plugins.dcq.colors import cell_colors, cells
 from cc_plugins.dcq.lab import bytes_to_lab
 from cc_plugins.dcq.nearest import nearest
 from cc_plugins.dcq.starts import kmeans, lloyd
@@ -27,7 +27,7 @@ def kmeans_palette(codes: np.ndarray, counts: np.ndarray, entries: int, seed: in
     and colour by colour elsewhere.
 
     Args:
-        codes: (m,) distinct colours, ascending, see :func:`cc_plugins.dcq.colors.pack`.
+        codes: (m,) distinct colours, ascending, see :func:`cc_plugins.dcq.colors.cell_codes`.
         counts: (m,) > 0.
         entries: palette entries, 2**q.
         seed: in [0, 2**32).
@@ -36,7 +36,7 @@ def kmeans_palette(codes: np.ndarray, counts: np.ndarray, entries: int, seed: in
         (entries, 3) float32 LAB, in order of L, a, b. With no more distinct colours than
         entries these are the colours themselves, the last one repeated.
     """
-    lab = bytes_to_lab(unpack(codes)).numpy()
+    lab = bytes_to_lab(cell_colors(codes)).numpy()
     if len(codes) <= entries:
         return ordered(lab, entries)
     grid = _Cells(codes, lab, counts)
@@ -46,7 +46,7 @@ def kmeans_palette(codes: np.ndarray, counts: np.ndarray, entries: int, seed: in
 
 def inertia(codes: np.ndarray, counts: np.ndarray, palette: np.ndarray) -> float:
     """The sum over pixels of the squared LAB distance to the nearest palette entry."""
-    lab = bytes_to_lab(unpack(codes)).numpy().astype(np.float64)
+    lab = bytes_to_lab(cell_colors(codes)).numpy().astype(np.float64)
     distance = np.square(lab - palette[nearest(lab, palette)]).sum(axis=1)
     return float((distance * counts).sum())
 
@@ -80,7 +80,7 @@ def cell_levels(codes: np.ndarray, weight: np.ndarray, sums: np.ndarray) -> list
         weight: (c,) > 0, of all its colours.
         sums: (c, 3) of its colours in LAB, weighted.
     """
-    rgb = unpack(codes).astype(np.int32)
+    rgb = cell_colors(codes).astype(np.int32)
     found = []
     for shift in (5, 4):
         side = 1 << (8 - shift)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cc_plugins.dcq.colors import batches, pack, unpack
+from cc_plugins.dcq.colors import batches, cell_codes, cell_colors
 from cc_plugins.dcq.lab import bytes_to_lab
 from cc_plugins.dcq.nearest import nearest
 from cc_plugins.dcq.temporary import temporary
@@ -38,13 +38,13 @@ def quantise_dataset(
     for ids, palette in zip(members, bytes_to_lab(palettes).numpy(), strict=True):
         table.fill(-1)
         for batch in batches(ids, images.shape[1] * images.shape[2]):
-            codes = pack(images[batch])
+            codes = cell_codes(images[batch])
             index = table.take(codes)
             new = codes[index < 0]
             if new.size:
                 new.sort()  # np.unique would hash, which is slower here
                 new = new[np.append(True, new[1:] != new[:-1])]
-                table[new] = nearest(bytes_to_lab(unpack(new)).numpy(), palette)
+                table[new] = nearest(bytes_to_lab(cell_colors(new)).numpy(), palette)
                 index = table.take(codes)
             out[batch] = index
             done += len(batch)

@@ -61,7 +61,7 @@ class EncodedImages:
     @property
     def bits_per_pixel(self) -> Fraction:
         """Measured: the bits of all blobs over the pixels of all images."""
-        total = self.blobs.total if isinstance(self.blobs, Blobs) else sum(map(len, self.blobs))
+        total = self.blobs.total if isinstance(self.blobs, JoinedBlobs) else sum(map(len, self.blobs))
         return Fraction(8 * total, len(self) * self.shape[0] * self.shape[1])
 
     def decode(self, i: int) -> np.ndarray:
@@ -84,7 +84,7 @@ class EncodedImages:
     def arrays(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Facts and arrays for the file."""
         lengths = np.fromiter(map(len, self.blobs), np.uint64, len(self))
-        data = self.blobs.data if isinstance(self.blobs, Blobs) else np.frombuffer(b"".join(self.blobs), np.uint8)
+        data = self.blobs.data if isinstance(self.blobs, JoinedBlobs) else np.frombuffer(b"".join(self.blobs), np.uint8)
         return (
             {"codec": self.codec, "size": list(self.shape)},
             {"blobs": data, "lengths": lengths.astype(smallest(int(lengths.max())))},
@@ -95,13 +95,13 @@ class EncodedImages:
         """The inverse of :meth:`arrays`; no blob is looked at before it is decoded."""
         self = cls.__new__(cls)
         self.codec, self.shape = facts["codec"], (int(facts["size"][0]), int(facts["size"][1]))
-        self.blobs = Blobs(arrays["blobs"], arrays["lengths"])
+        self.blobs = JoinedBlobs(arrays["blobs"], arrays["lengths"])
         if self.codec not in CODECS or min(self.shape) < 1 or len(self) < 1:
             raise ValueError(f"codec {self.codec!r}, size {self.shape}")
         return self
 
 
-class Blobs(Sequence[bytes]):
+class JoinedBlobs(Sequence[bytes]):
     """Byte strings that lie one after another in one array, cut out when they are asked for."""
 
     def __init__(self, data: np.ndarray, lengths: np.ndarray) -> None:

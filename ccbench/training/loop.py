@@ -16,6 +16,7 @@ from ccbench.errors import UserError
 from ccbench.training.augment import augment
 from ccbench.training.batchnorm import counted
 from ccbench.training.images import DeviceData, Normalise
+from ccbench.training.learning_rate import learning_rate, look_now
 from ccbench.training.losses import Objective
 from ccbench.training.mixing import Mixed, mix
 from ccbench.training.optimizers import build_optimizer
@@ -23,7 +24,6 @@ from ccbench.training.order import batches
 from ccbench.training.parallel import Parallel, launched, own_device
 from ccbench.training.precision import autocast, seeded
 from ccbench.training.recipe import Recipe
-from ccbench.training.schedule import learning_rate, look_now
 from ccbench.training.teacher import Teacher
 
 LOOK = 50  # iterations between reads of the loss; each read waits for the device

@@ -9,7 +9,7 @@ from ccbench.errors import UserError
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import edition, read_call
 from ccbench.training.recipe import PRECISIONS, Recipe
-from ccbench.training.tables import read_recipe
+from ccbench.training.recipe_tables import read_recipe
 
 __all__ = ["Protocol", "Recipe", "load_protocol", "read_recipe"]
 

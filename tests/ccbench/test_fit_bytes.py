@@ -21,7 +21,7 @@ from ccbench.store import Store
 
 PLUGINS = Plugins(
     discover=False,
-    extra=("cc_plugins.colors", "cc_plugins.coresets", "cc_plugins.architectures", "cc_plugins.protocols"),
+    extra=("cc_plugins.quantizers", "cc_plugins.coresets", "cc_plugins.architectures", "cc_plugins.protocols"),
 )
 
 

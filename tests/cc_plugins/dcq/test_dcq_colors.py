@@ -8,15 +8,15 @@ from cc_plugins.dcq.attention import keep_mask
 
 @given(arrays(np.uint8, (2, 5, 3)))
 def test_packing_is_one_to_one(rgb):
-    codes = colors.pack(rgb)
+    codes = colors.cell_codes(rgb)
     assert codes.dtype == np.int32
-    assert np.array_equal(colors.unpack(codes), rgb)
+    assert np.array_equal(colors.cell_colors(codes), rgb)
     high = rgb.astype(int) >> 3
     assert np.array_equal(colors.cells(codes), (high[..., 0] << 10) | (high[..., 1] << 5) | high[..., 2])
 
 
 def test_every_code_is_used_once():
-    assert np.array_equal(colors.pack(colors.unpack(np.arange(0, 1 << 24, 997))), np.arange(0, 1 << 24, 997))
+    assert np.array_equal(colors.cell_codes(colors.cell_colors(np.arange(0, 1 << 24, 997))), np.arange(0, 1 << 24, 997))
 
 
 def _brute(images, ids, mask):
@@ -28,7 +28,7 @@ def _brute(images, ids, mask):
 
 
 def _found(codes, counts):
-    return {tuple(c): n for c, n in zip(colors.unpack(codes).tolist(), counts.tolist(), strict=True)}
+    return {tuple(c): n for c, n in zip(colors.cell_colors(codes).tolist(), counts.tolist(), strict=True)}
 
 
 def test_distinct_colours_of_kept_pixels(monkeypatch):

@@ -30,9 +30,9 @@ def test_masks(percent):
 
 def test_codes():
     rgb = torch.randint(0, 256, (50, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    codes = gpu.pack(rgb)
-    assert np.array_equal(codes, colors.pack(rgb.numpy()))
-    assert torch.equal(gpu.unpack(codes), rgb)
+    codes = gpu.cell_codes(rgb)
+    assert np.array_equal(codes, colors.cell_codes(rgb.numpy()))
+    assert torch.equal(gpu.cell_colors(codes), rgb)
 
 
 @pytest.mark.parametrize("entries", [2, 16, 64])

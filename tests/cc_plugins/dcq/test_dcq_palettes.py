@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from skimage.color import rgb2lab
 from sklearn.cluster import KMeans
 
-from cc_plugins.dcq.colors import distinct_colors, pack, unpack
+from cc_plugins.dcq.colors import cell_codes, cell_colors, distinct_colors
 from cc_plugins.dcq.lab import bytes_to_lab, lab_to_bytes
 from cc_plugins.dcq.nearest import nearest
 from cc_plugins.dcq.palettes import ITERATIONS, _Cells, _lloyd, inertia, kmeans_palette
@@ -17,7 +17,7 @@ def _rgb(palette):
 
 
 def _colors(rgb):
-    return np.unique(pack(np.asarray(rgb, np.uint8).reshape(-1, 3)), return_counts=True)
+    return np.unique(cell_codes(np.asarray(rgb, np.uint8).reshape(-1, 3)), return_counts=True)
 
 
 @pytest.mark.parametrize("q", [1, 2, 3])
@@ -60,7 +60,7 @@ def test_as_good_as_kmeans_on_all_pixels(q):
 
 def test_whole_cells_give_the_same_iteration_as_every_colour():
     codes, counts = _colors(_photograph(20_000))
-    lab = bytes_to_lab(unpack(codes)).numpy()
+    lab = bytes_to_lab(cell_colors(codes)).numpy()
     start = lab[:: len(lab) // 8][:8].astype(np.float64)
     centres = start
     for _ in range(ITERATIONS):

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 
 from ccbench.archive import CompressedDataset, RawImages
 from ccbench.training.images import DeviceData
+from ccbench.training.learning_rate import learning_rate
 from ccbench.training.loop import fit
 from ccbench.training.order import batches
 from ccbench.training.protocols import Recipe
-from ccbench.training.schedule import learning_rate
 from ccbench.training.teacher import Teacher
 
 RECIPE = Recipe(

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ccbench.training.learning_rate import learning_rate, look_now
 from ccbench.training.order import batches
 from ccbench.training.protocols import Recipe
-from ccbench.training.schedule import learning_rate, look_now
 
 RDED = Recipe(
     architecture="x", batch=50, lr=0.001, epochs=300.0, epochs_of="budget", cosine_length=2.0, schedule_step="epoch"

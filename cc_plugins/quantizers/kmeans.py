@@ -9,7 +9,7 @@ import sklearn
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from cc_plugins.colors.per_image import PerImage, pack, unpack
+from cc_plugins.quantizers.per_image import PerImage, from_rgb24, rgb24
 
 
 class KMeansPalettes(PerImage):
@@ -29,8 +29,8 @@ class KMeansPalettes(PerImage):
 
     def quantise(self, image: np.ndarray, colours: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """See :meth:`PerImage.quantise`."""
-        codes, place, pixels = np.unique(pack(image), return_inverse=True, return_counts=True)
-        points = unpack(codes).astype(np.float32)
+        codes, place, pixels = np.unique(rgb24(image), return_inverse=True, return_counts=True)
+        points = from_rgb24(codes).astype(np.float32)
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             fitted = KMeans(colours, n_init=self.restarts, max_iter=self.iterations, tol=1e-3, random_state=seed).fit(

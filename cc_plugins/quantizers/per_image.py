@@ -70,11 +70,11 @@ class PerImage(ABC):
         return CompressedDataset(payload, np.arange(n), data.labels, classes=data.classes)
 
     def _image(self, image: np.ndarray, colours: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        codes = pack(image)
+        codes = rgb24(image)
         ordered = np.sort(codes, axis=None)
         distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])]
         if len(distinct) <= colours:
-            index, palette = np.searchsorted(distinct, codes), unpack(distinct)
+            index, palette = np.searchsorted(distinct, codes), from_rgb24(distinct)
         else:
             index, palette = self.quantise(image, colours, seed)
             if not 1 <= len(palette) <= colours or index.max() >= len(palette):
@@ -85,12 +85,12 @@ class PerImage(ABC):
         return index, padded
 
 
-def pack(colours: np.ndarray) -> np.ndarray:
+def rgb24(colours: np.ndarray) -> np.ndarray:
     """One number per colour, red highest: (..., 3) uint8 to (...) uint32."""
     wide = colours.astype(np.uint32)
     return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
 
 
-def unpack(codes: np.ndarray) -> np.ndarray:
-    """The inverse of :func:`pack`: (...) uint32 to (..., 3) uint8."""
+def from_rgb24(codes: np.ndarray) -> np.ndarray:
+    """The inverse of :func:`rgb24`: (...) uint32 to (..., 3) uint8."""
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)

@@ -13,7 +13,7 @@ def ccbench_methods() -> list[MethodSpec]:
     return [
         MethodSpec(
             name="mediancut",
-            target="cc_plugins.colors.pillow:MedianCut",
+            target="cc_plugins.quantizers.pillow:MedianCut",
             version="1",
             budgets="bits",
             random=False,
@@ -24,7 +24,7 @@ def ccbench_methods() -> list[MethodSpec]:
         ),
         MethodSpec(
             name="octree",
-            target="cc_plugins.colors.pillow:Octree",
+            target="cc_plugins.quantizers.pillow:Octree",
             version="1",
             budgets="bits",
             random=False,
@@ -35,7 +35,7 @@ def ccbench_methods() -> list[MethodSpec]:
         ),
         MethodSpec(
             name="kmeans",
-            target="cc_plugins.colors.kmeans:KMeansPalettes",
+            target="cc_plugins.quantizers.kmeans:KMeansPalettes",
             version="1",
             budgets="bits",
             summary="a palette per image by k-means on its colours (scikit-learn)",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.cluster import KMeans
 
-from cc_plugins.colors.per_image import pack, unpack
+from cc_plugins.quantizers.per_image import from_rgb24, rgb24
 from ccbench import Budget, UserError
 from ccbench.data import ImageDataset
 from ccbench.methods.task import Task, Workbench
@@ -66,7 +66,7 @@ def test_shapes_range_and_nominal_ratio(tmp_path, name, bits):
     assert np.array_equal(result.ids, np.arange(6))
     assert np.array_equal(result.labels, np.arange(6) % 2)
     for image in decoded(result):
-        assert len(np.unique(pack(image))) <= 2**bits
+        assert len(np.unique(rgb24(image))) <= 2**bits
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -76,7 +76,7 @@ def test_few_colours_are_kept_exactly(tmp_path, name, bits, missing):
     rng = np.random.default_rng(bits)
     images = []
     for _ in range(4):
-        colours = unpack(rng.choice(2**24, 2**bits - missing, replace=False).astype(np.uint32))
+        colours = from_rgb24(rng.choice(2**24, 2**bits - missing, replace=False).astype(np.uint32))
         images.append(colours[rng.integers(len(colours), size=(8, 8))])
     result = run(tmp_path, name, images, bits)
     assert np.array_equal(decoded(result), images)
@@ -194,6 +194,6 @@ def test_any_image_of_any_shape(tmp_path_factory, seed, bits, side, levels):
     images = np.random.default_rng(seed).integers(0, levels, (2, *side, 3)).astype(np.uint8)
     for name in METHODS:
         result = run(tmp_path_factory.getbasetemp(), name, images, bits)
-        few = [len(np.unique(pack(i))) <= 2**bits for i in images]
+        few = [len(np.unique(rgb24(i))) <= 2**bits for i in images]
         assert all(e == 0 for e, exact in zip(error(result, images), few, strict=True) if exact)
         assert result.payload.indices.max() < 2**bits
