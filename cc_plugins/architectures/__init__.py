@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from ccbench.errors import UserError
-from ccbench.offers.hookspecs import hookimpl
-from ccbench.offers.specs import ArchitectureSpec, Param
+from ccbench.plugin import ArchitectureSpec, Param, UserError, hookimpl
 
 _SMALL = "with a stem for small images up to 64 pixels"
 

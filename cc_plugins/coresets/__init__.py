@@ -5,7 +5,7 @@ Specs only: nothing heavy is imported until a method or score runs.
 
 from __future__ import annotations
 
-from ccbench import MethodSpec, Param, ScoreSpec, hookimpl
+from ccbench.plugin import MethodSpec, Param, ScoreSpec, hookimpl
 
 _RAW = "the kept images, 24 bits per pixel, and their labels"
 _PROXY = Param(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cc_plugins.coresets.rank import allocate, largest, read_score
-from ccbench import CompressedDataset, UserError
+from ccbench.plugin import CompressedDataset, UserError
 
 # ratio of images removed: beta, the fraction of all images that is dropped as hardest
 PUBLISHED_BETA = {

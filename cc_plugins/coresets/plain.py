@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cc_plugins.coresets.rank import largest, largest_per_class
-from ccbench import CompressedDataset
+from ccbench.plugin import CompressedDataset
 
 
 class Random:

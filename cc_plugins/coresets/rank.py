@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ccbench import UserError
+from ccbench.plugin import UserError
 
 
 def read_score(task: Any, score: str, proxy: str | None) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from cc_plugins.coresets.rank import largest, largest_per_class, read_score
-from ccbench import CompressedDataset
+from ccbench.plugin import CompressedDataset
 
 
 class _Ranked:

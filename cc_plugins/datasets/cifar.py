@@ -6,8 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from ccbench.data import DataSource, ImageStream
-from ccbench.errors import UserError
+from ccbench.plugin import DataSource, ImageStream, UserError
 
 
 class CIFAR:

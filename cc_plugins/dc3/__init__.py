@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from cc_plugins.dc3.stages import DIFFUSION, LATENTS
 from cc_plugins.synthetic import stored
-from ccbench.offers.hookspecs import hookimpl
-from ccbench.offers.specs import MethodSpec, Param, StageSpec
+from ccbench.plugin import MethodSpec, Param, StageSpec, hookimpl
 
 COMPENSATE = ("diffusion", "null", "hr", "color_jitter", "hsv_shift", "balance", "none")
 GENERATED = COMPENSATE[:3]

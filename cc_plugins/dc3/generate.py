@@ -14,7 +14,7 @@ from PIL import Image
 from cc_plugins.dc3.prompts import HUES, Prompts
 from cc_plugins.dc3.settings import Settings
 from cc_plugins.dc3.weights import PIPELINE, identity
-from ccbench.errors import UserError
+from ccbench.plugin import UserError
 from ccbench.seeds import derive
 from ccbench.store import Store
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from cc_plugins.dc3.settings import Settings
 from cc_plugins.dc3.weights import VAE, identity, is_folder
-from ccbench.errors import UserError
+from ccbench.plugin import UserError
 
 
 @torch.no_grad()
@@ -81,7 +81,7 @@ def run(
 
 
 def _normalisation(data: Any, device: str) -> Any:
-    from ccbench.training.images import DeviceData
+    from ccbench.plugin import DeviceData
 
     return DeviceData.from_dataset(data, device).normalise
 

@@ -17,7 +17,7 @@ from cc_plugins.dc3.stitch import stitched, variants
 from cc_plugins.dc3.weights import revision_of
 from cc_plugins.synthetic.dataset import synthetic
 from cc_plugins.synthetic.encoding import resized
-from ccbench import CompressedDataset, UserError
+from ccbench.plugin import CompressedDataset, UserError
 
 SYNTHETIC = 1 << 40  # above every place in a training set
 

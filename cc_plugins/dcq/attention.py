@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ccbench.errors import UserError
+from ccbench.plugin import UserError
 
 
 def kept_pixels(height: int, width: int, keep_percent: float) -> int:

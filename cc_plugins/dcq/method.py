@@ -12,8 +12,7 @@ from cc_plugins.dcq.colors import distinct_colors
 from cc_plugins.dcq.palettes import kmeans_palette
 from cc_plugins.dcq.quantise import quantise_dataset
 from cc_plugins.dcq.refine import Images, refine
-from ccbench.archive import CompressedDataset, PaletteImages
-from ccbench.errors import UserError
+from ccbench.plugin import CompressedDataset, PaletteImages, UserError
 
 NETWORK_FEATURES = ("shallow", "mid1", "mid2", "final")
 
@@ -79,7 +78,7 @@ class DCQ:
                 found=f"ratio {task.budget.ratio:g}",
                 mend=f"--ratio {task.budget.snap().ratio:.6g}, or leave out --no-snap",
             )
-        from ccbench.training import DeviceData
+        from ccbench.plugin import DeviceData
 
         images = task.dataset.images
         at = DeviceData.from_dataset(task.dataset, place(task)).decode

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ccbench import CompressedDataset, UserError
+from ccbench.plugin import CompressedDataset, UserError
 
 LARGE = 64  # pixels; above, a picture holds 2 x 2 crops
 
@@ -93,7 +93,7 @@ class RDED:
 
         from cc_plugins.rded.mosaic import mosaic
         from cc_plugins.rded.realism import tile
-        from ccbench.training.resample import resized_crop
+        from ccbench.plugin import resized_crop
 
         data, factor, ipc = task.dataset, self._factor(task), _ipc(task)
         size, draw = tuple(data.images.shape[1:3]), task.repetition

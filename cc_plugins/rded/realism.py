@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ccbench.stages.teacher import load_teacher
-from ccbench.training.resample import Size, random_boxes, resized_crop
-from ccbench.training.teacher import Teacher
+from ccbench.plugin import Teacher, load_teacher, random_boxes, resized_crop
+from ccbench.training.resample import Size
 
 SCALE = (0.08, 1.0)  # share of the image's area, torchvision's default
 CROPS = 256  # scored at once at most; fixed, so that no result depends on a machine's memory

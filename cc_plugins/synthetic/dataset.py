@@ -9,7 +9,7 @@ import numpy as np
 
 from cc_plugins.synthetic.encoding import encode
 from cc_plugins.synthetic.labels import soft_labels
-from ccbench.archive import CompressedDataset, EncodedImages
+from ccbench.plugin import CompressedDataset, EncodedImages
 
 
 def synthetic(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ccbench.archive import EncodedImages
+from ccbench.plugin import EncodedImages
 
 BATCH = 128  # fixed, so that a file does not depend on the memory of the machine that made it
 
@@ -27,8 +27,7 @@ def soft_labels(task: Any, payload: EncodedImages, teacher: str | None = None, t
     """
     import torch
 
-    from ccbench.stages.teacher import load_teacher
-    from ccbench.training.resample import resize
+    from ccbench.plugin import load_teacher, resize
 
     network, size = load_teacher(task, teacher), task.dataset.images.shape[1:3]
     rows = []
