@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from ccbench.plugin import EncodedImages
+from ccbench.plugin import EncodedImages, Task
 
 BATCH = 128  # fixed, so that a file does not depend on the memory of the machine that made it
 
 
-def soft_labels(task: Any, payload: EncodedImages, teacher: str | None = None, temperature: float = 1.0) -> np.ndarray:
+def soft_labels(task: Task, payload: EncodedImages, teacher: str | None = None, temperature: float = 1.0) -> np.ndarray:
     """The teacher's predictions for the pictures as they are read back from the file.
 
     Always in float32: which format is faster here must not decide what a file holds.

@@ -8,7 +8,7 @@ import traceback
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Literal, overload
 
 import pluggy
 
@@ -144,7 +144,17 @@ class Plugins:
         """The plugin that offers a name."""
         return self._owner.get((kind, name))
 
-    def get(self, kind: str, name: str) -> Any:
+    @overload
+    def get(self, kind: Literal["method"], name: str) -> specs.MethodSpec: ...
+    @overload
+    def get(self, kind: Literal["dataset"], name: str) -> specs.DatasetSpec: ...
+    @overload
+    def get(self, kind: Literal["stage"], name: str) -> specs.StageSpec: ...
+    @overload
+    def get(self, kind: Literal["command"], name: str) -> specs.CommandSpec: ...
+    @overload
+    def get(self, kind: str, name: str) -> specs.Spec: ...
+    def get(self, kind: str, name: str) -> specs.Spec:
         """The spec of a name.
 
         Raises:

@@ -7,12 +7,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from ccbench.budget import Budget, DataShape
 from ccbench.errors import UserError
 from ccbench.offers.discovery import Plugins
-from ccbench.offers.specs import BRACKETS, MethodSpec, Spec, imported, split
+from ccbench.offers.specs import BRACKETS, DatasetSpec, MethodSpec, Spec, imported, split
 from ccbench.quantities import amount, plain
 
 BUDGETS = ("ratio", "bits", "fraction", "ipc", "bytes")  # every method takes its own budget by these names
@@ -20,8 +20,11 @@ _CALL = re.compile(rf"\s*([^\[\]]+?)\s*(?:{BRACKETS})?\s*")
 _STEP = re.compile(rf"\s*([^\[\]+,\s]+)\s*(?:{BRACKETS})?\s*")
 
 
+S = TypeVar("S", bound=Spec, covariant=True)
+
+
 @dataclass(frozen=True)
-class Call:
+class Call(Generic[S]):
     """An offer with its parameters: ``quicknet[width=64]``.
 
     Attributes:
@@ -31,7 +34,7 @@ class Call:
     """
 
     name: str
-    spec: Any
+    spec: S
     params: tuple[tuple[str, Any], ...]
 
     @property
@@ -55,15 +58,13 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Step(Call):
+class Step(Call[MethodSpec]):
     """One method of a pipeline.
 
     Attributes:
-        spec: a :class:`ccbench.offers.specs.MethodSpec`.
         budget: (unit, value) where the expression fixes it, such as ("bits", "2").
     """
 
-    spec: MethodSpec
     budget: tuple[str, str] | None
 
     @property
@@ -217,7 +218,11 @@ def parse(text: str, plugins: Plugins) -> Expression:
     return Expression(tuple(steps))
 
 
-def read_call(kind: str, text: str, plugins: Plugins) -> Call:
+@overload
+def read_call(kind: Literal["dataset"], text: str, plugins: Plugins) -> Call[DatasetSpec]: ...
+@overload
+def read_call(kind: str, text: str, plugins: Plugins) -> Call[Spec]: ...
+def read_call(kind: str, text: str, plugins: Plugins) -> Call[Spec]:
     """Read ``name`` or ``name[param=value,...]`` of any kind of offer.
 
     A name with a colon (``folder:PATH``) is taken as it stands, brackets included.

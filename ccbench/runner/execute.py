@@ -10,7 +10,7 @@ from typing import Any
 
 from ccbench.data import DataSource, NoTest, notes_on, open_dataset, shape_of
 from ccbench.errors import UserError
-from ccbench.executors import Finished
+from ccbench.executors import Executor, Finished
 from ccbench.machine import workers
 from ccbench.offers.discovery import Plugins, plugins
 from ccbench.offers.expressions import Call, read_call
@@ -155,7 +155,7 @@ def execute(request: Request, options: Options) -> Summary:
     return Summary(dict(book.counts), book.reasons, plan, options.out)
 
 
-def _started(executor: Call, **given: Any) -> Any:
+def _started(executor: Call, **given: Any) -> Executor:
     """An executor that is ready to take work.
 
     Raises:
@@ -221,7 +221,7 @@ def _settle(plan: Plan, known: dict[str, dict[str, Any]], book: Book) -> None:
             book.count("skipped", cell, cell.skip)
 
 
-def _work(executor: Any, artifacts: list[Artifact], items: Items, book: Book, display: Display) -> None:
+def _work(executor: Executor, artifacts: list[Artifact], items: Items, book: Book, display: Display) -> None:
     """Run the schedule to its end."""
     scheduler = Scheduler(executor, artifacts, items.evaluate, items.smaller_batch, display.starting)
     began: dict[str, float] = {}
