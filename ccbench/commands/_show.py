@@ -15,7 +15,7 @@ import click
 
 from ccbench.errors import UserError
 from ccbench.offers.discovery import KINDS, Plugins
-from ccbench.offers.specs import Param, Spec, did_you_mean
+from ccbench.offers.specs import NeedingSpec, Param, Spec, did_you_mean
 from ccbench.records.cells import slug
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -71,6 +71,9 @@ def as_json(spec: Spec, plugins: Plugins) -> dict[str, Any]:
     facts = {name: value for name, value in asdict(spec).items() if name != "params"}
     if facts.get("budgets") in {"fraction", "none"}:
         facts["bits"] = ()  # it has no palettes
+    if isinstance(spec, NeedingSpec):
+        asked = spec.asks()
+        facts["needs"] = [{"stage": n.stage, "params": dict(n.params), "when": dict(n.when)} for n in asked]
     owner = plugins.owner(spec.kind, spec.name)
     return {
         "kind": spec.kind,
