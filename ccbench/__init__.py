@@ -9,6 +9,7 @@ from ccbench.budget import Budget, DataShape
 from ccbench.errors import UserError
 from ccbench.offers.hookspecs import hookimpl
 from ccbench.offers.specs import (
+    Alias,
     ArchitectureSpec,
     CommandSpec,
     DatasetSpec,
@@ -38,6 +39,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "Alias",
     "ArchitectureSpec",
     "Budget",
     "CommandSpec",

@@ -16,6 +16,7 @@ from ccbench.budget import Budget, DataShape
 from ccbench.errors import Unfit, UserError
 from ccbench.offers.hookspecs import hookimpl
 from ccbench.offers.specs import (
+    Alias,
     ArchitectureSpec,
     CommandSpec,
     DatasetSpec,
@@ -71,6 +72,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "Alias",
     "ArchitectureSpec",
     "Blobs",
     "Budget",

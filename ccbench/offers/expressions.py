@@ -233,8 +233,9 @@ def read_call(kind: str, text: str, plugins: Plugins) -> Call[Spec]:
     match = None if ":" in text else _CALL.fullmatch(text)
     name, arguments = (match[1], match[2] or "") if match else (text, "")
     spec = plugins.get(kind, name)
+    given = _given(kind, name, arguments, plugins)
     name = name if spec.name.endswith(":") else spec.name  # a family answers to more than its own name, a file has one
-    return Call(name, spec, read_params(spec, _arguments(name, arguments), plugins))
+    return Call(name, spec, read_params(spec, given, plugins))
 
 
 def edition(call: Call, plugins: Plugins) -> str:
@@ -270,7 +271,7 @@ def _step(name: str, arguments: str, plugins: Plugins) -> Step:
     own = {p.name for p in spec.params}
     given: dict[str, Any] = {}
     budget = None
-    for key, value in _arguments(name, arguments).items():
+    for key, value in _given("method", name, arguments, plugins).items():
         if key in BUDGETS and key not in own:
             if spec.budgets == "none":
                 raise UserError(f"{name} keeps everything and takes no {key}", found=f"{key}={value}")
@@ -279,7 +280,23 @@ def _step(name: str, arguments: str, plugins: Plugins) -> Step:
             budget = (key, _number(key, value))
         else:
             given[key] = value
-    return Step(name, spec, read_params(spec, given, plugins), budget)
+    return Step(spec.name if plugins.alias("method", name) else name, spec, read_params(spec, given, plugins), budget)
+
+
+def _given(kind: str, name: str, arguments: str, plugins: Plugins) -> dict[str, Any]:
+    """What stands in the brackets, and what the name sets where it is an alias."""
+    given, alias = _arguments(name, arguments), plugins.alias(kind, name)
+    if alias is None:
+        return dict(given)
+    fixed, own = dict(alias.params), plugins.get(kind, name).name
+    twice = next((key for key in given if key in fixed), None)
+    if twice is not None:
+        raise UserError(
+            f"{name} is {own} with {twice}={_text(fixed[twice])} and takes no other {twice}",
+            found=f"{twice}={given[twice]}",
+            mend=f"{own}[{twice}={given[twice]}]",
+        )
+    return {**fixed, **given}
 
 
 def _arguments(name: str, arguments: str) -> dict[str, str]:

@@ -69,6 +69,26 @@ class Param:
         return value
 
 
+@dataclass(frozen=True, init=False)
+class Alias:
+    """Another name for an offer with some of its parameters set: ``Alias("convnet-d4", depth=4)``.
+
+    Users write it like any name, ``convnet-d4[width=64]`` too. Results stand under the offer's own name:
+    ``convnet[width=64,depth=4]``.
+
+    Args:
+        name: lower-case letters, digits, ``.``, ``_`` and ``-``.
+        params: of the offer; none for a mere other name.
+    """
+
+    name: str
+    params: tuple[tuple[str, Any], ...]
+
+    def __init__(self, name: str, /, **params: Any) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "params", tuple(params.items()))
+
+
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -85,6 +105,7 @@ class Spec:
         params: what a user may set in ``name[param=value]``.
         paper: where it was published, or "".
         imports: modules it needs that ccbench does not bring along.
+        aliases: other names that users may write, each an :class:`Alias`; not for stages and commands.
     """
 
     kind: ClassVar[str] = ""
@@ -95,6 +116,7 @@ class Spec:
     params: tuple[Param, ...] = ()
     paper: str = ""
     imports: tuple[str, ...] = ()
+    aliases: tuple[Alias, ...] = ()
 
     def check(self) -> None:
         """Raise UserError where the spec itself is malformed."""
@@ -115,6 +137,29 @@ class Spec:
                     found=repr(param.choices),
                     mend=f"one of {', '.join(KINDS)}",
                 )
+
+        self._check_aliases()
+
+    def _check_aliases(self) -> None:
+        if self.aliases and self.kind in {"stage", "command"}:
+            raise UserError(f"{self.kind} {self.name}: a {self.kind} has one name and no aliases")
+        taken = {self.name}
+        for alias in self.aliases:
+            if not isinstance(alias, Alias) or not NAME.fullmatch(str(alias.name)) or alias.name.endswith(":"):
+                raise UserError(
+                    f"{self.kind} {self.name}: aliases are names with parameters",
+                    found=repr(alias),
+                    mend='for example aliases=(Alias("convnet-d4", depth=4),)',
+                )
+            if alias.name in taken:
+                raise UserError(f"{self.kind} {self.name}: {alias.name!r} is its name already")
+            taken.add(alias.name)
+            try:
+                self.read_params(dict(alias.params))
+            except UserError as error:
+                raise UserError(
+                    f"{self.kind} {self.name}: alias {alias.name}: {error.what}", found=error.found
+                ) from None
 
     def load(self) -> Any:
         """Import the target."""
