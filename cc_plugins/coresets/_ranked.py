@@ -21,7 +21,7 @@ PROXY = Param(
 _PER_CLASS = "keep equally many images of every class, as far as it has them, instead of ranking over the whole set"
 
 
-def ranking(score: str, target: str, *, summary: str, paper: str) -> MethodSpec:
+def ranking(score: str, target: str, *, version: str, summary: str, paper: str) -> MethodSpec:
     """The spec of a method that ranks by the score of its name.
 
     Args:
@@ -31,7 +31,7 @@ def ranking(score: str, target: str, *, summary: str, paper: str) -> MethodSpec:
     return MethodSpec(
         name=score,
         target=target,
-        version="2",
+        version=version,
         summary=summary,
         paper=paper,
         params=(Param(name="balanced", default=False, doc=_PER_CLASS), PROXY),

@@ -16,6 +16,7 @@ SPECS = (
     ranking(
         "aum",
         "cc_plugins.coresets.aum:AUM",
+        version="2",
         summary="keeps the images with the smallest area under the margin",
         paper=_PAPER,
     ),

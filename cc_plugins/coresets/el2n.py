@@ -16,6 +16,7 @@ SPECS = (
     ranking(
         "el2n",
         "cc_plugins.coresets.el2n:EL2N",
+        version="2",
         summary="keeps the images with the largest early prediction error",
         paper=_PAPER,
     ),

@@ -16,6 +16,7 @@ SPECS = (
     ranking(
         "entropy",
         "cc_plugins.coresets.entropy:Entropy",
+        version="2",
         summary="keeps the images whose final prediction is least certain",
         paper=_PAPER,
     ),

@@ -16,6 +16,7 @@ SPECS = (
     ranking(
         "forgetting",
         "cc_plugins.coresets.forgetting:Forgetting",
+        version="2",
         summary="keeps the images that training forgets most often",
         paper=_PAPER,
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cc_plugins.coresets._ranked import RAW
-from ccbench.plugin import MethodSpec, Param
+from ccbench.plugin import Alias, MethodSpec, Param
 
 if TYPE_CHECKING:
     from ccbench.plugin import CompressedDataset, Task
@@ -23,6 +23,7 @@ SPEC = MethodSpec(
         ),
     ),
     summary="images drawn at random without replacement",
+    aliases=(Alias("uniform", balanced=True),),  # as DeepCore calls it
 )
 
 
