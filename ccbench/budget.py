@@ -51,12 +51,13 @@ class Budget:
     Build one with :meth:`from_ratio`, :meth:`from_bits`, :meth:`from_fraction`,
     :meth:`from_ipc` or :meth:`from_bytes`; read it in any of those units.
 
-    >>> shape = DataShape(images=50_000, height=32, width=32, classes=10)
-    >>> two_bits = Budget.from_bits(2)
-    >>> two_bits.kept, two_bits.images(shape), two_bits.bytes(shape)
-    (Fraction(1, 12), 4167, 12800000)
-    >>> Budget.from_ratio(0.92) == two_bits, Budget.from_ratio(0.92).snap() == two_bits
-    (False, True)
+    Examples:
+        >>> shape = DataShape(images=50_000, height=32, width=32, classes=10)
+        >>> two_bits = Budget.from_bits(2)
+        >>> two_bits.kept, two_bits.images(shape), two_bits.bytes(shape)
+        (Fraction(1, 12), 4167, 12800000)
+        >>> Budget.from_ratio(0.92) == two_bits, Budget.from_ratio(0.92).snap() == two_bits
+        (False, True)
     """
 
     kept: Fraction
@@ -155,8 +156,9 @@ class Budget:
     def snap(self) -> Budget:
         """The nearest budget on the palette grid q/24, q = 1..8; a tie goes to more bits.
 
-        >>> Budget.from_ratio("0.92").snap().palette_bits, Budget.from_bits(2.5).snap().palette_bits
-        (2, 3)
+        Examples:
+            >>> Budget.from_ratio("0.92").snap().palette_bits, Budget.from_bits(2.5).snap().palette_bits
+            (2, 3)
         """
         bits = self.kept * BITS_PER_PIXEL
         return Budget(Fraction(min(reversed(GRID), key=lambda q: abs(q - bits)), BITS_PER_PIXEL))
@@ -164,8 +166,9 @@ class Budget:
     def __truediv__(self, other: Budget) -> Budget:
         """The share that is left for a later step of a pipeline; at most everything.
 
-        >>> (Budget.from_ratio("0.95") / Budget.from_fraction("0.1")).fraction
-        0.5
+        Examples:
+            >>> (Budget.from_ratio("0.95") / Budget.from_fraction("0.1")).fraction
+            0.5
         """
         return Budget(min(self.kept / other.kept, Fraction(1)))
 

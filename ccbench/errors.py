@@ -14,10 +14,11 @@ class UserError(Exception):
         found: what was found instead, where that helps.
         mend: the command or value that mends it.
 
-    >>> print(UserError("the ratio lies above 0 and below 1", found=92, mend="--ratio 0.92"))
-    the ratio lies above 0 and below 1
-      found: 92
-      mend:  --ratio 0.92
+    Examples:
+        >>> print(UserError("the ratio lies above 0 and below 1", found=92, mend="--ratio 0.92"))
+        the ratio lies above 0 and below 1
+          found: 92
+          mend:  --ratio 0.92
     """
 
     exit_code = 2
@@ -44,8 +45,9 @@ class Unfit(UserError):  # noqa: N818 - it is an outcome, as Skipped is
 def few(names: Sequence[str], most: int = 8) -> str:
     """The first of some names and how many more there are, for an error or a note.
 
-    >>> few(["cat", "dog", "owl"], most=2), few([])
-    ('cat, dog and 1 more', 'none')
+    Examples:
+        >>> few(["cat", "dog", "owl"], most=2), few([])
+        ('cat, dog and 1 more', 'none')
     """
     text = ", ".join(names[:most]) or "none"
     text += f" and {len(names) - most} more" if len(names) > most else ""

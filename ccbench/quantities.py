@@ -18,8 +18,9 @@ _LARGEST = 2**63  # bytes
 def number(value: object, name: str) -> Fraction:
     """A number as it is written: ``0.92``, ``1e-3``, ``1/12``; at most 40 digits before and after the point.
 
-    >>> number(0.92, "ratio"), number("1/12", "fraction")
-    (Fraction(23, 25), Fraction(1, 12))
+    Examples:
+        >>> number(0.92, "ratio"), number("1/12", "fraction")
+        (Fraction(23, 25), Fraction(1, 12))
 
     Args:
         value: text, or a number whose text is taken.
@@ -42,8 +43,9 @@ def size(value: object, name: str = "a size") -> Fraction:
 
     The ``B`` may be left out, and case has no say. Not rounded.
 
-    >>> [int(size(text)) for text in ("300KB", "0.5KiB", "1.5m", "7")]
-    [300000, 512, 1500000, 7]
+    Examples:
+        >>> [int(size(text)) for text in ("300KB", "0.5KiB", "1.5m", "7")]
+        [300000, 512, 1500000, 7]
 
     Raises:
         UserError: it reads otherwise, or is not above 0 and below 8 EiB.
@@ -73,8 +75,9 @@ def amount(unit: str, value: object) -> Fraction:
 def plain(value: Fraction) -> str:
     """One text for one number, a quotient where no decimal is exact.
 
-    >>> plain(Fraction("0.10")), plain(Fraction("3e5")), plain(Fraction(1, 3))
-    ('0.1', '300000', '1/3')
+    Examples:
+        >>> plain(Fraction("0.10")), plain(Fraction("3e5")), plain(Fraction(1, 3))
+        ('0.1', '300000', '1/3')
     """
     exact = Decimal(value.numerator) / Decimal(value.denominator)
     if Fraction(exact) != value:

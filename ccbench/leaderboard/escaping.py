@@ -27,8 +27,9 @@ def clean(text: object, limit: int = 600) -> str:
 def markdown(text: object) -> str:
     r"""Text for a cell of a Markdown table; names of methods stay as they are.
 
-    >>> print(markdown("ccs[fraction=0.1]+dcq"), markdown("[a](//b.c) | *d*"))
-    ccs[fraction=0.1]+dcq \[a\]\(//b.c\) \| \*d\*
+    Examples:
+        >>> print(markdown("ccs[fraction=0.1]+dcq"), markdown("[a](//b.c) | *d*"))
+        ccs[fraction=0.1]+dcq \[a\]\(//b.c\) \| \*d\*
     """
     line = clean(text)
     if _HARMLESS.fullmatch(line) and not _EMPHASIS.search(line) and "www." not in line.lower():
