@@ -79,3 +79,22 @@ def test_the_citation_is_whole_and_says_what_the_cards_say():
         card["paper"] for card in cards if card.get("name") in {"dcq", "dc3"} and "authors" in card.get("paper", {})
     ]
     assert cited == {paper["title"]: (paper["authors"], paper["year"]) for paper in papers}
+
+
+def test_the_changelog_opens_with_the_version_that_is_being_made():
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    versions = re.findall(r"^## (.*)$", changelog, re.MULTILINE)
+    assert versions[0] == f"{project['version']} (unreleased)"
+    for line in changelog.split("## ", 1)[1].splitlines()[1:]:
+        assert line.startswith(("- ", "  ", "### ")) or line in {"", "First version."}, line
+
+
+def test_what_contributors_are_told_to_use_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    assert len(text.splitlines()) <= 70  # one page
+    for step in (".ci/run", "pre-commit install", "pip install -e '.[test]'", "ccbench check", "ccbench new"):
+        assert step in text
+    named = re.findall(r"`?((?:cc_plugins|tests|docs|benchmarks)/[\w./-]*)", text)
+    assert {path for path in named if "my_method" not in path and not (ROOT / path).exists()} == set()
+    assert "tests/ccbench/test_budget.py" in named
