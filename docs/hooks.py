@@ -56,11 +56,14 @@ def as_page(text: str) -> str:
     """Markdown of the top folder with its links as they are from ``docs/``.
 
     Examples:
-        >>> as_page("[plugins](docs/plugins.md#stages), [rules](CONTRIBUTING.md)")
-        '[plugins](plugins.md#stages), [rules](contributing.md)'
+        >>> as_page("[plugins](docs/plugins.md#stages), [rules](CONTRIBUTING.md), [scripts](examples/)")
+        '[plugins](plugins.md#stages), [rules](contributing.md), [scripts](../examples/)'
     """
-    text = re.sub(r"\]\(docs/", "](", text)
-    return re.sub(r"\]\((\w+\.md)", lambda link: f"]({_PAGES.get(link[1], link[1])}", text)
+    return re.sub(r"(?<=\]\()(?!https?:|#)([^)#]+)", lambda link: _from_docs(link[1]), text)
+
+
+def _from_docs(path: str) -> str:
+    return path.removeprefix("docs/") if path.startswith("docs/") else _PAGES.get(path, f"../{path}")
 
 
 def _link(name: str) -> str:
