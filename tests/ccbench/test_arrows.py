@@ -1,6 +1,9 @@
 """Who may import whom, read from the sources: the table of docs/architecture.md."""
 
 import ast
+import contextlib
+import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -161,3 +164,25 @@ def test_pandas_and_matplotlib_stay_in_the_leaderboard():
 def test_the_top_of_a_plugin_holds_specs_only(path):
     heavy = {name.split(".")[0] for name in top_level_imports(path)}
     assert not heavy & {"torch", "torchvision", "timm", "pandas", "sklearn", "numpy", "PIL", "matplotlib"}
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+ROOMS = re.findall(r"^\| (?:\[`|`)([a-z]+)/?`[^|]* \| ([^|]+) \| ([^|]+) \|$", ARCHITECTURE, re.MULTILINE)
+
+
+def test_the_page_fits_two_screens_and_lists_the_rooms_from_the_ground_up():
+    assert len(ARCHITECTURE.splitlines()) <= 100
+    assert [room for room, _, _ in ROOMS] == list(ALLOWED)
+
+
+@pytest.mark.parametrize(("room", "purpose", "doors"), ROOMS, ids=[room for room, _, _ in ROOMS])
+def test_every_door_is_there(room, purpose, doors):
+    assert purpose.strip()
+    names = re.findall(r"`([\w.]+)`", doors)
+    assert names
+    for name in names:
+        found = importlib.import_module(f"ccbench.{room}")
+        for part in name.split("."):
+            with contextlib.suppress(ModuleNotFoundError):
+                importlib.import_module(f"{found.__name__}.{part}")
+            found = getattr(found, part)
