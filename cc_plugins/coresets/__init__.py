@@ -5,7 +5,7 @@ Specs only: nothing heavy is imported until a method or score runs.
 
 from __future__ import annotations
 
-from ccbench import MethodSpec, Param, ScoreSpec, hookimpl
+from ccbench.plugin import MethodSpec, Need, Param, ScoreSpec, hookimpl
 
 _RAW = "the kept images, 24 bits per pixel, and their labels"
 _PROXY = Param(
@@ -34,7 +34,7 @@ def _ranked(name: str, attribute: str, summary: str, paper: str) -> MethodSpec:
         paper=paper,
         params=(_BALANCED, _PROXY),
         random=False,
-        needs=("proxy", f"score[score={name}]"),
+        needs=("proxy", Need("score", score=name)),
         stores=_RAW,
         cost=_DYNAMICS,
     )
@@ -90,7 +90,11 @@ def ccbench_methods() -> list[MethodSpec]:
                 Param(name="strata", default=50, low=1, high=100_000, doc="number of equal-width strata"),
                 _PROXY,
             ),
-            needs=("proxy", "score", "score[score=aum]"),  # whatever the strata are cut by, AUM says what is hard
+            needs=(
+                "proxy",
+                "score",
+                Need("score", score="aum"),
+            ),  # whatever the strata are cut by, AUM says what is hard
             stores=_RAW,
             cost=_DYNAMICS,
         ),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cc_plugins.coresets.rank import allocate, largest, read_score
-from ccbench import CompressedDataset, UserError
+from ccbench.plugin import CompressedDataset, Task, UserError
 
 # ratio of images removed: beta, the fraction of all images that is dropped as hardest
 PUBLISHED_BETA = {
@@ -78,14 +76,14 @@ class CCS:
         self.strata = strata
         self.proxy = proxy
 
-    def skip(self, task: Any) -> str | None:
+    def skip(self, task: Task) -> str | None:
         """Why a beta given by hand does not fit the budget, or None."""
         n = len(task.dataset.labels)
         if self.beta is not None and int(self.beta * n + 1e-9) > n - task.images:
             return f"beta={self.beta:g} drops more of the {n} images than the budget, which keeps {task.images}"
         return None
 
-    def compress(self, task: Any) -> CompressedDataset:
+    def compress(self, task: Task) -> CompressedDataset:
         """Keep exactly ``task.images`` images.
 
         Raises:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cc_plugins.coresets.rank import largest, largest_per_class
-from ccbench import CompressedDataset
+from ccbench.plugin import CompressedDataset, Task
 
 
 class Random:
@@ -20,7 +18,7 @@ class Random:
     def __init__(self, *, balanced: bool) -> None:
         self.balanced = balanced
 
-    def compress(self, task: Any) -> CompressedDataset:
+    def compress(self, task: Task) -> CompressedDataset:
         """Every subset of the asked shape is equally likely."""
         data = task.dataset
         lots = task.rng().permutation(len(data.labels))
@@ -34,6 +32,6 @@ class Random:
 class Full:
     """Keep everything: the row that the others are compared with."""
 
-    def compress(self, task: Any) -> CompressedDataset:
+    def compress(self, task: Task) -> CompressedDataset:
         """Every image, whatever the budget."""
         return CompressedDataset.subset(task.dataset, np.arange(len(task.dataset.labels)))

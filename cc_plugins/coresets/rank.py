@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from ccbench import UserError
+from ccbench.plugin import Task, UserError
 
 
-def read_score(task: Any, score: str, proxy: str | None) -> np.ndarray:
+def read_score(task: Task, score: str, proxy: str | None) -> np.ndarray:
     """A score of the task's images, (n,) float64, in the order of ``task.dataset``.
 
     Raises:

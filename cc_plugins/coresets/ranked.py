@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from cc_plugins.coresets.rank import largest, largest_per_class, read_score
-from ccbench import CompressedDataset
+from ccbench.plugin import CompressedDataset, Task
 
 
 class _Ranked:
@@ -23,7 +23,7 @@ class _Ranked:
         self.balanced = balanced
         self.proxy = proxy
 
-    def compress(self, task: Any) -> CompressedDataset:
+    def compress(self, task: Task) -> CompressedDataset:
         """Keep ``task.images`` images; equal scores in order of id."""
         values = self.sign * read_score(task, self.score, self.proxy)
         data = task.dataset

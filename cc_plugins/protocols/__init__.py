@@ -6,8 +6,7 @@ import tomllib
 from importlib.resources import files
 from typing import Any
 
-from ccbench.offers.hookspecs import hookimpl
-from ccbench.offers.specs import ProtocolSpec
+from ccbench.plugin import ProtocolSpec, hookimpl
 
 _RDED = "On the Diversity and Realism of Distilled Dataset: An Efficient Dataset Distillation Paradigm"
 _DC3 = "Dataset Condensation with Color Compensation"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cc_plugins.synthetic import stored
-from ccbench.offers.hookspecs import hookimpl
-from ccbench.offers.specs import MethodSpec, Param, StageSpec
+from ccbench.plugin import MethodSpec, Param, StageSpec, hookimpl
 
 PAPER = "Sun et al., On the Diversity and Realism of Distilled Dataset, CVPR 2024"
 _MIPC = Param(name="mipc", default=300, low=1, high=10_000_000, doc="images of each class that are looked at")

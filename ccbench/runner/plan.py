@@ -152,8 +152,8 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
 
 
 def canonical(dataset: str, plugins: Plugins) -> str:
-    """A dataset's name, parameters at their defaults left out."""
-    return read_call("dataset", dataset, plugins).label if "[" in dataset else dataset
+    """A dataset's own name, parameters at their defaults left out."""
+    return read_call("dataset", dataset, plugins).label
 
 
 class Conditions:

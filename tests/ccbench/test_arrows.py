@@ -112,8 +112,9 @@ ALLOWED = {
     "archive": "errors machine budget store data",
     "colors": "errors archive",
     "training": "errors seeds budget offers",
-    "methods": "errors seeds budget store offers data archive training",
+    "methods": "errors seeds budget machine store offers data archive training",
     "stages": "errors store offers data training methods",
+    "plugin": "errors budget offers",  # what it names lazily stands under TYPE_CHECKING and in its table
     "records": "errors seeds budget store",
     "leaderboard": "errors budget store offers records",
     "inspection": "errors budget store data archive colors leaderboard",
