@@ -1,4 +1,4 @@
-"""Faults that the user can mend: the only exceptions that commands print without a traceback."""
+"""What can go wrong, by whose it is to mend: the user's, a method's, or nobody's because a cell makes no sense."""
 
 from collections.abc import Sequence
 
@@ -13,6 +13,12 @@ class UserError(Exception):
         what: what is wrong, one sentence.
         found: what was found instead, where that helps.
         mend: the command or value that mends it.
+
+    Examples:
+        >>> print(UserError("the ratio lies above 0 and below 1", found=92, mend="--ratio 0.92"))
+        the ratio lies above 0 and below 1
+          found: 92
+          mend:  --ratio 0.92
     """
 
     exit_code = 2
@@ -36,8 +42,21 @@ class Unfit(UserError):  # noqa: N818 - it is an outcome, as Skipped is
     """An architecture or a method cannot take these data; its cells are skipped with this reason and others go on."""
 
 
+class MethodError(Exception):
+    """A method broke its contract; the text says which clause and what was found."""
+
+
+class Skipped(Exception):  # noqa: N818 - it is an outcome, not an error
+    """A method said that this cell makes no sense; the text is its reason."""
+
+
 def few(names: Sequence[str], most: int = 8) -> str:
-    """The first of some names and how many more there are, for an error or a note; ``"none"`` where there are none."""
+    """The first of some names and how many more there are, for an error or a note.
+
+    Examples:
+        >>> few(["cat", "dog", "owl"], most=2), few([])
+        ('cat, dog and 1 more', 'none')
+    """
     text = ", ".join(names[:most]) or "none"
     text += f" and {len(names) - most} more" if len(names) > most else ""
     return text.encode(errors="backslashreplace").decode()  # file names that are no UTF-8 could not be printed

@@ -47,7 +47,8 @@ def open_dataset(
 
     The cache entry is ``cache/datasets/<key>/``; its key is the hash of name, version, argument,
     parameters, :meth:`DataSource.options` and the plugin's fingerprint. One process builds while
-    others wait; an entry whose files are damaged is built again.
+    others wait; an entry whose files are damaged is built again. What is built has at least two classes, none of them
+    empty, and at least two images.
 
     Args:
         name: ``"cifar10"``, ``"folder:PATH"`` or ``"name[param=value]"``.

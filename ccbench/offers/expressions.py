@@ -196,6 +196,15 @@ def parse(text: str, plugins: Plugins) -> Expression:
 
     Raises:
         UserError: it cannot be read, or names an unknown method or parameter.
+
+    Examples:
+        >>> expression = parse("ccs[fraction=0.10, score=aum]+dcq", Plugins())
+        >>> expression.label  # what differs from the defaults
+        'ccs[fraction=0.1]+dcq'
+        >>> shape = DataShape(images=1000, height=32, width=32, classes=10)
+        >>> # images that each step keeps of what it is given
+        >>> [step.images(shape) for step in expression.budgets(Budget.from_fraction("0.05"), shape)]
+        [100, 500]
     """
     steps, position = [], 0
     while True:

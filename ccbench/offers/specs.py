@@ -407,8 +407,9 @@ class CommandSpec(Spec):
 def split(text: str) -> list[str]:
     """Split a list at the commas that stand outside brackets.
 
-    >>> split("dcq[clusters=20,attention=none],ccs")
-    ['dcq[clusters=20,attention=none]', 'ccs']
+    Examples:
+        >>> split("dcq[clusters=20,attention=none],ccs")
+        ['dcq[clusters=20,attention=none]', 'ccs']
     """
     parts, depth = [""], 0
     for char in text:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ccbench.data import DataSource, NoTest, notes_on, open_dataset, shape_of
 from ccbench.errors import UserError
@@ -15,15 +15,18 @@ from ccbench.machine import workers
 from ccbench.offers.discovery import Plugins, plugins
 from ccbench.offers.expressions import Call, read_call
 from ccbench.records.book import Book
+from ccbench.records.facts import Compressed, Plain, Trained
 from ccbench.records.out_folder import claimed
-from ccbench.records.record import latest, read_all
+from ccbench.records.record import Record, latest, read_all
 from ccbench.runner.artifacts import Items
+from ccbench.runner.device import check_device, on_gpu
 from ccbench.runner.display import Display, make_display
 from ccbench.runner.few_images import few_notes
 from ccbench.runner.plan import Data, Plan, Request, make_plan, option_text
-from ccbench.runner.schedule import Artifact, Scheduler
-from ccbench.runner.worker import check_device, on_gpu
+from ccbench.runner.schedule import Artifact, ArtifactEnded, Scheduler
 from ccbench.store import default_store
+
+Facts = TypeVar("Facts", bound=Plain)
 
 
 @dataclass(kw_only=True)
@@ -132,8 +135,8 @@ def execute(request: Request, options: Options) -> Summary:
         jobs, threads = workers(options.jobs, options.threads, gpu=on_gpu(options.device), dataset_bytes=largest)
         items = _items(request, options, found, jobs)
         known, problems = _known(plan, options.out)
-        done = {i: r["accuracy"] for i, r in known.items() if r["status"] == "ok"}
-        attempts = {i: r["attempt"] for i, r in known.items()}
+        done = {i: r.accuracy for i, r in known.items() if r.ok and r.accuracy is not None}
+        attempts = {i: r.attempt for i, r in known.items()}
         book = Book(options.out, plan.cells, attempts)
         artifacts = items.artifacts(plan, done)
         with make_display(options.display, plan.cells, done, options.out / "logs") as display:
@@ -201,23 +204,22 @@ def _items(request: Request, options: Options, found: Plugins, jobs: int) -> Ite
     )
 
 
-def _known(plan: Plan, out: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def _known(plan: Plan, out: Path) -> tuple[dict[str, Record], list[str]]:
     """The record that counts of every planned cell, and what could not be read."""
     records, problems = read_all(out)
     planned = {c.id for c in plan.cells}
-    mine = [r for r in records if r["cell"] in planned]
-    return {r["cell"]: r for r in latest(mine)}, problems
+    return {r.cell: r for r in latest(r for r in records if r.cell in planned)}, problems
 
 
-def _settle(plan: Plan, known: dict[str, dict[str, Any]], book: Book) -> None:
+def _settle(plan: Plan, known: dict[str, Record], book: Book) -> None:
     """Count what is there already, and record each skip once."""
     for cell in plan.cells:
-        before = known.get(cell.id, {})
-        if before.get("status") == "ok":
+        before = known.get(cell.id)
+        if before and before.ok:
             book.count("cached", cell, "")
         elif cell.skip:
-            if (before.get("status"), before.get("reason")) != ("skipped", cell.skip):
-                book.write(cell, Finished(cell.id, "skipped", cell.skip), None, None)
+            if not before or (before.status, before.reason) != ("skipped", cell.skip):
+                book.write(cell, "skipped", cell.skip)
             book.count("skipped", cell, cell.skip)
 
 
@@ -230,20 +232,41 @@ def _work(executor: Executor, artifacts: list[Artifact], items: Items, book: Boo
         running = scheduler.running()
         for item in running:
             began.setdefault(item, now)
-        for artifact, cell, finished in events:
-            if cell is None:
-                if finished.status == "ok":
-                    artifact.facts = finished.value
-                    display.compressed(artifact.cells, finished.value)
+        for event in events:
+            artifact = event.artifact
+            if isinstance(event, ArtifactEnded):
+                if event.finished.status == "ok":
+                    artifact.facts = _given(Compressed, event.finished)[1] or Compressed.read(artifact.path)
+                if artifact.facts:
+                    display.compressed(artifact.cells, artifact.facts)
                 continue
-            record = book.write(cell, finished, artifact.path, artifact.facts)
-            book.count(finished.status, cell, finished.reason)
+            finished, outcome = _given(Trained, event.finished)
+            record = book.write(
+                event.cell,
+                finished.status,
+                finished.reason,
+                artifact=artifact.path,
+                file=artifact.facts,
+                outcome=outcome,
+                log=finished.log,
+            )
+            book.count(finished.status, event.cell, finished.reason)
             reason = finished.reason + _log_of(finished, items.out)
             seconds = now - began.get(finished.id, now)
-            display.cell(cell, finished.status, reason, record["accuracy"], seconds)
-            for failure in items.plugins.cell_finished(record):
+            display.cell(event.cell, finished.status, reason, record.accuracy, seconds)
+            for failure in items.plugins.cell_finished(record.plain()):
                 display.note(f"warning: a tracker failed: {failure}")
         display.tick(running)
+
+
+def _given(kind: type[Facts], finished: Finished) -> tuple[Finished, Facts | None]:
+    """What an item gave, typed; an executor that gives back something else has failed it."""
+    if finished.status != "ok":
+        return finished, None
+    try:
+        return finished, kind.from_plain(finished.value)
+    except ValueError as error:
+        return replace(finished, status="failed", reason=f"the executor gave back no {kind.__name__}: {error}"), None
 
 
 def _log_of(finished: Finished, out: Path) -> str:
