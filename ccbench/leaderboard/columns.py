@@ -13,7 +13,7 @@ from ccbench.leaderboard.tables import MEASURED
 from ccbench.offers.specs import did_you_mean
 from ccbench.records import cells as records
 
-Row = dict[Any, Any]
+Values = dict[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Column:
     """
 
     title: str
-    text: Callable[[Row], str]
+    text: Callable[[Values], str]
     right: bool = True
     note: str = ""
 
@@ -55,7 +55,7 @@ def _digest(title: str, name: str) -> Column:
     return Column(title, lambda row: row[name][:8], right=False, note=f"{title}: first digits of its digest.")
 
 
-def _accuracy(row: Row) -> str:
+def _accuracy(row: Values) -> str:
     accuracy, spread = (number(row[name], ".2f", 100) for name in ("accuracy_mean", "accuracy_std"))
     return f"{accuracy} ± {spread}" if spread else accuracy
 
