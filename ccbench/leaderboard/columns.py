@@ -11,7 +11,7 @@ import pandas as pd
 from ccbench.errors import UserError
 from ccbench.leaderboard.tables import MEASURED
 from ccbench.offers.specs import did_you_mean
-from ccbench.records import cells as records
+from ccbench.records.cells import Row
 
 Values = dict[Any, Any]
 
@@ -99,7 +99,7 @@ def _identity(field: Field) -> Column:
     return _number(title, field.name, "d") if field.type == "int" else _text(title, field.name)
 
 
-IDENTITY = {f.name: _identity(f) for f in fields(records.Row) if "title" in f.metadata}
+IDENTITY = {f.name: _identity(f) for f in fields(Row) if "title" in f.metadata}
 """What tells rows apart: a column where a table's rows differ in it, otherwise part of its caption."""
 WITH_TEACHER = ("teacher", "teacher_accuracy", "teacher_bytes")  # shown unasked where a row has a teacher
 
