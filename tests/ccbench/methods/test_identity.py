@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccbench import ArchitectureSpec, MethodSpec, Need, Param, ProtocolSpec, ScoreSpec, StageSpec, hookimpl
+from ccbench import ArchitectureSpec, DatasetSpec, MethodSpec, Need, Param, ProtocolSpec, ScoreSpec, StageSpec, hookimpl
 from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, ImageDataset
 from ccbench.errors import UserError
@@ -78,6 +78,10 @@ class Offers:
             self._spec(MethodSpec, "odd", identity=f"{HERE}:five"),
             self._spec(MethodSpec, "raising", identity=f"{HERE}:raising"),
         ]
+
+    @hookimpl
+    def ccbench_datasets(self):
+        return [self._spec(DatasetSpec, "d")]
 
     @hookimpl
     def ccbench_stages(self):
