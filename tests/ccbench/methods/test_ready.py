@@ -56,12 +56,12 @@ def plugins(monkeypatch):
     monkeypatch.setitem(sys.modules, "picky_methods", module)
     return Plugins(
         discover=False,
-        extra=(Picky(), "cc_plugins.coresets", "cc_plugins.protocols", "cc_plugins.architectures"),
+        extra=(Picky(), *(f"cc_plugins.{name}" for name in ("architectures", "coresets", "datasets", "protocols"))),
     )
 
 
 def plan(plugins, *methods):
-    request = Request(methods=methods, budgets=(("ratio", "0.9"),), datasets=("d",), seeds=2)
+    request = Request(methods=methods, budgets=(("ratio", "0.9"),), datasets=("photodigits",), seeds=2)
     return make_plan(request, plugins, lambda name: Data(DataShape(100, 8, 8, 2)), device="cpu")
 
 
