@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 
 def build(folder: Path, seed: int = 0) -> Path:
@@ -46,7 +47,7 @@ def build(folder: Path, seed: int = 0) -> Path:
             num_attention_heads=2,
             num_hidden_layers=2,
         )
-        pipeline = StableDiffusionInstructPix2PixPipeline(
+        pipeline: Any = StableDiffusionInstructPix2PixPipeline(
             vae=vae,
             text_encoder=CLIPTextModel(config),
             tokenizer=CLIPTokenizer.from_pretrained(folder / "letters", model_max_length=77),
