@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ccbench.budget import Budget, DataShape
 from ccbench.errors import Unfit, UserError
 from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.modules import specs_of_modules
 from ccbench.offers.specs import (
     Alias,
     ArchitectureSpec,
@@ -113,6 +114,7 @@ __all__ = [
     "random_boxes",
     "resize",
     "resized_crop",
+    "specs_of_modules",
 ]
 
 

@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
 
-from cc_plugins.coresets.rank import allocate, largest, read_score
-from ccbench.plugin import CompressedDataset, Task, UserError
+from cc_plugins.coresets._ranked import DYNAMICS, PROXY, RAW
+from ccbench.plugin import MethodSpec, Need, Param, UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ccbench.plugin import CompressedDataset, Task
+
+SPEC = MethodSpec(
+    name="ccs",
+    target="cc_plugins.coresets.ccs:CCS",
+    version="1",
+    paper="Zheng et al., Coverage-centric Coreset Selection for High Pruning Rates, ICLR 2023",
+    summary="drops the hardest images, then samples evenly over strata of a score",
+    params=(
+        Param(name="score", default="aum", choices="score", doc="the score that is cut into strata"),
+        Param(
+            name="beta",
+            default=None,
+            type=float,
+            low=0,
+            high=0.99,
+            doc="fraction of all images dropped as hardest by AUM; auto: the published values, interpolated",
+        ),
+        Param(name="strata", default=50, low=1, high=100_000, doc="number of equal-width strata"),
+        PROXY,
+    ),
+    # whatever the strata are cut by, AUM says what is hard
+    needs=("proxy", "score", Need("score", score="aum")),
+    stores=RAW,
+    cost=DYNAMICS,
+)
 
 # ratio of images removed: beta, the fraction of all images that is dropped as hardest
 PUBLISHED_BETA = {
@@ -23,12 +53,16 @@ def published_beta(ratio: float, classes: int) -> float:
     classes take the values of CIFAR-10, others those of CIFAR-100. Never more than the ratio
     itself: the cut-off cannot drop images that the budget keeps.
     """
+    import numpy as np
+
     table = PUBLISHED_BETA["cifar10" if classes <= FEW_CLASSES else "cifar100"]
     return float(min(np.interp(ratio, list(table), list(table.values())), ratio))
 
 
 def strata_of(values: np.ndarray, strata: int) -> np.ndarray:
     """The stratum of each value, (n,) int64 in 0 .. strata-1: equal widths over [min, max], both ends included."""
+    import numpy as np
+
     low, high = values.min(), values.max()
     if not low < high:
         return np.zeros(len(values), np.int64)
@@ -48,6 +82,10 @@ def select(
         strata: number of equal-width strata.
         rng: draws within a stratum, each image with the same probability.
     """
+    import numpy as np
+
+    from cc_plugins.coresets._rank import allocate, largest
+
     n = len(aum)
     hard = min(int(beta * n + 1e-9), n - count)
     rest = largest(aum, n - hard)
@@ -89,6 +127,9 @@ class CCS:
         Raises:
             UserError: a given beta drops images that the budget keeps.
         """
+        from cc_plugins.coresets._rank import read_score
+        from ccbench.plugin import CompressedDataset
+
         reason = self.skip(task)
         if reason:
             raise UserError(f"ccs: {reason}", mend="lower beta, or leave it out")

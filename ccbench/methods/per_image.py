@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
-from ccbench.archive import CompressedDataset, PaletteImages
 from ccbench.errors import UserError
-from ccbench.machine import cores
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from ccbench.archive import CompressedDataset
     from ccbench.methods.task import Task
 
 CHUNK = 500  # images between two reports of progress
@@ -23,7 +21,7 @@ class PerImage(ABC):
 
     A method derives from it and says how one image is quantised; its spec says ``budgets="bits"``. An image with no
     more than 2^q colours keeps them exactly, whatever the quantiser. Entries that the quantiser leaves open repeat its
-    last colour.
+    last colour. Importing this class imports nothing heavy, so that spec and method may stand in one module.
 
     Attributes:
         threads: whether :meth:`quantise` lets other threads run meanwhile, as Pillow does; then images are shared
@@ -57,6 +55,13 @@ class PerImage(ABC):
         Raises:
             UserError: the budget is no whole number of bits from 1 to 8.
         """
+        from concurrent.futures import ThreadPoolExecutor
+
+        import numpy as np
+
+        from ccbench.archive import CompressedDataset, PaletteImages
+        from ccbench.machine import cores
+
         bits, data = task.budget.palette_bits, task.dataset
         if bits is None:
             raise UserError(
@@ -80,6 +85,8 @@ class PerImage(ABC):
         return CompressedDataset(payload, np.arange(n), data.labels, classes=data.classes)
 
     def _image(self, image: np.ndarray, colours: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        import numpy as np
+
         codes = rgb24(image)
         ordered = np.sort(codes, axis=None)
         distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])]
@@ -97,10 +104,12 @@ class PerImage(ABC):
 
 def rgb24(colours: np.ndarray) -> np.ndarray:
     """One number per colour, red highest: (..., 3) uint8 to (...) uint32."""
-    wide = colours.astype(np.uint32)
+    wide = colours.astype("uint32")
     return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
 
 
 def from_rgb24(codes: np.ndarray) -> np.ndarray:
     """The inverse of :func:`rgb24`: (...) uint32 to (..., 3) uint8."""
+    import numpy as np
+
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)

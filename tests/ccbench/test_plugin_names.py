@@ -33,9 +33,9 @@ def test_a_wrong_name_is_an_error_of_python():
 def test_specs_come_without_torch_or_pandas():
     code = """
 import sys
-from ccbench.plugin import MethodSpec, Param, UserError, hookimpl
+from ccbench.plugin import Alias, MethodSpec, Need, Param, PerImage, UserError, hookimpl, specs_of_modules
 print(sorted({"torch", "pandas", "numpy"} & set(sys.modules)))
-from ccbench.plugin import PerImage
+from ccbench.plugin import Task
 print("numpy" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

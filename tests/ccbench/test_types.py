@@ -21,4 +21,4 @@ def test_what_is_handed_over_has_a_type():
 
 def test_mypy_checks_the_tests():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
-    assert set(settings["files"]) == {"ccbench", "cc_plugins", "tests"}
+    assert {"ccbench", "cc_plugins", "tests"} <= set(settings["files"])

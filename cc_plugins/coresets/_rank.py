@@ -1,4 +1,4 @@
-"""What the selection methods share: reading a score, ranking by it, and equal shares of classes."""
+"""Reading a score, ranking by it, and equal shares of classes: what runs of the selection methods share."""
 
 from __future__ import annotations
 
