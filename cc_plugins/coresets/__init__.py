@@ -21,17 +21,15 @@ _EL2N = "Paul, Ganguli and Dziugaite, Deep Learning on a Data Diet, NeurIPS 2021
 _FORGETTING = "Toneva et al., An Empirical Study of Example Forgetting, ICLR 2019"
 _ENTROPY = "Coleman et al., Selection via Proxy, ICLR 2020"
 _AUM = "Pleiss et al., Identifying Mislabeled Data using the Area Under the Margin Ranking, NeurIPS 2020"
-_CCS = "Zheng et al., Coverage-centric Coreset Selection for High Pruning Rates, ICLR 2023"
 _DYNAMICS = "one proxy training, shared by every score"
 
 
-def _ranked(name: str, attribute: str, summary: str, paper: str) -> MethodSpec:
+def _ranked(name: str, attribute: str, summary: str) -> MethodSpec:
     return MethodSpec(
         name=name,
         target=f"cc_plugins.coresets.ranked:{attribute}",
         version="2",
         summary=summary,
-        paper=paper,
         params=(_BALANCED, _PROXY),
         random=False,
         needs=("proxy", f"score[score={name}]"),
@@ -51,7 +49,7 @@ def ccbench_methods() -> list[MethodSpec]:
             budgets="none",
             random=False,
             summary="the whole training set, for reference",
-            stores="every image, 24 bits per pixel",
+            stores="every image, 24 bits per pixel, and the labels",
         ),
         MethodSpec(
             name="random",
@@ -67,15 +65,14 @@ def ccbench_methods() -> list[MethodSpec]:
             ),
             summary="images drawn at random without replacement",
         ),
-        _ranked("entropy", "Entropy", "keeps the images whose final prediction is least certain", _ENTROPY),
-        _ranked("forgetting", "Forgetting", "keeps the images that training forgets most often", _FORGETTING),
-        _ranked("el2n", "EL2N", "keeps the images with the largest early prediction error", _EL2N),
-        _ranked("aum", "AUM", "keeps the images with the smallest area under the margin", _AUM),
+        _ranked("entropy", "Entropy", "keeps the images whose final prediction is least certain"),
+        _ranked("forgetting", "Forgetting", "keeps the images that training forgets most often"),
+        _ranked("el2n", "EL2N", "keeps the images with the largest early prediction error"),
+        _ranked("aum", "AUM", "keeps the images with the smallest area under the margin"),
         MethodSpec(
             name="ccs",
             target="cc_plugins.coresets.ccs:CCS",
             version="1",
-            paper=_CCS,
             summary="drops the hardest images, then samples evenly over strata of a score",
             params=(
                 Param(name="score", default="aum", choices="score", doc="the score that is cut into strata"),

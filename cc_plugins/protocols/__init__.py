@@ -9,9 +9,6 @@ from typing import Any
 from ccbench.offers.hookspecs import hookimpl
 from ccbench.offers.specs import ProtocolSpec
 
-_RDED = "On the Diversity and Realism of Distilled Dataset: An Efficient Dataset Distillation Paradigm"
-_DC3 = "Dataset Condensation with Color Compensation"
-
 
 @hookimpl
 def ccbench_protocols() -> list[ProtocolSpec]:
@@ -19,57 +16,59 @@ def ccbench_protocols() -> list[ProtocolSpec]:
     return [
         ProtocolSpec(
             name="quick",
+            card="ccbench.registry:protocols/quick.toml",
             target="cc_plugins.protocols:quick",
             version="2",
             summary="quicknet, any set up to 64 pixels; about a minute for CIFAR-10 on two CPU cores.",
         ),
         ProtocolSpec(
             name="quick-soft",
+            card="ccbench.registry:protocols/quick-soft.toml",
             target="cc_plugins.protocols:quick_soft",
             version="2",
             summary="quick's updates with labels from a quicknet teacher, CutMix and AdamW.",
         ),
         ProtocolSpec(
             name="dcq-cifar",
+            card="ccbench.registry:protocols/dcq-cifar.toml",
             target="cc_plugins.protocols:dcq_cifar",
             version="2",
             summary="DCQ's CIFAR recipe: ResNet-18, 40,000 iterations of batch 256, SGD, cosine.",
-            paper="Dataset Color Quantization, appendix A.1",
         ),
         ProtocolSpec(
             name="dcq-cifar-50",
+            card="ccbench.registry:protocols/dcq-cifar-50.toml",
             target="cc_plugins.protocols:dcq_cifar_50",
             version="1",
             summary="dcq-cifar with 9,750 iterations (50 epochs), the first row of DCQ's Table 20.",
-            paper="Dataset Color Quantization, Table 20",
         ),
         ProtocolSpec(
             name="rded",
+            card="ccbench.registry:protocols/rded.toml",
             target="cc_plugins.protocols:rded",
             version="2",
             summary="RDED's evaluation: ResNet-18, 300 epochs of what is kept, labels by an online teacher, CutMix.",
-            paper=_RDED,
         ),
         ProtocolSpec(
             name="rded-hard",
+            card="ccbench.registry:protocols/rded-hard.toml",
             target="cc_plugins.protocols:rded_hard",
             version="2",
             summary="rded with the images' own labels, unmixed.",
-            paper=_RDED,
         ),
         ProtocolSpec(
             name="dc3",
+            card="ccbench.registry:protocols/dc3.toml",
             target="cc_plugins.protocols:dc3",
             version="2",
             summary="DC3's evaluation: RDED's with larger batches, shuffled patches at every size, longer on CIFAR-10.",
-            paper=_DC3,
         ),
         ProtocolSpec(
             name="dc3-hard",
+            card="ccbench.registry:protocols/dc3-hard.toml",
             target="cc_plugins.protocols:dc3_hard",
             version="2",
             summary="dc3 with the images' own labels, unmixed.",
-            paper=_DC3,
         ),
     ]
 

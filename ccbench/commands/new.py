@@ -22,7 +22,9 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 FILES = {
     "pyproject.toml.tmpl": "pyproject.toml",
     "README.md.tmpl": "README.md",
-    "method.py.tmpl": "{module}.py",
+    "package.py.tmpl": "{module}/__init__.py",
+    "method.py.tmpl": "{module}/method.py",
+    "card.toml.tmpl": "{module}/cards/{name}.toml",
     "test_method.py.tmpl": "tests/test_{module}.py",
 }
 

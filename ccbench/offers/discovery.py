@@ -13,7 +13,7 @@ from typing import Any
 import pluggy
 
 from ccbench.errors import UserError
-from ccbench.offers import hookspecs, specs
+from ccbench.offers import cards, hookspecs, specs
 
 GROUP = "ccbench"
 KINDS = {cls.kind: (f"ccbench_{cls.kind}s", cls) for cls in specs.OFFERS}  # by kind: its hook and its class
@@ -125,6 +125,8 @@ class Plugins:
         self._owner[kind, spec.name] = plugin
         self._specs[kind][spec.name] = spec
         plugin.offers.append(f"{kind} {spec.name}")
+        if spec.card and cards.find(spec) is None:
+            self.card(spec)
 
     def _fail(self, plugin: Plugin, error: BaseException, where: str = "") -> None:
         text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
@@ -143,6 +145,16 @@ class Plugins:
     def owner(self, kind: str, name: str) -> Plugin | None:
         """The plugin that offers a name."""
         return self._owner.get((kind, name))
+
+    def card(self, spec: specs.Spec) -> cards.Card | None:
+        """The card of an offer as a table, or None; one that cannot be read is an error of its plugin."""
+        try:
+            return cards.read(spec)
+        except UserError as error:
+            owner = self.owner(spec.kind, spec.name)
+            if owner and str(error) not in owner.errors:
+                owner.errors.append(str(error))
+            return None
 
     def get(self, kind: str, name: str) -> Any:
         """The spec of a name.

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from ccbench.budget import GRID, DataShape
 from ccbench.errors import UserError
+from ccbench.offers.resources import check_reference
 
 BRACKETS = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # a value may have brackets of its own: ccs[score=tdds[t=20]]
 _NEED = re.compile(rf"([a-z0-9][a-z0-9_.-]*)(?:{BRACKETS})?(?:\?(.*))?")
@@ -84,16 +85,20 @@ class Spec:
         version: raised whenever the same input would give another output.
         summary: one line.
         params: what a user may set in ``name[param=value]``.
-        paper: where it was published, or "".
+        card: its paper and the questions that it leaves open, ``"package:path/inside.toml"``; "": ``cards/NAME.toml``
+            in the package of the target, where there is one.
+        paper: where an offer without a card was published, or "".
         imports: modules it needs that ccbench does not bring along.
     """
 
     kind: ClassVar[str] = ""
+    carded: ClassVar[bool] = False  # whether cards/NAME.toml beside the target is its card
     name: str
     target: str
     version: str
     summary: str
     params: tuple[Param, ...] = ()
+    card: str = ""
     paper: str = ""
     imports: tuple[str, ...] = ()
 
@@ -105,6 +110,8 @@ class Spec:
             raise UserError(f"{self.kind} {self.name}: target must read 'module:attribute'", found=repr(self.target))
         if not isinstance(self.version, str) or not self.version:
             raise UserError(f"{self.kind} {self.name}: no version declared", mend='give it version="1"')
+        if self.card:
+            check_reference(self.card, f"{self.kind} {self.name}: card")
         if not all(isinstance(p, Param) for p in self.params):
             raise UserError(
                 f"{self.kind} {self.name}: params must be ccbench.offers.specs.Param", found=repr(self.params)
@@ -116,6 +123,11 @@ class Spec:
                     found=repr(param.choices),
                     mend=f"one of {', '.join(KINDS)}",
                 )
+
+    @property
+    def place(self) -> str:
+        """What the offer is made from: its target."""
+        return self.target
 
     def load(self) -> Any:
         """Import the target."""
@@ -211,6 +223,7 @@ class MethodSpec(NeedingSpec):
     """
 
     kind: ClassVar[str] = "method"
+    carded: ClassVar[bool] = True
     budgets: str = "fraction"
     bits: tuple[int, ...] = GRID
     random: bool = True
@@ -241,6 +254,7 @@ class DatasetSpec(Spec):
     """
 
     kind: ClassVar[str] = "dataset"
+    carded: ClassVar[bool] = True
     shape: DataShape | None = None
     resizable: bool = False
     license: str = ""
@@ -261,6 +275,7 @@ class ProtocolSpec(Spec):
     """An evaluation recipe; its target is called as ``target(**params)`` and gives the recipe's table (TOML)."""
 
     kind: ClassVar[str] = "protocol"
+    carded: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, kw_only=True)
