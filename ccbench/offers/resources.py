@@ -20,6 +20,8 @@ def folders(module: str) -> list[Path]:
     The folder of a module at the top is the one that its file lies in. A package spread over several folders has
     several; a module that is not there has none.
     """
+    if not module:
+        return []
     parts = module.split(".")
     for n in range(len(parts), 0, -1):  # the nearest that is imported already knows best; the top is found unimported
         known: Any = sys.modules.get(".".join(parts[:n]))
@@ -48,6 +50,36 @@ def read_table(path: Path) -> dict[str, Any]:
         ValueError: it is no TOML, or not UTF-8.
     """
     return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def read_layers(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The tables of a TOML file over those of the file beside it that its ``base`` names, without ``.toml``.
+
+    A table changes keys of the base's table of the same name; a list in it takes the place of the base's.
+
+    Args:
+        path: of the file.
+        above: the files that named it as their base.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: one is no TOML, or its base is no name or leads back to itself.
+    """
+    layer = read_table(path)
+    if "base" not in layer:
+        return layer
+    name = layer.pop("base")
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError(f"base = {name!r} is not the name of a file beside it, without .toml")
+    base = path.with_name(f"{name}.toml")
+    if base in (*above, path):
+        raise ValueError(f"base = {name!r} leads back to itself")
+    below = read_layers(base, (*above, path))
+    return below | {part: _laid(keys, below.get(part)) for part, keys in layer.items()}
+
+
+def _laid(keys: Any, below: Any) -> Any:
+    return below | keys if isinstance(below, dict) and isinstance(keys, dict) else keys
 
 
 def check_reference(reference: object, owner: str) -> None:
