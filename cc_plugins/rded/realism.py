@@ -16,9 +16,7 @@ CROPS = 256  # scored at once at most; fixed, so that no result depends on a mac
 PIXELS, FEW = 1 << 22, 1 << 19  # the same in pixels; a CPU's caches hold fewer, and are twice as fast then
 
 
-def run(
-    context: Any, mipc: int = 300, crops: int = 5, factor: int = 1, draw: int = 0, teacher: str | None = None
-) -> dict[str, np.ndarray]:
+def run(context: Any, mipc: int, crops: int, factor: int, draw: int, teacher: str | None) -> dict[str, np.ndarray]:
     """Draw images and crops of every class, and keep the crop of each image with the lowest loss.
 
     Args:
