@@ -93,8 +93,7 @@ def run(
     source = DataSource(Path(root) if root else None, download, "", image_size, skip_bad, test_share)
     summary = execute(request, Options(out=Path(out), source=source, display=display, **options))
     wanted = {c.id for c in summary.plan.cells}
-    rows = [r for r in latest(read_all(Path(out))[0]) if r["cell"] in wanted]
-    return pd.DataFrame(rows)
+    return pd.DataFrame([r.plain() for r in latest(read_all(Path(out))[0]) if r.cell in wanted])
 
 
 def _list(value: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Faults that the user can mend: the only exceptions that commands print without a traceback."""
+"""What can go wrong, by whose it is to mend: the user's, a method's, or nobody's because a cell makes no sense."""
 
 from collections.abc import Sequence
 
@@ -34,6 +34,14 @@ class UserError(Exception):
 
 class Unfit(UserError):  # noqa: N818 - it is an outcome, as Skipped is
     """An architecture or a method cannot take these data; its cells are skipped with this reason and others go on."""
+
+
+class MethodError(Exception):
+    """A method broke its contract; the text says which clause and what was found."""
+
+
+class Skipped(Exception):  # noqa: N818 - it is an outcome, not an error
+    """A method said that this cell makes no sense; the text is its reason."""
 
 
 def few(names: Sequence[str], most: int = 8) -> str:

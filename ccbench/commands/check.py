@@ -34,7 +34,7 @@ def check(name: str, as_data: bool, timeout: float, **given: Any) -> None:
 
     Exit code 0 when every check passed, 1 when one failed or none ran, 2 when nothing has that name.
     """
-    from ccbench.runner.worker import use_machine
+    from ccbench.runner.device import use_machine
 
     use_machine(None, None)
     kind = kind_of(name, plugins())

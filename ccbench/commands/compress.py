@@ -31,15 +31,15 @@ from ccbench.commands._show import fresh_log
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def compress(file: Path, **given: Any) -> int:
     """Compress a dataset's training split into FILE (.ccb)."""
-    from ccbench.errors import UserError
+    from ccbench.errors import MethodError, Skipped, UserError
     from ccbench.machine import counted_threads
-    from ccbench.methods.compress import MethodError, Skipped
     from ccbench.offers.discovery import plugins
     from ccbench.offers.faults import place, said
+    from ccbench.runner.device import check_device, use_machine
     from ccbench.runner.display import Watch, compression
     from ccbench.runner.execute import plan_run
     from ccbench.runner.plan import Request
-    from ccbench.runner.worker import check_device, compress_item, use_machine
+    from ccbench.runner.worker import Compression, Context
     from ccbench.store import default_store
 
     if file.suffix != ".ccb":
@@ -72,28 +72,29 @@ def compress(file: Path, **given: Any) -> int:
     for note in plan.notes:
         click.echo(note, err=True)
     cell = plan.cells[0]
+    context = Context(
+        dataset=dataset,
+        source=source,
+        cache=default_store().root,
+        protocol=cell.protocol,
+        base_seed=cell.base_seed,
+        device=given["device"],
+        precision=request.precision,
+        threads=cell.threads,
+        teacher=request.teacher,
+    )
+    work = Compression(
+        context=context,
+        method=cell.method,
+        kept=cell.kept,
+        match=cell.match,
+        made=cell.made,
+        artifact=file,
+        beside=False,  # the file alone is the result here
+    )
     try:
         with Watch(compression([cell]), "compressing") as heard:
-            facts = compress_item(
-                dataset=dataset,
-                source=source.plain(),
-                cache=str(default_store().root),
-                method=cell.method,
-                kept=str(cell.kept),
-                match=cell.match,
-                made=cell.made,
-                precision=request.precision,
-                threads=cell.threads,
-                seed=0,
-                base_seed=cell.base_seed,
-                protocol=cell.protocol,
-                device=given["device"],
-                teacher=request.teacher.plain(),
-                artifact=str(file),
-                log="",
-                heard=heard,
-                beside=False,  # the file alone is the result here
-            )
+            facts = work.run(heard)
     except Skipped as reason:
         raise UserError(f"{cell.method} cannot do this: {reason}", mend="another budget or method") from None
     except MethodError as fault:
@@ -109,10 +110,10 @@ def compress(file: Path, **given: Any) -> int:
             found=f"its traceback is in {log}",
             mend=f"ccbench check {given['method']}",
         ) from None
-    for warning in facts["warnings"]:
+    for warning in facts.warnings:
         click.echo(f"warning: {warning}", err=True)
     click.echo(
-        f"{file}: {facts['images']} images, {facts['bytes']:,} bytes, measured ratio {1 - facts['measured_kept']:.4f}, "
+        f"{file}: {facts.images} images, {facts.bytes:,} bytes, measured ratio {1 - facts.measured_kept:.4f}, "
         f"asked for {cell.ratio:.4f}"
     )
     return 0

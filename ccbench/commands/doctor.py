@@ -18,7 +18,7 @@ from ccbench import machine
 from ccbench.commands._show import plain, table
 from ccbench.errors import UserError
 from ccbench.offers.discovery import Plugins, plugins
-from ccbench.runner.worker import on_gpu, use_machine
+from ccbench.runner.device import on_gpu, use_machine
 
 _PACKAGES = ("ccbench", "torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "accelerate",
              "safetensors", "pillow", "matplotlib", "pebble", "pluggy")  # fmt: skip

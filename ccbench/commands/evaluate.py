@@ -31,7 +31,7 @@ def evaluate(file: Path, **given: Any) -> None:
 
     The record belongs to a row of the leaderboard of --out; what stands beside it there is named.
     """
-    from ccbench.runner.worker import check_device, use_machine
+    from ccbench.runner.device import check_device, use_machine
 
     check_device(given["device"])
     use_machine(given["device"], given["threads"])
@@ -59,8 +59,8 @@ def evaluate(file: Path, **given: Any) -> None:
     from ccbench.leaderboard.baselines import standing
 
     click.echo(
-        f"{file}: accuracy {record['accuracy']:.2%} on {record['dataset']} ({record['architecture']}, protocol "
-        f"{record['protocol']}, {record['train_seconds']:.1f} s); record: {path}"
+        f"{file}: accuracy {record.accuracy:.2%} on {record.dataset} ({record.architecture}, protocol "
+        f"{record.protocol}, {record.train_seconds:.1f} s); record: {path}"
     )
     for line in standing(record, [given["out"]]):
         click.echo(line)

@@ -12,7 +12,7 @@ import click
 @click.argument("folder", type=click.Path(path_type=Path))
 def export(file: Path, folder: Path) -> None:
     """Write the images of FILE as PNGs into FOLDER/<class>/."""
-    from ccbench.runner.worker import use_machine
+    from ccbench.runner.device import use_machine
 
     use_machine("cpu", None)
     from ccbench.archive import CompressedDataset

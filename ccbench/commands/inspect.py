@@ -25,7 +25,7 @@ def inspect(file: Path, as_json: bool, **given: Any) -> None:
     NAME-colors.png has the curves of the red, green and blue values, NAME-images.png some images of
     each class. Without the original dataset all is shown but the comparison.
     """
-    from ccbench.runner.worker import use_machine
+    from ccbench.runner.device import use_machine
 
     use_machine("cpu", None)
     from ccbench.inspection import FIGURES, SECTIONS, open_subject

@@ -24,13 +24,10 @@ def plan(**given: Any) -> None:
     request = _options.request(given)
     records, problems = read_all(given["out"])
     # what is there already is told by what the images are; where nothing is there, nothing has to be opened
-    recorded = {r["dataset"] for r in records}
+    recorded = {r.dataset for r in records}
     made = plan_run(request, _options.source(given), plugins(), given["device"], look=recorded)
-    known = {r["cell"]: r for r in latest(records)}
-    state = {
-        c.id: "skipped" if c.skip else "cached" if known.get(c.id, {}).get("status") == "ok" else "to run"
-        for c in made.cells
-    }
+    cached = {r.cell for r in latest(records) if r.ok}
+    state = {c.id: "skipped" if c.skip else "cached" if c.id in cached else "to run" for c in made.cells}
     left = estimate(made, [c for c in made.cells if state[c.id] == "to run"], records)
     if given["as_json"]:
         cells = [

@@ -27,7 +27,8 @@ def teacher(file: Path | None, **given: Any) -> None:
     from ccbench.methods.teacher_source import TeacherSource
     from ccbench.offers.discovery import plugins
     from ccbench.offers.expressions import read_call
-    from ccbench.runner.worker import check_device, teacher_item, use_machine
+    from ccbench.runner.device import check_device, use_machine
+    from ccbench.runner.worker import Context, Teaching
     from ccbench.store import default_store
     from ccbench.training import load_protocol
 
@@ -37,19 +38,20 @@ def teacher(file: Path | None, **given: Any) -> None:
     found = plugins()
     network = source.architecture or load_protocol(given["protocol"], found).teacher.architecture
     read_call("architecture", network, found)
-    facts = teacher_item(
+    context = Context(
         dataset=given["dataset"],
-        source=_options.source(given, given["dataset"]).plain(),
-        cache=str(default_store().root),
+        source=_options.source(given, given["dataset"]),
+        cache=default_store().root,
         protocol=given["protocol"],
         base_seed=given["base_seed"],
         device=given["device"],
         precision=given["precision"],
         threads=counted_threads(given["threads"], given["device"]),
-        teacher=source.plain(),
+        teacher=source,
     )
-    which = f" ({facts['teacher_weights']})" if facts["teacher_weights"] else ""
+    facts = Teaching(context=context).run()
+    which = f" ({facts.teacher_weights})" if facts.teacher_weights else ""
     click.echo(
-        f"{network}{f' from {file}{which}' if file else ''}: {facts['teacher_accuracy']:.2%} on the test split of "
-        f"{given['dataset']}, {facts['teacher_bytes']:,} bytes"
+        f"{network}{f' from {file}{which}' if file else ''}: {facts.teacher_accuracy:.2%} on the test split of "
+        f"{given['dataset']}, {facts.teacher_bytes:,} bytes"
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from ccbench.errors import Unfit, UserError
+from ccbench.errors import MethodError, Skipped, Unfit, UserError
 from ccbench.executors import Finished, WorkItem
 from ccbench.machine import share_of_memory, threads_for, use_threads
 from ccbench.offers.faults import said
@@ -158,12 +158,13 @@ def _free_gpu() -> None:
 def verdict(error: BaseException) -> tuple[str, str]:
     """The status and the reason of what was raised."""
     text = " ".join(str(error).split())
-    memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    torch = sys.modules.get("torch")
+    memory = isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))
     if memory or "can't allocate memory" in text or "Unable to allocate" in text:
         return "oom", text[:300] or "out of memory"
-    if isinstance(error, Unfit) or type(error).__name__ == "Skipped":
+    if isinstance(error, Unfit | Skipped):
         return "skipped", text
-    if isinstance(error, UserError) or type(error).__name__ == "MethodError":
+    if isinstance(error, UserError | MethodError):
         return "failed", text
     return "failed", said(error)
 

@@ -9,9 +9,10 @@ from typing import Any
 from ccbench.leaderboard.tables import BUDGET, METHOD, SECTION
 from ccbench.leaderboard.writing import load
 from ccbench.records.cells import ROW
+from ccbench.records.record import Record
 
 
-def standing(record: Mapping[str, Any], outs: Sequence[Path]) -> list[str]:
+def standing(record: Record, outs: Sequence[Path]) -> list[str]:
     """Lines on the row that a record belongs to, and on the others beside it among the records of some folders.
 
     Beside it stand the rows of the same dataset, protocol and version, network and budget, and ``full`` at any
@@ -23,7 +24,7 @@ def standing(record: Mapping[str, Any], outs: Sequence[Path]) -> list[str]:
     """
     frame = load(tuple(outs))
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    own = next(row for row in rows if all(row[name] == record[name] for name in ROW))
+    own = next(row for row in rows if all(row[name] == value for name, value in record.row.items()))
     beside = [row for row in rows if row is not own and all(row[name] == own[name] for name in _shared(row))]
     beside.sort(key=lambda row: -(row["accuracy_mean"] or 0))
     place = f"{own['dataset']}, ratio {own['ratio']:.4g}, {own['architecture']}, protocol {own['protocol']}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields
 from typing import Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pandas as pd
 from ccbench.errors import UserError
 from ccbench.leaderboard.tables import MEASURED
 from ccbench.offers.specs import did_you_mean
+from ccbench.records import cells as records
 
 Row = dict[Any, Any]
 
@@ -88,18 +89,18 @@ CHOSEN = {  # by their names in leaderboard.csv
     "teacher_accuracy": _number("Teacher accuracy (%)", "teacher_accuracy", ".2f", 100),
     "teacher_bytes": _number("Teacher bytes", "teacher_bytes", ",d", 1, _TEACHER_BYTES),
 }
-IDENTITY = {  # what tells rows apart; a column where a table's rows differ in it, otherwise part of its caption
-    "options": _text("Read with", "options"),
-    "precision": _text("Precision", "precision"),
-    "threads": _number("Threads", "threads", "d"),
-    "base_seed": _number("Base seed", "base_seed", "d"),
-    "method_version": _text("Version", "method_version"),
-    "architecture_version": _text("Network version", "architecture_version"),
-    "dataset_digest": _digest("Data", "dataset_digest"),
-    "test_digest": _digest("Test data", "test_digest"),
-    "trained": _digest("Training", "trained"),
-    "made": _digest("Compression", "made"),
-}
+
+
+def _identity(field: Field) -> Column:
+    """The column of a field of a row."""
+    title = field.metadata["title"]
+    if field.metadata.get("digest"):
+        return _digest(title, field.name)
+    return _number(title, field.name, "d") if field.type == "int" else _text(title, field.name)
+
+
+IDENTITY = {f.name: _identity(f) for f in fields(records.Row) if "title" in f.metadata}
+"""What tells rows apart: a column where a table's rows differ in it, otherwise part of its caption."""
 WITH_TEACHER = ("teacher", "teacher_accuracy", "teacher_bytes")  # shown unasked where a row has a teacher
 
 

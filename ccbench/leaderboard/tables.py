@@ -10,16 +10,15 @@ from typing import Any
 import pandas as pd
 
 from ccbench.records.cells import ROW
-from ccbench.records.record import latest, weight
+from ccbench.records.record import MEANS, Record, latest
 
-COLUMNS = (
+_FIRST = (
     "method", "dataset", "architecture", "protocol", "ratio", "nominal_ratio", "measured_ratio", "bytes",
-    "accuracy_mean", "accuracy_std", "n_seeds", "status",
-    "protocol_version", "planned_seeds", "diff_random", "diff_full", "source", "match", "best_accuracy_mean",
-    "colorfulness", "color_distance", "teacher", "teacher_accuracy", "teacher_bytes", "images", "ipc",
-    "options", "precision", "threads", "base_seed", "kept", "method_version", "architecture_version",
-    "dataset_digest", "test_digest", "made", "trained",
+    "accuracy_mean", "accuracy_std", "n_seeds", "status", "protocol_version", "planned_seeds",
+    "diff_random", "diff_full", "source",
 )  # fmt: skip
+_MEANS = {name: f"{name}_mean" if name == "best_accuracy" else name for name in MEANS}
+COLUMNS = tuple(dict.fromkeys((*_FIRST, *_MEANS.values(), "ipc", *ROW)))
 _WHOLE = ("bytes", "n_seeds", "planned_seeds", "teacher_bytes", "threads", "base_seed")
 _TEXT = ("status", "source", *(name for name in ROW if name not in _WHOLE))
 SECTION = ["dataset", "protocol", "protocol_version", "architecture"]
@@ -30,7 +29,7 @@ CONDITIONS = tuple(name for name in ROW if name not in {*METHOD, *BUDGET, "teach
 MEASURED = "measured"
 
 
-def table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+def table(records: Iterable[Record]) -> pd.DataFrame:
     """The leaderboard of any number of records.
 
     A row stands for one :data:`ccbench.records.cells.ROW`: everything that can change a number but the seed. Of each
@@ -49,9 +48,9 @@ def table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         a row without. ``status`` is ``ok``, ``partial (2 of 3: 1 timeout)``, ``failed: reason`` or
         ``skipped: reason``. Sorted by section, ratio, then accuracy.
     """
-    groups: dict[tuple[Any, ...], dict[int, dict[str, Any]]] = defaultdict(dict)
-    for record in sorted(latest(records), key=weight):
-        groups[*(record[name] for name in ROW), round(record["ratio"], 9)][record["seed"]] = record
+    groups: dict[tuple[Any, ...], dict[int, Record]] = defaultdict(dict)
+    for record in sorted(latest(records), key=lambda r: r.weight):
+        groups[*record.row.values(), round(record.ratio, 9)][record.seed] = record
     frame = as_frame([_row([seeds[s] for s in sorted(seeds)]) for seeds in groups.values()])
     return order(with_differences(frame))
 
@@ -99,65 +98,54 @@ def order(frame: pd.DataFrame) -> pd.DataFrame:
     return keyed.sort_values(by, kind="stable", ignore_index=True).drop(columns="_rank")
 
 
-def _finished(record: Mapping[str, Any]) -> tuple[str, int]:
-    return record["finished"], record["attempt"]
-
-
-def _row(group: list[dict[str, Any]]) -> dict[str, Any]:
-    ok = [r for r in group if r["status"] == "ok" and r["accuracy"] is not None and 0 <= r["accuracy"] <= 1]
-    accuracies = [float(r["accuracy"]) for r in ok]
-    planned = max(len(group), *(max(r["seed"] + 1, r.get("planned_seeds") or 0) for r in group))
-    size, taught, images, classes = _mean(ok, "bytes"), _mean(ok, "teacher_bytes"), _mean(ok, "images"), _classes(group)
+def _row(group: list[Record]) -> dict[str, Any]:
+    ok = [r for r in group if r.ok and r.accuracy is not None and 0 <= r.accuracy <= 1]
+    accuracies = [float(r.accuracy) for r in ok if r.accuracy is not None]
+    planned = max(len(group), *(max(r.seed + 1, r.planned_seeds or 0) for r in group))
+    means = {name: _mean(ok, name) for name in MEANS}
+    images, classes = means["images"], _classes(group)
     return {
-        **{name: group[0][name] for name in ROW},
-        "ratio": group[0]["ratio"],
-        "nominal_ratio": _mean(ok, "nominal_ratio"),
-        "measured_ratio": _mean(ok, "measured_ratio"),
-        "bytes": None if size is None else round(size),
+        **group[0].row,
+        **{_MEANS[n]: round(m) if n in _WHOLE and m is not None else m for n, m in means.items()},
+        "ratio": group[0].ratio,
         "accuracy_mean": statistics.fmean(accuracies) if accuracies else None,
         "accuracy_std": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
         "n_seeds": len(ok),
         "planned_seeds": planned,
         "status": _status(group, ok, planned),
         "source": MEASURED,
-        "best_accuracy_mean": _mean(ok, "best_accuracy"),
-        "colorfulness": _mean(ok, "colorfulness"),
-        "color_distance": _mean(ok, "color_distance"),
-        "teacher_accuracy": _mean(ok, "teacher_accuracy"),
-        "teacher_bytes": None if taught is None else round(taught),
-        "images": images,
         "ipc": None if images is None or classes is None else images / classes,
     }
 
 
-def _classes(group: list[dict[str, Any]]) -> int | None:
+def _classes(group: list[Record]) -> int | None:
     """How many classes the dataset of a row has: by its records, otherwise by the dataset itself where it says so."""
     from ccbench.offers.discovery import plugins
 
     for record in group:
-        if record.get("classes"):
-            return int(record["classes"])
-    spec = plugins().all("dataset").get(group[0]["dataset"].partition("[")[0])
+        if record.classes:
+            return record.classes
+    spec = plugins().all("dataset").get(group[0].dataset.partition("[")[0])
     shape = getattr(spec, "shape", None)
     return shape.classes if shape else None
 
 
-def _mean(records: list[dict[str, Any]], name: str) -> float | None:
-    values = [float(r[name]) for r in records if r.get(name) is not None]
+def _mean(records: list[Record], name: str) -> float | None:
+    values = [float(value) for r in records if (value := getattr(r, name)) is not None]
     return statistics.fmean(values) if values and len(values) == len(records) else None
 
 
-def _status(group: list[dict[str, Any]], ok: list[dict[str, Any]], planned: int) -> str:
+def _status(group: list[Record], ok: list[Record], planned: int) -> str:
     if len(ok) == planned:
         return "ok"
-    counts = Counter(r["status"] for r in group if r not in ok)
+    counts = Counter(r.status for r in group if r not in ok)
     if planned > len(group):
         counts["missing"] = planned - len(group)
     if ok:
         return f"partial ({len(ok)} of {planned}: {', '.join(f'{n} {s}' for s, n in sorted(counts.items()))})"
-    last = max(group, key=_finished)
+    last = max(group, key=lambda r: (r.finished, r.attempt))
     word = "skipped" if set(counts) <= {"skipped", "missing"} else "failed"
-    reason = " ".join(last["reason"].split()) or last["status"]
-    if last["status"] in {"timeout", "oom"} and last["status"] not in reason:
-        reason = f"{last['status']}: {reason}"
+    reason = " ".join(last.reason.split()) or last.status
+    if last.status in {"timeout", "oom"} and last.status not in reason:
+        reason = f"{last.status}: {reason}"
     return f"{word}: {reason}"

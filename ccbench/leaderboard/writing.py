@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -14,7 +13,7 @@ from ccbench.leaderboard.figure import png
 from ccbench.leaderboard.papers import published as published_rows
 from ccbench.leaderboard.rendering import render
 from ccbench.leaderboard.tables import table
-from ccbench.records.record import read_all
+from ccbench.records.record import Record, read_all
 from ccbench.store import atomic_write
 
 
@@ -44,9 +43,9 @@ def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False) -> pd.
     return frame
 
 
-def _twice(read: list[list[dict[str, Any]]]) -> list[str]:
+def _twice(read: list[list[Record]]) -> list[str]:
     """A remark where several folders hold the same cells: each counts once."""
-    cells = Counter(cell for records in read for cell in {record["cell"] for record in records})
+    cells = Counter(cell for records in read for cell in {record.cell for record in records})
     several = [cell for cell, folders in cells.items() if folders > 1]
     if not several:
         return []

@@ -11,17 +11,10 @@ import numpy as np
 from ccbench.archive import CompressedDataset, RawImages
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
+from ccbench.errors import MethodError, Skipped
 from ccbench.methods.guard import undisturbed, watch_test_split
 from ccbench.methods.task import Task, Workbench
 from ccbench.offers.expressions import Expression, Step
-
-
-class MethodError(Exception):
-    """A method broke its contract; the text says which clause and what was found."""
-
-
-class Skipped(Exception):  # noqa: N818 - it is an outcome, not an error
-    """A method said that this cell makes no sense; the text is its reason."""
 
 
 def compress(

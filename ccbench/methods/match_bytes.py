@@ -9,7 +9,8 @@ from typing import Any
 
 from ccbench.archive import CompressedDataset
 from ccbench.budget import BITS_PER_PIXEL, Budget, DataShape
-from ccbench.methods.compress import Skipped, compress
+from ccbench.errors import Skipped
+from ccbench.methods.compress import compress
 from ccbench.methods.task import Workbench
 from ccbench.offers.expressions import Expression
 

@@ -1,66 +1,81 @@
-"""Cells: one row of work each, and their names."""
+"""Rows and cells: what has a number of its own, and its names."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any
 
+from ccbench import seeds
 from ccbench.budget import Budget
-
-ROW = (
-    "dataset", "dataset_digest", "test_digest", "options", "method", "method_version", "kept", "match", "made",
-    "architecture", "architecture_version", "protocol", "protocol_version", "precision", "threads", "trained",
-    "base_seed", "teacher",
-)  # fmt: skip
-"""What makes two results the same row of a table: everything but the seed. Cells and records have these fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One (dataset, method, budget, architecture, protocol, seed), with everything that can change its number.
+class Row:
+    """What makes two results the same row of a table: everything that can change a number but the seed.
+
+    Cells and records are rows with a seed; tables group by these fields, and no other list of them exists. ``title``
+    in a field's metadata is what a column of it is called where the rows of a table differ in it.
 
     Attributes:
         dataset: as the user names it, ``folder:PATH`` included.
-        dataset_digest, test_digest: of what its two splits hold; "" where nobody has looked yet.
-        options: how they were read, where not by default: ``image_size=32,skip_bad=true``.
+        options: how its splits were read, where not by default: ``image_size=32,skip_bad=true``.
         method: canonical label of the method expression.
-        method_version: versions of its steps, joined by ``+``, with the content of files that they read.
         kept: the budget as an exact fraction of raw bytes.
         match: ``"nominal"`` or ``"bytes"``.
-        made: digest of all that the compressed file depends on beside the seed; see :mod:`ccbench.methods.identity`.
         architecture: canonical label of the network, ``quicknet[width=64]``.
         protocol: canonical label.
+        teacher: what labels the images in training, or the user's teacher where the method needs one; "" for none.
         precision: number format of the training.
         threads: of the training on a CPU.
-        trained: digest of everything that the training depends on beside the file and the seed.
         base_seed: what every seed is derived from.
-        teacher: what labels the images in training, or the user's teacher where the method needs one; "" for none.
+        method_version: versions of its steps, joined by ``+``, with the content of files that they read.
+        architecture_version, protocol_version: likewise.
+        dataset_digest, test_digest: of what the two splits hold; "" where nobody has looked yet.
+        trained: digest of everything that the training depends on beside the file and the seed.
+        made: digest of all that the compressed file depends on beside the seed; see :mod:`ccbench.methods.identity`.
+    """
+
+    dataset: str
+    options: str = field(default="", metadata={"title": "Read with"})
+    method: str
+    kept: Fraction
+    match: str = "nominal"
+    architecture: str
+    protocol: str
+    teacher: str = ""
+    precision: str = field(default="float32", metadata={"title": "Precision"})
+    threads: int = field(default=1, metadata={"title": "Threads"})
+    base_seed: int = field(default=0, metadata={"title": "Base seed"})
+    method_version: str = field(default="1", metadata={"title": "Version"})
+    architecture_version: str = field(default="1", metadata={"title": "Network version"})
+    protocol_version: str = "1"
+    dataset_digest: str = field(default="", metadata={"title": "Data", "digest": True})
+    test_digest: str = field(default="", metadata={"title": "Test data", "digest": True})
+    trained: str = field(default="", metadata={"title": "Training", "digest": True})
+    made: str = field(default="", metadata={"title": "Compression", "digest": True})
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The fields of a row, JSON-able; what differs in the seed alone has the same."""
+        return {name: getattr(self, name) for name in ROW} | {"kept": str(self.kept)}
+
+
+ROW = tuple(f.name for f in fields(Row))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell(Row):
+    """One repetition of a row, to be run.
+
+    Attributes:
         seed: index 0, 1, 2, ...; never the seed value itself.
         skip: why it cannot run, or "".
     """
 
-    dataset: str
-    dataset_digest: str = ""
-    test_digest: str = ""
-    options: str = ""
-    method: str
-    method_version: str = "1"
-    kept: Fraction
-    match: str = "nominal"
-    made: str = ""
-    architecture: str
-    architecture_version: str = "1"
-    protocol: str
-    protocol_version: str = "1"
-    precision: str = "float32"
-    threads: int = 1
-    trained: str = ""
-    base_seed: int = 0
-    teacher: str = ""
     seed: int = 0
     skip: str = ""
 
@@ -75,15 +90,16 @@ class Cell:
         return float(1 - self.kept)
 
     @property
-    def row(self) -> dict[str, Any]:
-        """The fields of :data:`ROW`: cells that differ in the seed alone have the same."""
-        return {name: getattr(self, name) for name in ROW} | {"kept": str(self.kept)}
-
-    @property
     def id(self) -> str:
         """Twelve hexadecimal digits over the row and the seed."""
         axes = json.dumps([self.row, self.seed], sort_keys=True)
         return hashlib.sha256(axes.encode()).hexdigest()[:12]
+
+    @property
+    def seed_value(self) -> int:
+        """The seed of its training: every method at the same seed index starts from the same network."""
+        axes = {"dataset": self.dataset, "architecture": self.architecture, "protocol": self.protocol}
+        return seeds.derive(self.base_seed, **axes, seed=self.seed)
 
     @property
     def title(self) -> str:

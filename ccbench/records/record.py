@@ -1,4 +1,4 @@
-"""Records: one JSON file for each attempt at a cell. Standard library only."""
+"""Records: one JSON file for each attempt at a cell. Standard library only, but for writing one."""
 
 from __future__ import annotations
 
@@ -7,38 +7,46 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from ccbench.errors import UserError
-from ccbench.records.cells import ROW, slug
+from ccbench.records.cells import ROW, Cell, Row, slug
+
+if TYPE_CHECKING:  # they read files, which takes numpy
+    from ccbench.records.facts import Compressed, Trained
 
 SCHEMA = 1
 STATUSES = ("ok", "failed", "timeout", "oom", "skipped")
 FOLDER = "results"
+_MEAN = {"mean": True}  # a table shows the mean over the seeds
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
-    """One attempt at a cell.
+class Record(Row):
+    """One attempt at a cell: its row, what became of it, and what was measured.
+
+    The file holds these fields and no others, ``kept`` as text such as ``"1/12"``.
 
     Attributes:
         cell: the id of a :class:`ccbench.records.cells.Cell`.
         attempt: 1, 2, ... for one cell.
         status: ``ok``, ``failed``, ``timeout``, ``oom`` or ``skipped``; ``reason`` says why where it is not ``ok``.
-        dataset .. teacher: the row, see :class:`ccbench.records.cells.Cell`; ``kept`` as text, such as ``"1/12"``.
-        ratio: what was asked for (after snapping), the fraction of raw bytes removed, in [0, 1).
-        nominal_ratio: by the papers' formula; ``measured_ratio`` from ``bytes``, the size of the file. May be below 0.
-        images: in the compressed dataset.
         seed: index 0, 1, ...; ``seed_value`` in [0, 2**32).
         planned_seeds: how many seeds the run wanted for this row.
-        accuracy: of the last epoch, a fraction in [0, 1]; ``best_accuracy`` of the best epoch where the protocol looks.
-        teacher_accuracy: of the teacher on the test split, a fraction; ``teacher_bytes`` the size of its weights,
-            which no ratio counts.
+        ratio: what was asked for (after snapping), the fraction of raw bytes removed, in [0, 1).
+        nominal_ratio: by the papers' formula; ``measured_ratio`` from ``bytes``, the size of the file. May be below 0.
+        images, classes: in the compressed dataset.
         colorfulness, color_distance: of the compressed images, see :mod:`ccbench.colors`.
         compress_seconds, train_seconds, stage_seconds: wall clock; the last by stage name.
-        peak_memory: bytes.
+        accuracy: of the last epoch, a fraction in [0, 1]; ``best_accuracy`` of the best epoch where the protocol looks.
+        final_loss, iterations, images_per_second: of the training.
+        teacher_accuracy: of the teacher on the test split, a fraction; ``teacher_bytes`` the size of its weights,
+            which no ratio counts.
+        peak_memory: bytes, of the training.
         artifact: file name under ``artifacts/``.
         environment: versions, device, threads that were there.
         started, finished: ISO 8601 in UTC.
@@ -50,41 +58,27 @@ class Record:
     attempt: int = 1
     status: str
     reason: str = ""
-    dataset: str
-    dataset_digest: str = ""
-    test_digest: str = ""
-    options: str = ""
-    method: str
-    method_version: str = ""
-    kept: str = ""
-    match: str = "nominal"
-    made: str = ""
-    architecture: str
-    architecture_version: str = ""
-    protocol: str
-    protocol_version: str = ""
-    precision: str = ""
-    threads: int | None = None
-    trained: str = ""
-    base_seed: int | None = None
-    teacher: str = ""
-    ratio: float
-    nominal_ratio: float | None = None
-    measured_ratio: float | None = None
-    bytes: int | None = None
-    images: int | None = None
     seed: int
     seed_value: int | None = None
     planned_seeds: int | None = None
-    accuracy: float | None = None
-    best_accuracy: float | None = None
-    teacher_accuracy: float | None = None
-    teacher_bytes: int | None = None
-    colorfulness: float | None = None
-    color_distance: float | None = None
+    ratio: float
+    nominal_ratio: float | None = field(default=None, metadata=_MEAN)
+    measured_ratio: float | None = field(default=None, metadata=_MEAN)
+    bytes: int | None = field(default=None, metadata=_MEAN)
+    images: int | None = field(default=None, metadata=_MEAN)
+    classes: int | None = None
+    colorfulness: float | None = field(default=None, metadata=_MEAN)
+    color_distance: float | None = field(default=None, metadata=_MEAN)
     compress_seconds: float | None = None
-    train_seconds: float | None = None
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    accuracy: float | None = None
+    best_accuracy: float | None = field(default=None, metadata=_MEAN)
+    final_loss: float | None = None
+    iterations: int | None = None
+    images_per_second: float | None = None
+    train_seconds: float | None = None
+    teacher_accuracy: float | None = field(default=None, metadata=_MEAN)
+    teacher_bytes: int | None = field(default=None, metadata=_MEAN)
     peak_memory: int | None = None
     artifact: str | None = None
     artifact_sha256: str | None = None
@@ -93,19 +87,79 @@ class Record:
     finished: str = ""
     checksum: str = ""
 
+    @classmethod
+    def of(
+        cls,
+        cell: Cell,
+        status: str,
+        reason: str = "",
+        *,
+        attempt: int,
+        planned_seeds: int,
+        artifact: Path | None = None,
+        file: Compressed | None = None,
+        outcome: Trained | None = None,
+    ) -> Record:
+        """The record of one attempt that ends now.
 
-def path_of(record: Record | Mapping[str, Any], out: str | Path) -> Path:
-    """Where a record's file lies under ``out``."""
-    facts = asdict(record) if isinstance(record, Record) else record
-    folder = Path(out) / FOLDER / slug(facts["dataset"]) / slug(facts["method"])
-    return folder / f"{facts['cell']}.{facts['attempt']}.json"
+        Args:
+            cell: what was attempted.
+            status, reason, attempt, planned_seeds: see the attributes.
+            artifact: the compressed file, where there is one.
+            file: what is known of it.
+            outcome: what its training gave, where it ended well.
+        """
+        measured = {name: getattr(outcome, name) for name in _OF_OUTCOME} if outcome else {}
+        if file:
+            measured |= {name: getattr(file, name) for name in _OF_FILE}
+            measured |= {"nominal_ratio": float(1 - file.nominal_kept), "measured_ratio": 1 - file.measured_kept}
+        return cls(
+            **{name: getattr(cell, name) for name in ROW},
+            cell=cell.id,
+            attempt=attempt,
+            status=status,
+            reason=reason,
+            seed=cell.seed,
+            seed_value=cell.seed_value,
+            planned_seeds=planned_seeds,
+            ratio=cell.ratio,
+            artifact=artifact.name if artifact and file else None,
+            artifact_sha256=file.sha256 if artifact and file else None,
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            **measured,
+        )
+
+    @property
+    def ok(self) -> bool:
+        """Whether it has a number."""
+        return self.status == "ok"
+
+    @property
+    def weight(self) -> tuple[bool, str, int]:
+        """Of two records of one seed the one with the greater weight counts."""
+        return self.ok, self.finished, self.attempt
+
+    def plain(self) -> dict[str, Any]:
+        """JSON-able fields, as in the file: null for NaN and infinity, which JSON does not have."""
+        return json.loads(json.dumps(_finite({**asdict(self), "kept": str(self.kept)}), allow_nan=False, default=str))
+
+    def path(self, out: str | Path) -> Path:
+        """Where its file lies under an output folder."""
+        return Path(out) / FOLDER / slug(self.dataset) / slug(self.method) / f"{self.cell}.{self.attempt}.json"
 
 
-def write_record(record: Record | Mapping[str, Any], out: str | Path) -> Path:
+_OF_OUTCOME = (
+    "accuracy", "best_accuracy", "final_loss", "iterations", "images_per_second", "train_seconds", "teacher_accuracy",
+    "teacher_bytes", "peak_memory", "environment", "started",
+)  # fmt: skip
+_OF_FILE = ("bytes", "images", "classes", "colorfulness", "color_distance", "compress_seconds", "stage_seconds")
+MEANS = tuple(f.name for f in fields(Record) if f.metadata.get("mean"))
+
+
+def write_record(record: Record, out: str | Path) -> Path:
     """Write one record, whole or not at all, and never over another one.
 
-    Where the attempt's number is taken the next free one is used. NaN and infinity become null. The checksum is
-    computed here.
+    Where the attempt's number is taken the next free one is used. The checksum is computed here.
 
     Returns:
         The file.
@@ -116,16 +170,12 @@ def write_record(record: Record | Mapping[str, Any], out: str | Path) -> Path:
     """
     from ccbench.store import atomic_write  # numpy: not for whoever only reads
 
-    facts = asdict(record) if isinstance(record, Record) else dict(record)
-    facts = _finite(facts)
-    fault = _fault(facts)
-    if fault:
+    if fault := _fault(record.plain()):
         raise ValueError(f"not a record: {fault}")
-    while (path := path_of(facts, out)).exists():
-        facts["attempt"] += 1
-    facts = json.loads(json.dumps(facts, allow_nan=False, default=str))
-    facts["checksum"] = checksum(facts)
-    atomic_write(path, json.dumps(facts, indent=1) + "\n")
+    while (path := record.path(out)).exists():
+        record = replace(record, attempt=record.attempt + 1)
+    facts = record.plain()
+    atomic_write(path, json.dumps({**facts, "checksum": checksum(facts)}, indent=1) + "\n")
     return path
 
 
@@ -136,17 +186,17 @@ def checksum(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_all(*outs: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
+def read_all(*outs: str | Path) -> tuple[list[Record], list[str]]:
     """Every record under one or more output folders.
 
     Returns:
-        The records in the order of their paths, every field of :class:`Record` present; and one line for
-        each file left out because it is truncated, foreign, breaks the schema or does not fit its checksum.
+        The records in the order of their paths; and one line for each file left out because it is truncated,
+        foreign, breaks the schema or does not fit its checksum.
 
     Raises:
         UserError: a record was written by a newer version.
     """
-    found: list[dict[str, Any]] = []
+    found: list[Record] = []
     problems: list[str] = []
     paths = {path.resolve(): path for out in outs for path in (Path(out) / FOLDER).rglob("*.json")}
     for _, path in sorted(paths.items()):
@@ -163,47 +213,28 @@ def read_all(*outs: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
                 found=f"schema {facts['schema']} in {path}; this version knows up to {SCHEMA}",
                 mend="upgrade ccbench, or name another folder with --out",
             )
-        fault = _fault(facts)
-        if fault:
+        if fault := _fault(facts):
             problems.append(f"{path}: not a result record ({fault})")
-            continue
-        if facts.get("checksum") != checksum(facts):
+        elif facts.get("checksum") != checksum(facts):
             problems.append(f"{path}: its content does not fit its checksum; it was changed after it was written")
-            continue
-        found.append({**_DEFAULTS, "stage_seconds": {}, "environment": {}, **facts})
+        else:
+            known = {name: value for name, value in facts.items() if name in _KINDS}
+            found.append(Record(**{**known, "kept": Fraction(facts["kept"])}))
     return found, problems
 
 
-def latest(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def latest(records: Iterable[Record]) -> list[Record]:
     """One record for each cell, the one that counts: the last ok attempt, otherwise the last attempt."""
-    best: dict[str, dict[str, Any]] = {}
+    best: dict[str, Record] = {}
     for record in records:
-        other = best.get(record["cell"])
-        if other is None or weight(record) >= weight(other):
-            best[record["cell"]] = dict(record)
+        other = best.get(record.cell)
+        if other is None or record.weight >= other.weight:
+            best[record.cell] = record
     return list(best.values())
 
 
-def weight(record: Mapping[str, Any]) -> tuple[bool, str, int]:
-    """Of two records of one seed the one with the greater weight counts."""
-    return record["status"] == "ok", record.get("finished") or "", record["attempt"]
-
-
-_DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Record) if isinstance(f.default, (str, int, type(None)))}
-_NEEDED = ("schema", "cell", "attempt", "status", "dataset", "method", "architecture", "protocol", "ratio", "seed")
-_TEXT = (
-    "cell",
-    "status",
-    "reason",
-    "started",
-    "finished",
-    "checksum",
-    *(name for name in ROW if name not in ("threads", "base_seed")),
-)
-_NUMBERS = (
-    "ratio", "nominal_ratio", "measured_ratio", "bytes", "accuracy", "best_accuracy",
-    "teacher_accuracy", "teacher_bytes", "colorfulness", "color_distance",
-)  # fmt: skip
+_KINDS = get_type_hints(Record)
+_NEEDED = ("schema", "attempt", *(f.name for f in fields(Record) if f.default is f.default_factory is MISSING))
 
 
 def _fault(facts: Any) -> str:
@@ -213,18 +244,9 @@ def _fault(facts: Any) -> str:
     missing = [name for name in _NEEDED if facts.get(name) is None]
     if missing:
         return f"without {', '.join(missing)}"
-    for name in _TEXT:
-        if not isinstance(facts.get(name, ""), str):
-            return f"{name} is {facts[name]!r}, not text"
-    for name in ("schema", "attempt", "seed", "planned_seeds", "threads", "base_seed"):
-        value = facts.get(name)
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-            return f"{name} is {value!r}, not a whole number"
-    for name in _NUMBERS:
-        value = facts.get(name)
-        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if value is not None and not number:
-            return f"{name} is {value!r}, not a number"
+    for name, kind in _KINDS.items():
+        if name in facts and (expected := _unlike(facts[name], kind)):
+            return f"{name} is {facts[name]!r:.80}, not {expected}"
     if facts["status"] not in STATUSES:
         return f"status {facts['status']!r}"
     if not re.fullmatch(r"[\w.-]{1,100}", facts["cell"]):
@@ -235,8 +257,24 @@ def _fault(facts: Any) -> str:
     return ""
 
 
+def _unlike(value: Any, kind: Any) -> str:
+    """What a field of a type holds, where a value of a file is something else; "" where it fits."""
+    if value is None and kind in (int | None, float | None, str | None):
+        return ""
+    if kind in (str, str | None):
+        return "" if isinstance(value, str) else "text"
+    if kind is Fraction:
+        return "" if isinstance(value, str) and re.fullmatch(r"\d{1,40}(/0*[1-9]\d{0,40})?", value) else "a fraction"
+    if kind in (int, int | None):
+        return "" if isinstance(value, int) and not isinstance(value, bool) else "a whole number"
+    if kind in (float, float | None):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        return "" if number else "a number"
+    return "" if isinstance(value, dict) else "an object"
+
+
 def _finite(value: Any) -> Any:
-    """The same with null for NaN and infinity, which JSON does not have."""
+    """The same with null for NaN and infinity."""
     if isinstance(value, dict):
         return {str(k): _finite(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Work items of a plan: which artifacts are missing, and what has to be trained on each."""
+"""The work of a plan: which artifacts are missing, and what has to be trained on each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from ccbench.data import DataSource
 from ccbench.executors import WorkItem
@@ -14,10 +13,11 @@ from ccbench.methods import identity
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression
-from ccbench.records.book import read_facts, seed_value
 from ccbench.records.cells import Cell, slug
+from ccbench.records.facts import Compressed
 from ccbench.runner.plan import Plan
 from ccbench.runner.schedule import Artifact
+from ccbench.runner.worker import Compression, Context, Share, Training
 from ccbench.training import Protocol, load_protocol
 
 
@@ -55,7 +55,7 @@ class Items:
             key = artifact_key(cell, expression)
             if key not in artifacts:
                 path = self.out / "artifacts" / f"{slug(cell.method)}-{key}.ccb"
-                facts = read_facts(path)
+                facts = Compressed.read(path)
                 group = (cell.dataset, cell.protocol) if expression.needs else None
                 artifacts[key] = Artifact(path, group, None if facts else self._compress(cell, path, key), facts=facts)
                 if not facts:
@@ -64,58 +64,66 @@ class Items:
         return list(artifacts.values())
 
     def _compress(self, cell: Cell, path: Path, key: str) -> WorkItem:
-        payload = {**self._method(cell, key), "match": cell.match, "made": cell.made, "artifact": str(path)}
-        return WorkItem(key, "ccbench.runner.worker:compress_item", payload, self.timeout)
+        return Compression(
+            context=self._context(cell),
+            log=self._log(key),
+            method=cell.method,
+            kept=cell.kept,
+            match=cell.match,
+            seed=cell.seed,
+            made=cell.made,
+            artifact=path,
+        ).item(key, self.timeout)
 
     def _shares(self, cell: Cell, expression: Expression, key: str) -> list[WorkItem]:
         """What several workers can do of a compression at once, where its method shares work out and they are there."""
         alone = self.jobs == 1 or len(expression.steps) > 1 or cell.match != "nominal"
         if alone or not expression.steps[0].spec.prepare:
             return []
-        names = [f"{key}-part{part}" for part in range(self.jobs)]
-        shares = [{**self._method(cell, name), "part": i, "parts": self.jobs} for i, name in enumerate(names)]
         return [
-            WorkItem(name, "ccbench.runner.worker:prepare_item", share, self.timeout)
-            for name, share in zip(names, shares, strict=True)
+            Share(
+                context=self._context(cell),
+                log=self._log(name := f"{key}-part{part}"),
+                method=cell.method,
+                kept=cell.kept,
+                seed=cell.seed,
+                part=part,
+                parts=self.jobs,
+            ).item(name, self.timeout)
+            for part in range(self.jobs)
         ]
-
-    def _method(self, cell: Cell, log: str) -> dict[str, Any]:
-        return {
-            **self._shared(cell, log),
-            "method": cell.method,
-            "kept": str(cell.kept),
-            "seed": cell.seed,
-        }
 
     def evaluate(self, cell: Cell, artifact: Artifact, micro_batch: int | None) -> WorkItem:
         """The training of one cell."""
-        payload = {
-            **self._shared(cell, cell.id),
-            "artifact": str(artifact.path),
-            "architecture": cell.architecture,
-            "seed": seed_value(cell),
-            "compile": self.compile,
-            "micro_batch": micro_batch,
-        }
-        return WorkItem(cell.id, "ccbench.runner.worker:evaluate_item", payload, self.timeout)
+        return Training(
+            context=self._context(cell),
+            log=self._log(cell.id),
+            artifact=artifact.path,
+            architecture=cell.architecture,
+            seed_value=cell.seed_value,
+            compile=self.compile,
+            micro_batch=micro_batch,
+        ).item(cell.id, self.timeout)
 
     def smaller_batch(self, cell: Cell) -> int:
         """The micro-batch to try after running out of memory; the effective batch stays."""
         return max(1, _protocol(cell.protocol, self.plugins).train.batch // 4)
 
-    def _shared(self, cell: Cell, log: str) -> dict[str, Any]:
-        return {
-            "dataset": cell.dataset,
-            "source": self.source.for_dataset(cell.dataset).plain(),
-            "cache": str(self.cache),
-            "protocol": cell.protocol,
-            "precision": self.precision,
-            "threads": cell.threads,
-            "base_seed": cell.base_seed,
-            "device": self.device,
-            "teacher": self.teacher.plain(),
-            "log": str(self.out / "logs" / log),
-        }
+    def _context(self, cell: Cell) -> Context:
+        return Context(
+            dataset=cell.dataset,
+            source=self.source.for_dataset(cell.dataset),
+            cache=self.cache,
+            protocol=cell.protocol,
+            base_seed=cell.base_seed,
+            device=self.device,
+            precision=self.precision,
+            threads=cell.threads,
+            teacher=self.teacher,
+        )
+
+    def _log(self, name: str) -> Path:
+        return self.out / "logs" / name
 
 
 def artifact_key(cell: Cell, expression: Expression) -> str:

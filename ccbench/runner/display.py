@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ccbench.records.cells import Cell
+from ccbench.records.facts import Compressed
 from ccbench.runner.pace import Pace, times, told
+from ccbench.runner.schedule import Artifact, Doing
 
 _LONG = 60.0  # seconds after which a line says how far an item is, where no table does
 _RARELY = 600.0  # seconds between such lines at most; they come ever more rarely until then
@@ -66,18 +68,20 @@ class Display:
     def __exit__(self, *exc: object) -> None:
         return None
 
-    def tick(self, running: dict[str, Any]) -> None:
+    def tick(self, running: dict[str, Doing]) -> None:
         """Called several times a second with what is being worked on.
 
         Args:
-            running: by item id, the artifact it works on and the cell it trains, or None where it compresses.
+            running: by item id.
         """
         now = time.monotonic()
         paces = self._follow(running, now)
         self._lines = {item: self._lines.get(item) or Due(now) for item in running}
-        for item, (artifact, cell) in running.items():
+        for item, work in running.items():
             if self._lines[item].now(now):
-                title, doing = (cell.title, "training") if cell else (compression(artifact.cells), "compressing")
+                title, doing = (
+                    (work.cell.title, "training") if work.cell else (compression(work.artifact.cells), "compressing")
+                )
                 self.note(f"{title}: {told([paces[item]], now, doing, self._lines[item].began)}")
 
     def starting(self, item: str) -> None:
@@ -88,7 +92,7 @@ class Display:
     def _progress(self, item: str) -> Path:
         return self.logs / f"{item}.progress"
 
-    def _follow(self, running: dict[str, Any], now: float) -> dict[str, Pace]:
+    def _follow(self, running: dict[str, Doing], now: float) -> dict[str, Pace]:
         """How far each running item says it is."""
         self._paces = {item: self._paces.get(item) or Pace() for item in running}
         for item, pace in self._paces.items():
@@ -97,7 +101,7 @@ class Display:
                 pace.tell(int(done), int(total), str(what), now)
             except (OSError, ValueError, TypeError):
                 continue  # it has not said anything yet, or is done
-        training = [self._paces[item] for item, (_, cell) in running.items() if cell is not None]
+        training = [self._paces[item] for item, work in running.items() if work.cell]
         self._part = sum(min(p.done / p.total, 1) for p in training if p.what == _TRAINING and p.total > 0)
         return self._paces
 
@@ -105,12 +109,12 @@ class Display:
         """Something worth a line."""
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the program's output
 
-    def compressed(self, cells: list[Cell], facts: dict[str, Any]) -> None:
+    def compressed(self, cells: list[Cell], facts: Compressed) -> None:
         """An artifact was made, for these cells."""
-        stages = "".join(f", {n} {s:.1f} s" for n, s in facts["stage_seconds"].items() if s >= 0.05)
-        size = f"{facts['bytes']:,} bytes, ratio {1 - facts['measured_kept']:.4f} measured"
-        self.note(f"compressed {compression(cells)}: {size}, {facts['compress_seconds']:.1f} s{stages}")
-        for warning in facts["warnings"]:
+        stages = "".join(f", {n} {s:.1f} s" for n, s in facts.stage_seconds.items() if s >= 0.05)
+        size = f"{facts.bytes:,} bytes, ratio {1 - facts.measured_kept:.4f} measured"
+        self.note(f"compressed {compression(cells)}: {size}, {facts.compress_seconds or 0:.1f} s{stages}")
+        for warning in facts.warnings:
             self.note(f"warning: {warning}")
 
     def cell(self, cell: Cell, status: str, reason: str, accuracy: float | None, seconds: float) -> None:
@@ -142,12 +146,12 @@ class Display:
 class QuietDisplay(Display):
     """Shows nothing but warnings."""
 
-    def tick(self, running: dict[str, Any]) -> None:
+    def tick(self, running: dict[str, Doing]) -> None:
         """Nothing."""
 
-    def compressed(self, cells: list[Cell], facts: dict[str, Any]) -> None:
+    def compressed(self, cells: list[Cell], facts: Compressed) -> None:
         """Warnings only."""
-        for warning in facts["warnings"]:
+        for warning in facts.warnings:
             self.note(f"warning: {warning}")
 
     def cell(self, cell: Cell, status: str, reason: str, accuracy: float | None, seconds: float) -> None:
@@ -225,7 +229,7 @@ class LiveDisplay(Display):
         if accuracy is None:
             self.note(f"{status}: {cell.title}: {reason}")
 
-    def tick(self, running: dict[str, Any]) -> None:
+    def tick(self, running: dict[str, Doing]) -> None:
         """Draw the table."""
         from rich.table import Table
         from rich.text import Text
@@ -242,21 +246,21 @@ class LiveDisplay(Display):
             table.caption = f"and {len(self.rows) - len(shown):,} more rows"
         self._live.update(table)
 
-    def _doing(self, running: dict[str, Any]) -> dict[int, str]:
+    def _doing(self, running: dict[str, Doing]) -> dict[int, str]:
         """What is being done for each row; one artifact may be made for several, and by several items."""
         now = time.monotonic()
         paces = self._follow(running, now)
-        compressing: dict[int, tuple[Any, list[Pace]]] = {}
+        compressing: dict[int, tuple[Artifact, list[Pace]]] = {}
         texts: dict[int, str] = {}
-        for item, (artifact, cell) in running.items():
-            if cell is None:
-                compressing.setdefault(id(artifact), (artifact, []))[1].append(paces[item])
+        for item, work in running.items():
+            if work.cell is None:
+                compressing.setdefault(id(work.artifact), (work.artifact, []))[1].append(paces[item])
         for artifact, shares in compressing.values():
             text = told(shares, now, "compressing")
             texts |= {id(self._row[cell.id]): text for cell in artifact.cells}
-        for item, (_, cell) in running.items():
-            if cell is not None:
-                texts[id(self._row[cell.id])] = told([paces[item]], now, "training")
+        for item, work in running.items():
+            if work.cell:
+                texts[id(self._row[work.cell.id])] = told([paces[item]], now, "training")
         return texts
 
     def _visible(self, doing: dict[int, str]) -> list[Row]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from ccbench.records.cells import Cell
+from ccbench.records.record import Record
 from ccbench.runner.pace import clock
 from ccbench.runner.plan import Plan
 
@@ -45,7 +45,7 @@ class Estimate:
         return f"at least {said}, and {'; and '.join(parts)}" if parts else said
 
 
-def estimate(plan: Plan, to_run: Iterable[Cell], records: Iterable[Mapping[str, Any]]) -> Estimate:
+def estimate(plan: Plan, to_run: Iterable[Cell], records: Iterable[Record]) -> Estimate:
     """Seconds for some cells of a plan, one after the other.
 
     A training takes the median of the records of its dataset, protocol and network; a compression the median of those
@@ -61,10 +61,10 @@ def estimate(plan: Plan, to_run: Iterable[Cell], records: Iterable[Mapping[str, 
     trained: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     packed: dict[tuple[str, str], list[float]] = defaultdict(list)
     for record in records:
-        if record["status"] == "ok" and record["dataset"] in plan.data and (pixels := _raw_bytes(record)):
-            kind = record["dataset"], record["protocol"], record["architecture"]
-            trained[kind].append((record["train_seconds"] or 0.0) / pixels)
-            packed[record["dataset"], record["method"]].append((record["compress_seconds"] or 0.0) / pixels)
+        if record.ok and record.dataset in plan.data and (pixels := _raw_bytes(record)):
+            kind = record.dataset, record.protocol, record.architecture
+            trained[kind].append((record.train_seconds or 0.0) / pixels)
+            packed[record.dataset, record.method].append((record.compress_seconds or 0.0) / pixels)
     network = {key: statistics.median(seconds) for key, seconds in trained.items()}
     packing = {key: statistics.median(seconds) for key, seconds in packed.items()}
     total, unknown, count = 0.0, 0, 0
@@ -89,7 +89,7 @@ def estimate(plan: Plan, to_run: Iterable[Cell], records: Iterable[Mapping[str, 
     return Estimate(total, count, unknown, tuple(unmeasured))
 
 
-def _raw_bytes(record: Mapping[str, Any]) -> float:
+def _raw_bytes(record: Record) -> float:
     """Raw bytes of a record's training set, of which its file's bytes are what the ratio leaves; 0 where unsaid."""
-    size, ratio = record.get("bytes"), record.get("measured_ratio")
+    size, ratio = record.bytes, record.measured_ratio
     return size / (1 - ratio) if size and ratio is not None and ratio < 1 else 0.0

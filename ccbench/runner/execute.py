@@ -10,19 +10,20 @@ from typing import Any
 
 from ccbench.data import DataSource, NoTest, notes_on, open_dataset, shape_of
 from ccbench.errors import UserError
-from ccbench.executors import Finished
+from ccbench.executors import Executor, Finished
 from ccbench.machine import workers
 from ccbench.offers.discovery import Plugins, plugins
 from ccbench.offers.expressions import Call, read_call
 from ccbench.records.book import Book
+from ccbench.records.facts import Compressed, Trained
 from ccbench.records.out_folder import claimed
-from ccbench.records.record import latest, read_all
+from ccbench.records.record import Record, latest, read_all
 from ccbench.runner.artifacts import Items
+from ccbench.runner.device import check_device, on_gpu
 from ccbench.runner.display import Display, make_display
 from ccbench.runner.few_images import few_notes
 from ccbench.runner.plan import Data, Plan, Request, make_plan, option_text
-from ccbench.runner.schedule import Artifact, Scheduler
-from ccbench.runner.worker import check_device, on_gpu
+from ccbench.runner.schedule import Artifact, ArtifactEnded, Scheduler
 from ccbench.store import default_store
 
 
@@ -132,8 +133,8 @@ def execute(request: Request, options: Options) -> Summary:
         jobs, threads = workers(options.jobs, options.threads, gpu=on_gpu(options.device), dataset_bytes=largest)
         items = _items(request, options, found, jobs)
         known, problems = _known(plan, options.out)
-        done = {i: r["accuracy"] for i, r in known.items() if r["status"] == "ok"}
-        attempts = {i: r["attempt"] for i, r in known.items()}
+        done = {i: r.accuracy for i, r in known.items() if r.ok and r.accuracy is not None}
+        attempts = {i: r.attempt for i, r in known.items()}
         book = Book(options.out, plan.cells, attempts)
         artifacts = items.artifacts(plan, done)
         with make_display(options.display, plan.cells, done, options.out / "logs") as display:
@@ -155,7 +156,7 @@ def execute(request: Request, options: Options) -> Summary:
     return Summary(dict(book.counts), book.reasons, plan, options.out)
 
 
-def _started(executor: Call, **given: Any) -> Any:
+def _started(executor: Call, **given: Any) -> Executor:
     """An executor that is ready to take work.
 
     Raises:
@@ -201,27 +202,26 @@ def _items(request: Request, options: Options, found: Plugins, jobs: int) -> Ite
     )
 
 
-def _known(plan: Plan, out: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def _known(plan: Plan, out: Path) -> tuple[dict[str, Record], list[str]]:
     """The record that counts of every planned cell, and what could not be read."""
     records, problems = read_all(out)
     planned = {c.id for c in plan.cells}
-    mine = [r for r in records if r["cell"] in planned]
-    return {r["cell"]: r for r in latest(mine)}, problems
+    return {r.cell: r for r in latest(r for r in records if r.cell in planned)}, problems
 
 
-def _settle(plan: Plan, known: dict[str, dict[str, Any]], book: Book) -> None:
+def _settle(plan: Plan, known: dict[str, Record], book: Book) -> None:
     """Count what is there already, and record each skip once."""
     for cell in plan.cells:
-        before = known.get(cell.id, {})
-        if before.get("status") == "ok":
+        before = known.get(cell.id)
+        if before and before.ok:
             book.count("cached", cell, "")
         elif cell.skip:
-            if (before.get("status"), before.get("reason")) != ("skipped", cell.skip):
-                book.write(cell, Finished(cell.id, "skipped", cell.skip), None, None)
+            if not before or (before.status, before.reason) != ("skipped", cell.skip):
+                book.write(cell, "skipped", cell.skip)
             book.count("skipped", cell, cell.skip)
 
 
-def _work(executor: Any, artifacts: list[Artifact], items: Items, book: Book, display: Display) -> None:
+def _work(executor: Executor, artifacts: list[Artifact], items: Items, book: Book, display: Display) -> None:
     """Run the schedule to its end."""
     scheduler = Scheduler(executor, artifacts, items.evaluate, items.smaller_batch, display.starting)
     began: dict[str, float] = {}
@@ -230,18 +230,27 @@ def _work(executor: Any, artifacts: list[Artifact], items: Items, book: Book, di
         running = scheduler.running()
         for item in running:
             began.setdefault(item, now)
-        for artifact, cell, finished in events:
-            if cell is None:
+        for event in events:
+            artifact, finished = event.artifact, event.finished
+            if isinstance(event, ArtifactEnded):
                 if finished.status == "ok":
-                    artifact.facts = finished.value
-                    display.compressed(artifact.cells, finished.value)
+                    artifact.facts = Compressed.from_plain(finished.value)
+                    display.compressed(artifact.cells, artifact.facts)
                 continue
-            record = book.write(cell, finished, artifact.path, artifact.facts)
-            book.count(finished.status, cell, finished.reason)
+            record = book.write(
+                event.cell,
+                finished.status,
+                finished.reason,
+                artifact=artifact.path,
+                file=artifact.facts,
+                outcome=Trained.from_plain(finished.value) if finished.status == "ok" else None,
+                log=finished.log,
+            )
+            book.count(finished.status, event.cell, finished.reason)
             reason = finished.reason + _log_of(finished, items.out)
             seconds = now - began.get(finished.id, now)
-            display.cell(cell, finished.status, reason, record["accuracy"], seconds)
-            for failure in items.plugins.cell_finished(record):
+            display.cell(event.cell, finished.status, reason, record.accuracy, seconds)
+            for failure in items.plugins.cell_finished(record.plain()):
                 display.note(f"warning: a tracker failed: {failure}")
         display.tick(running)
 

@@ -12,17 +12,17 @@ from ccbench.archive import CompressedDataset
 from ccbench.archive.origin import open_origin, source_of
 from ccbench.data import DataSource
 from ccbench.errors import UserError
-from ccbench.executors import Finished
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import plugins
 from ccbench.offers.expressions import Expression, parse, read_call
-from ccbench.records.book import make_record, seed_value
 from ccbench.records.cells import Cell
+from ccbench.records.facts import Compressed
 from ccbench.records.out_folder import claimed
-from ccbench.records.record import path_of, read_all, write_record
+from ccbench.records.record import Record, read_all, write_record
+from ccbench.runner.device import check_device
 from ccbench.runner.display import Watch
 from ccbench.runner.plan import Conditions, Data, Request, option_text
-from ccbench.runner.worker import check_device, evaluate_item
+from ccbench.runner.worker import Context, Training
 from ccbench.store import default_store, file_digest
 from ccbench.training import load_protocol
 from ccbench.training.parallel import leads
@@ -43,7 +43,7 @@ def evaluate_file(
     threads: int = 1,
     compile: bool = False,  # noqa: A002 - torch's word
     out: Path,
-) -> tuple[dict[str, Any], Path]:
+) -> tuple[Record, Path]:
     """Train a network on a ``.ccb`` file, test it, write one record.
 
     Args:
@@ -106,39 +106,40 @@ def evaluate_file(
         )
     with claimed(out) if leads() else nullcontext():
         with Watch(cell.title, "training") if leads() else nullcontext() as heard:
-            value = evaluate_item(
+            context = Context(
                 dataset=dataset,
-                source=source.plain(),
-                cache=str(store.root),
-                artifact=str(file),
+                source=source,
+                cache=store.root,
                 protocol=recipe.name,
-                architecture=network,
-                seed=seed_value(cell),
                 base_seed=base_seed,
+                device=device,
                 precision=precision,
                 threads=cell.threads,
-                teacher=request.teacher.plain() if recipe.train.labels == "teacher" else None,
-                device=device,
-                compile=compile,
-                heard=heard,
+                teacher=request.teacher,
             )
-        facts = {
-            "sha256": digest,
-            "bytes": file.stat().st_size,
-            "images": len(compressed),
-            "nominal_kept": str(compressed.nominal_kept(shape)),
-            "measured_kept": file.stat().st_size / shape.raw_bytes,
-        }
-        before = [r["attempt"] for r in read_all(out)[0] if r["cell"] == cell.id]
-        record = make_record(
+            training = Training(
+                context=context, artifact=file, architecture=network, seed_value=cell.seed_value, compile=compile
+            )
+            outcome = training.run(heard)
+        facts = Compressed(
+            sha256=digest,
+            bytes=file.stat().st_size,
+            images=len(compressed),
+            classes=shape.classes,
+            nominal_kept=compressed.nominal_kept(shape),
+            measured_kept=file.stat().st_size / shape.raw_bytes,
+        )
+        before = [r.attempt for r in read_all(out)[0] if r.cell == cell.id]
+        record = Record.of(
             cell,
-            Finished(cell.id, "ok", value=value),
+            "ok",
             attempt=max(before, default=0) + 1,
             planned_seeds=1,
             artifact=file,
-            facts=facts,
+            file=facts,
+            outcome=outcome,
         )
-        return record, write_record(record, out) if leads() else path_of(record, out)
+        return record, write_record(record, out) if leads() else record.path(out)
 
 
 def _kept(file: Path, meta: dict[str, Any]) -> Fraction | None:

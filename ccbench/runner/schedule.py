@@ -10,6 +10,7 @@ from typing import Any
 
 from ccbench.executors import Executor, Finished, WorkItem
 from ccbench.records.cells import Cell
+from ccbench.records.facts import Compressed
 
 
 @dataclass
@@ -29,8 +30,41 @@ class Artifact:
     group: Any
     compress: WorkItem | None
     cells: list[Cell] = field(default_factory=list)
-    facts: dict[str, Any] | None = None
+    facts: Compressed | None = None
     prepare: list[WorkItem] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ArtifactEnded:
+    """A compression has ended, well or not."""
+
+    artifact: Artifact
+    finished: Finished
+
+
+@dataclass(frozen=True)
+class CellEnded:
+    """A cell has ended: by its training, or because its artifact could not be made."""
+
+    artifact: Artifact
+    cell: Cell
+    finished: Finished
+
+
+Event = ArtifactEnded | CellEnded
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What is being worked on.
+
+    Attributes:
+        cell: the cell that is trained, or None where the artifact is made.
+    """
+
+    artifact: Artifact
+    cell: Cell | None
+    item: WorkItem
 
 
 class Scheduler:
@@ -56,7 +90,7 @@ class Scheduler:
         self.starting = starting
         self._compress: deque[tuple[Artifact, WorkItem]] = deque()
         self._train: deque[tuple[Cell, Artifact]] = deque()
-        self._open: dict[str, tuple[Artifact, Cell | None, WorkItem]] = {}
+        self._open: dict[str, Doing] = {}
         self._held: dict[Any, list[Artifact]] = defaultdict(list)
         self._shares: dict[str, int] = {}  # by artifact, how many shares of its work are still out
         leaders = set()
@@ -69,16 +103,16 @@ class Scheduler:
                 leaders.add(artifact.group)
                 self._queue(artifact)
 
-    def step(self, seconds: float) -> list[tuple[Artifact, Cell | None, Finished]] | None:
+    def step(self, seconds: float) -> list[Event] | None:
         """What ended within some seconds, or None when nothing is left."""
         self._fill()
         if not self._open:
             return None
         return [event for finished in self.executor.wait(seconds) for event in self._ended(finished)]
 
-    def running(self) -> dict[str, tuple[Artifact, Cell | None]]:
+    def running(self) -> dict[str, Doing]:
         """What is being worked on, by item id."""
-        return {i: self._open[i][:2] for i in self.executor.running() if i in self._open}
+        return {i: self._open[i] for i in self.executor.running() if i in self._open}
 
     def _fill(self) -> None:
         """Keep the executor busy; trainings first, since they finish cells."""
@@ -100,18 +134,19 @@ class Scheduler:
             self._compress.append((artifact, artifact.compress))
 
     def _submit(self, artifact: Artifact, cell: Cell | None, item: WorkItem) -> None:
-        self._open[item.id] = artifact, cell, item
+        self._open[item.id] = Doing(artifact, cell, item)
         self.starting(item.id)
         self.executor.submit(item)
 
-    def _ended(self, finished: Finished) -> list[tuple[Artifact, Cell | None, Finished]]:
-        artifact, cell, item = self._open.pop(finished.id)
+    def _ended(self, finished: Finished) -> list[Event]:
+        done = self._open.pop(finished.id)
+        artifact, cell, item = done.artifact, done.cell, done.item
         if finished.status == "oom" and not item.fresh:  # once more, in a process of its own
             again = item if cell is None else self.evaluate(cell, artifact, self.smaller_batch(cell))
             self._submit(artifact, cell, replace(again, fresh=True))
             return []
         if cell is not None:
-            return [(artifact, cell, finished)]
+            return [CellEnded(artifact, cell, finished)]
         if artifact.compress is None or item.id != artifact.compress.id:  # a share; what it failed at is made later
             self._shares[artifact.path.name] -= 1
             if not self._shares[artifact.path.name]:
@@ -121,5 +156,5 @@ class Scheduler:
             self._queue(held)
         if finished.status == "ok":
             self._train.extend((c, artifact) for c in artifact.cells)
-            return [(artifact, None, finished)]
-        return [(artifact, None, finished), *((artifact, c, finished) for c in artifact.cells)]
+            return [ArtifactEnded(artifact, finished)]
+        return [ArtifactEnded(artifact, finished), *(CellEnded(artifact, c, finished) for c in artifact.cells)]

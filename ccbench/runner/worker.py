@@ -1,396 +1,353 @@
-"""The two kinds of work items, as a worker process runs them: compress once, train on what is left."""
+"""The work of a run as plain data, and what a worker process does with it: compress once, train on what is left."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, Splits, open_dataset
-from ccbench.errors import UserError
-from ccbench.machine import any_gpu, use_threads, workers
+from ccbench.executors import WorkItem
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import plugins
-from ccbench.store import Store, atomic_write, file_digest
-
-Heard = Callable[[int, int, str], None]  # done, total, what
+from ccbench.offers.expressions import parse
+from ccbench.records.facts import Compressed, Taught, Trained
+from ccbench.runner.device import chosen_device, compute_with, environment, peak_memory
+from ccbench.store import Store, file_digest
 
 if TYPE_CHECKING:
     from ccbench.methods.task import Workbench
+    from ccbench.training import Protocol
     from ccbench.training.teacher import Teacher
 
+Heard = Callable[[int, int, str], None]  # done, total, what
 
-def compress_item(
-    *,
-    dataset: str,
-    source: dict[str, Any],
-    cache: str,
-    method: str,
-    kept: str,
-    match: str,
-    seed: int,
-    base_seed: int,
-    protocol: str,
-    device: str | None,
-    artifact: str,
-    log: str,
-    made: str = "",
-    beside: bool = True,
-    precision: str | None = None,
-    threads: int = 1,
-    teacher: dict[str, Any] | None = None,
-    heard: Heard | None = None,
-) -> dict[str, Any]:
-    """Compress a training set and write the artifact with its facts beside it.
 
-    Args:
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What all work on one dataset under one protocol has in common.
+
+    Attributes:
         dataset, source, cache: what :func:`ccbench.data.open_dataset` needs.
-        method: label of a method expression.
-        kept: the budget as a fraction, such as ``"1/12"``.
-        match: ``"nominal"`` or ``"bytes"``.
-        protocol: whose proxy and teacher recipes the stages use.
-        artifact: the ``.ccb`` file to write.
-        made: digest of everything that the file depends on beside the seed; kept in the file.
-        precision, threads: of the networks that stages train; None is what the protocol declares.
-        beside: whether a ``.json`` beside it gets the facts.
-        log: where output and progress go, without suffix.
-        teacher: fields of a TeacherSource; None for the protocol's own.
-        heard: without a log, hears of the progress in this process.
-
-    Returns:
-        The facts: bytes, images, nominal_kept, compress_seconds, stage_seconds, warnings, sha256.
+        protocol: whose recipes networks are trained by.
+        base_seed: what every seed is derived from.
+        device: ``"cpu"``, ``"cuda:0"`` or None for the best there is.
+        precision: number format of the trainings; None is what the protocol declares.
+        threads: of each training on a CPU.
+        teacher: instead of the protocol's own.
     """
-    from ccbench.archive.origin import facts_of
-    from ccbench.colors import color_distance, measure_compressed, measured
-    from ccbench.methods.compress import compress
-    from ccbench.methods.match_bytes import fit_bytes
-    from ccbench.offers.expressions import parse
 
-    with _logged(log, heard) as progress:
-        _compute_with(threads, device)
-        splits = _open(dataset, source, cache)
-        expression = parse(method, plugins())
-        bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress, precision, threads)
-        shape, budget, path = splits.train.shape, Budget(Fraction(kept)), Path(artifact)
-        warnings: list[str] = []
+    dataset: str
+    source: DataSource
+    cache: Path
+    protocol: str
+    base_seed: int
+    device: str | None = None
+    precision: str | None = None
+    threads: int = 1
+    teacher: TeacherSource = field(default_factory=TeacherSource)
+
+    def plain(self) -> dict[str, Any]:
+        """JSON-able fields, for another process; :meth:`from_plain` reads them back."""
+        taken = {"source": self.source.plain(), "cache": str(self.cache), "teacher": self.teacher.plain()}
+        return {f.name: getattr(self, f.name) for f in fields(self)} | taken
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """The context that :meth:`plain` wrote down."""
+        source, teacher = DataSource.from_plain(plain["source"]), TeacherSource.from_plain(plain["teacher"])
+        return cls(**{**plain, "source": source, "cache": Path(plain["cache"]), "teacher": teacher})
+
+    @property
+    def recipes(self) -> Protocol:
+        """The protocol, in the number format of this work."""
+        from ccbench.training import load_protocol
+
+        return load_protocol(self.protocol, plugins()).at(self.precision)
+
+    def splits(self) -> Splits:
+        """The dataset, opened once for all the work of a process."""
+        key = json.dumps([self.dataset, self.source.plain(), str(self.cache)], sort_keys=True)
+        if key not in _opened:
+            _opened[key] = open_dataset(self.dataset, plugins=plugins(), source=self.source, cache=self.cache)
+        return _opened[key]
+
+    def bench(self, progress: Heard) -> Workbench:
+        """Where stages run."""
+        from ccbench.methods.task import Workbench
+
+        recipes = self.recipes
+        return Workbench(
+            root=self.splits().train,
+            store=Store(self.cache),
+            plugins=plugins(),
+            recipe=recipes.proxy,
+            base_seed=self.base_seed,
+            device=chosen_device(self.device),
+            progress=progress,
+            teacher_recipe=recipes.teacher,
+            teacher=self.teacher,
+            threads=self.threads,
+        )
+
+
+_opened: dict[str, Splits] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One unit of work; :meth:`run` does it in this process, :meth:`item` makes it travel to another.
+
+    Attributes:
+        context: what it has in common with other work.
+        log: where output and progress go, without suffix; None leaves them in this process.
+    """
+
+    kinds: ClassVar[dict[str, type[Work]]] = {}
+    context: Context
+    log: Path | None = None
+
+    def __init_subclass__(cls) -> None:
+        Work.kinds[cls.__name__] = cls
+
+    def item(self, name: str, timeout: float | None = None) -> WorkItem:
+        """This work for an executor, which calls :func:`do` with its payload."""
+        plain = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        return WorkItem(name, f"{__name__}:do", {**plain, "kind": type(self).__name__}, timeout)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """The work whose fields :meth:`item` wrote down."""
+        read: dict[str, Callable[[Any], Any]] = {
+            "context": Context.from_plain, "log": Path, "artifact": Path, "kept": Fraction,
+        }  # fmt: skip
+        return cls(**{n: read[n](v) if n in read and v is not None else v for n, v in plain.items()})
+
+    def run(self, heard: Heard | None = None) -> Any:
+        """Do it.
+
+        Args:
+            heard: without a log, hears of the progress in this process.
+        """
+        with _logged(self.log, heard) as progress:
+            compute_with(self.context.threads, chosen_device(self.context.device))
+            return self.work(progress)
+
+    def work(self, progress: Heard) -> Any:
+        """What it is; progress is told as done, total and what."""
+        raise NotImplementedError
+
+
+def do(kind: str, **plain: Any) -> Any:
+    """Do a piece of work that came as plain data; what it gives goes back as plain data."""
+    given = Work.kinds[kind].from_plain(plain).run()
+    return None if given is None else given.plain()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Context):
+        return value.plain()
+    return str(value) if isinstance(value, (Path, Fraction)) else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compression(Work):
+    """Compress a training set and write the file, with its facts beside it.
+
+    Attributes:
+        method: label of a method expression.
+        kept: the budget, a fraction of the raw bytes.
+        match: ``"nominal"`` or ``"bytes"``.
+        seed: index of the repetition.
+        made: digest of everything that the file depends on beside the seed; kept in the file.
+        artifact: the ``.ccb`` file to write.
+        beside: whether a ``.json`` beside it gets the facts.
+    """
+
+    method: str
+    kept: Fraction
+    match: str = "nominal"
+    seed: int = 0
+    made: str = ""
+    artifact: Path
+    beside: bool = True
+
+    def work(self, progress: Heard) -> Compressed:
+        """Compress and measure."""
+        from ccbench.colors import color_distance, measure_compressed, measured
+        from ccbench.methods.compress import compress
+        from ccbench.methods.match_bytes import fit_bytes
+
+        bench, expression = self.context.bench(progress), parse(self.method, plugins())
+        train, source, path, budget = bench.root, self.context.source, self.artifact, Budget(self.kept)
+        shape, warnings = train.shape, list[str]()
         options: dict[str, Any] = {
-            "seed": seed,
-            "watch": (cache, source.get("root"), source.get("argument") or None),
+            "seed": self.seed,
+            "watch": (str(self.context.cache), source.root and str(source.root), source.argument or None),
             "warnings": warnings,
-            "meta": {
-                "dataset": dataset,
-                "dataset_digest": splits.train.digest,
-                "method": method,
-                "versions": [step.spec.version for step in expression.steps],
-                "kept": kept,
-                "seed": seed if expression.random else None,
-                "base_seed": base_seed,
-                "full": [shape.images, shape.height, shape.width, shape.classes],
-                **facts_of(splits, DataSource.from_plain(source)),
-                "made": made,
-                **({"match": match} if match != "nominal" else {}),
-            },
+            "meta": self._meta(),
         }
         started = time.perf_counter()
-        if match == "bytes" and not expression.reference:
+        if self.match == "bytes" and not expression.reference:
             result, _ = fit_bytes(expression, budget.bytes(shape), bench, path, **options)
         else:
             result = compress(expression, budget, bench, **options)
             result.save(path)
         seconds, size = time.perf_counter() - started, path.stat().st_size  # what a method says of its file is no size
         colors = measure_compressed(result)
-        facts = {
-            "bytes": size,
-            "sha256": file_digest(path),
-            "images": len(result),
-            "nominal_kept": str(result.nominal_kept(shape)),
-            "measured_kept": size / shape.raw_bytes,
-            "compress_seconds": seconds - sum(bench.stage_seconds.values()),
-            "stage_seconds": bench.stage_seconds,
-            "peak_memory": _peak_memory(),
-            "colorfulness": colors.colorfulness,
-            "color_distance": color_distance(measured(splits.train, bench.store), colors),
-            "warnings": warnings,
-        }
-        if beside:
-            atomic_write(path.with_suffix(".json"), json.dumps(facts, indent=1))
+        facts = Compressed(
+            bytes=size,
+            sha256=file_digest(path),
+            images=len(result),
+            classes=shape.classes,
+            nominal_kept=result.nominal_kept(shape),
+            measured_kept=size / shape.raw_bytes,
+            compress_seconds=seconds - sum(bench.stage_seconds.values()),
+            stage_seconds=bench.stage_seconds,
+            peak_memory=peak_memory(),
+            colorfulness=colors.colorfulness,
+            color_distance=color_distance(measured(train, bench.store), colors),
+            warnings=warnings,
+        )
+        if self.beside:
+            facts.save(path)
         return facts
 
+    def _meta(self) -> dict[str, Any]:
+        """What the file says of itself."""
+        from ccbench.archive.origin import facts_of
 
-def prepare_item(
-    *,
-    dataset: str,
-    source: dict[str, Any],
-    cache: str,
-    method: str,
-    kept: str,
-    seed: int,
-    base_seed: int,
-    protocol: str,
-    device: str | None,
-    part: int,
-    parts: int,
-    log: str,
-    precision: str | None = None,
-    threads: int = 1,
-    teacher: dict[str, Any] | None = None,
-) -> None:
+        splits, expression = self.context.splits(), parse(self.method, plugins())
+        shape = splits.train.shape
+        return {
+            "dataset": self.context.dataset,
+            "dataset_digest": splits.train.digest,
+            "method": self.method,
+            "versions": [step.spec.version for step in expression.steps],
+            "kept": str(self.kept),
+            "seed": self.seed if expression.random else None,
+            "base_seed": self.context.base_seed,
+            "full": [shape.images, shape.height, shape.width, shape.classes],
+            **facts_of(splits, self.context.source),
+            "made": self.made,
+            **({"match": self.match} if self.match != "nominal" else {}),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share(Work):
     """Do one share of a compression and leave it in the store.
 
-    Args:
-        part: 0 .. parts-1; the others as for :func:`compress_item`.
+    Attributes:
+        method, kept, seed: as for :class:`Compression`.
+        part: 0 .. parts-1.
     """
-    from ccbench.methods.compress import prepare
-    from ccbench.offers.expressions import parse
 
-    with _logged(log) as progress:
-        _compute_with(threads, device)
-        splits = _open(dataset, source, cache)
-        bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress, precision, threads)
-        prepare(parse(method, plugins()), Budget(Fraction(kept)), bench, part=part, parts=parts, seed=seed)
+    method: str
+    kept: Fraction
+    seed: int = 0
+    part: int
+    parts: int
+
+    def work(self, progress: Heard) -> None:
+        """Prepare."""
+        from ccbench.methods.compress import prepare
+
+        bench, expression = self.context.bench(progress), parse(self.method, plugins())
+        prepare(expression, Budget(self.kept), bench, part=self.part, parts=self.parts, seed=self.seed)
 
 
-def evaluate_item(
-    *,
-    dataset: str,
-    source: dict[str, Any],
-    cache: str,
-    artifact: str,
-    protocol: str,
-    architecture: str,
-    seed: int,
-    base_seed: int,
-    device: str | None,
-    precision: str | None = None,
-    threads: int = 1,
-    teacher: dict[str, Any] | None = None,
-    compile: bool = False,  # noqa: A002 - torch's word
-    micro_batch: int | None = None,
-    log: str = "",
-    heard: Heard | None = None,
-) -> dict[str, Any]:
-    """Train one network on an artifact and test it once.
+@dataclass(frozen=True, kw_only=True)
+class Training(Work):
+    """Train one network on a compressed file and test it once.
 
-    Args:
-        artifact: a ``.ccb`` file.
-        seed: the seed value, already derived.
-        base_seed: what the teacher's seed is derived from.
-        teacher: fields of a TeacherSource; None for the protocol's own.
+    Attributes:
+        artifact: the ``.ccb`` file.
+        architecture: canonical label of the network.
+        seed_value: the seed itself, already derived.
+        compile: whether the network goes through ``torch.compile``.
         micro_batch: images per forward pass where the whole batch does not fit.
-        heard: as for :func:`compress_item`.
-
-    Returns:
-        The training outcome as plain data, and the environment it was measured in.
     """
-    from dataclasses import asdict
 
-    from ccbench.archive import CompressedDataset
-    from ccbench.training import evaluate, load_protocol
+    artifact: Path
+    architecture: str
+    seed_value: int
+    compile: bool = False
+    micro_batch: int | None = None
 
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    with _logged(log, heard) as progress:
-        _compute_with(threads, device)
-        splits = _open(dataset, source, cache)
-        compressed = CompressedDataset.open(artifact)
+    def work(self, progress: Heard) -> Trained:
+        """Train and test."""
+        from ccbench.archive import CompressedDataset
+        from ccbench.training import evaluate
+
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        splits, recipe, device = self.context.splits(), self.context.recipes, chosen_device(self.context.device)
+        compressed = CompressedDataset.open(self.artifact)
         full = DataShape(*compressed.meta["full"]) if "full" in compressed.meta else splits.train.shape
         kept = compressed.meta.get("kept")
-        recipe = load_protocol(protocol, plugins()).at(precision)
-        tutor: Teacher | None = None
-        taught: dict[str, Any] = {}
+        teacher, taught = None, None
         if recipe.train.labels == "teacher":
-            bench = _workbench(splits, cache, protocol, base_seed, device, teacher, progress, precision, threads)
-            tutor, taught = _teacher(bench, splits)
+            teacher, taught = _teacher(self.context, progress)
         outcome = evaluate(
             compressed,
             splits.test,
             protocol=recipe,
-            architecture=architecture,
+            architecture=self.architecture,
             full=full,
             kept_images=Budget(Fraction(kept)).images(full) if kept else len(compressed),
-            teacher=tutor,
-            seed=seed,
-            device=_device(device),
-            micro_batch=micro_batch,
-            compile=compile,
+            teacher=teacher,
+            seed=self.seed_value,
+            device=device,
+            micro_batch=self.micro_batch,
+            compile=self.compile,
             progress=progress,
             plugins=plugins(),
         )
-        facts = environment(_device(device))
-        if compile:  # other kernels, other rounding
-            facts["compiled"] = "true"
-        if micro_batch is not None:  # batch normalisation saw fewer images at a time
-            facts["micro_batch"] = str(micro_batch)
-        return {**asdict(outcome), **taught, "environment": facts, "started": started}
+        where = environment(device)
+        if self.compile:  # other kernels, other rounding
+            where["compiled"] = "true"
+        if self.micro_batch is not None:  # batch normalisation saw fewer images at a time
+            where["micro_batch"] = str(self.micro_batch)
+        return Trained(
+            **asdict(outcome),
+            teacher_accuracy=taught.teacher_accuracy if taught else None,
+            teacher_bytes=taught.teacher_bytes if taught else None,
+            environment=where,
+            started=started,
+        )
 
 
-def teacher_item(
-    *,
-    dataset: str,
-    source: dict[str, Any],
-    cache: str,
-    protocol: str,
-    base_seed: int,
-    device: str | None,
-    precision: str | None = None,
-    threads: int = 1,
-    teacher: dict[str, Any] | None = None,
-    log: str = "",
-) -> dict[str, Any]:
-    """Train or import the teacher of a protocol on a dataset and test it.
+@dataclass(frozen=True, kw_only=True)
+class Teaching(Work):
+    """Train or import the teacher of a protocol on a dataset and test it."""
 
-    Returns:
-        teacher (its name), teacher_accuracy (a fraction), teacher_bytes and teacher_weights (which of a file's).
-    """
-    with _logged(log) as progress:
-        _compute_with(threads, device)
-        splits = _open(dataset, source, cache)
-        return _teacher(
-            _workbench(splits, cache, protocol, base_seed, device, teacher, progress, precision, threads), splits
-        )[1]
+    def work(self, progress: Heard) -> Taught:
+        """Train or import, and test."""
+        return _teacher(self.context, progress)[1]
 
 
-def _teacher(bench: Workbench, splits: Splits) -> tuple[Teacher, dict[str, Any]]:
+def _teacher(context: Context, progress: Heard) -> tuple[Teacher, Taught]:
     """The teacher of a run, and what records say of it."""
     from ccbench.methods.task import Task
     from ccbench.stages.teacher import load_teacher, tested
 
+    bench = context.bench(progress)
     teacher = load_teacher(Task.whole(bench))
-    accuracy = tested(bench, teacher, splits.test)
-    return teacher, {
-        "teacher": teacher.name,
-        "teacher_accuracy": accuracy,
-        "teacher_bytes": teacher.bytes,
-        "teacher_weights": teacher.weights,
-    }
-
-
-def _workbench(
-    splits: Splits,
-    cache: str,
-    protocol: str,
-    base_seed: int,
-    device: str | None,
-    teacher: dict[str, Any] | None,
-    progress: Any,
-    precision: str | None,
-    threads: int,
-) -> Workbench:
-    """Where the stages of an item run."""
-    from ccbench.methods.task import Workbench
-    from ccbench.training import load_protocol
-
-    recipes = load_protocol(protocol, plugins()).at(precision)
-    return Workbench(
-        splits.train,
-        Store(cache),
-        plugins(),
-        recipes.proxy,
-        base_seed,
-        _device(device),
-        progress,
-        recipes.teacher,
-        TeacherSource.from_plain(teacher),
-        threads,
+    return teacher, Taught(
+        teacher=teacher.name,
+        teacher_accuracy=tested(bench, teacher, context.splits().test),
+        teacher_bytes=teacher.bytes,
+        teacher_weights=teacher.weights,
     )
-
-
-def environment(device: str) -> dict[str, str]:
-    """What a figure was measured on."""
-    import torch
-
-    import ccbench
-
-    name = (
-        torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.processor() or platform.machine()
-    )
-    return {
-        "ccbench": ccbench.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "device": name,
-        "threads": str(torch.get_num_threads()),
-        **({"tf32": "convolutions" if torch.backends.cudnn.allow_tf32 else "no"} if device.startswith("cuda") else {}),
-        "system": platform.system(),
-    }
-
-
-def _open(dataset: str, source: dict[str, Any], cache: str) -> Splits:
-    """A dataset, opened once for all the items of a worker."""
-    key = json.dumps([dataset, source, cache], sort_keys=True)
-    if key not in _opened:
-        _opened[key] = open_dataset(dataset, plugins=plugins(), source=DataSource.from_plain(source), cache=Path(cache))
-    return _opened[key]
-
-
-_opened: dict[str, Splits] = {}
-
-
-def check_device(asked: str | None) -> None:
-    """Refuse a device that this machine does not have before any work starts.
-
-    Raises:
-        UserError: it is no device, or there is none.
-    """
-    if asked is None or asked == "cpu":
-        return
-    import torch
-
-    try:
-        torch.empty(0, device=asked)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        found = " ".join(str(error).split("\n")[0].split())[:200]
-        raise UserError(f"device {asked!r} cannot be used", found=found, mend="--device cpu, or leave it out") from None
-
-
-def on_gpu(asked: str | None) -> bool:
-    """Whether a device, None for the best there is, is a GPU; imports torch only where there may be one."""
-    return any_gpu() and _device(asked) != "cpu" if asked is None else asked != "cpu"
-
-
-def use_machine(device: str | None, threads: int | None) -> None:
-    """Give this process the threads that it computes with, before it does.
-
-    Args:
-        device: as a command is told, or None.
-        threads: what was asked for, or None for ``OMP_NUM_THREADS``, otherwise one on a CPU and all cores on a GPU.
-    """
-    use_threads(workers(1, threads, gpu=on_gpu(device), dataset_bytes=0)[1])
-
-
-def _compute_with(threads: int, device: str | None) -> None:
-    """Give this process the threads that its results are recorded under, whoever started it; a GPU's are its own."""
-    import torch
-
-    if _device(device) == "cpu" and torch.get_num_threads() != threads:
-        use_threads(threads)
-
-
-def _device(asked: str | None) -> str:
-    import torch
-
-    return asked or ("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _peak_memory() -> int:
-    """Peak resident bytes of this process so far; on a GPU, peak allocated there."""
-    import torch
-
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    try:
-        import resource
-    except ImportError:
-        return 0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _unheard(done: int, total: int, what: str = "") -> None:
@@ -398,13 +355,12 @@ def _unheard(done: int, total: int, what: str = "") -> None:
 
 
 @contextlib.contextmanager
-def _logged(log: str, heard: Heard | None = None) -> Iterator[Any]:
+def _logged(log: Path | None, heard: Heard | None = None) -> Iterator[Heard]:
     """Send this process's output to ``log.log`` and its progress to ``log.progress``, as ``done total what``."""
-    if not log:
+    if log is None:
         yield heard or _unheard
         return
-    path = Path(log)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
     last, told = 0.0, ""
 
     def progress(done: int, total: int, what: str = "") -> None:
@@ -412,11 +368,11 @@ def _logged(log: str, heard: Heard | None = None) -> Iterator[Any]:
         now = time.monotonic()
         if now - last > 0.5 or what != told:  # other work is said at once: it may say nothing more for long
             last, told = now, what
-            part = path.with_suffix(".part")
+            part = log.with_suffix(".part")
             part.write_text(json.dumps([done, total, what]))
-            part.replace(path.with_suffix(".progress"))
+            part.replace(log.with_suffix(".progress"))
 
-    with path.with_suffix(".log").open("a", buffering=1) as file:
+    with log.with_suffix(".log").open("a", buffering=1) as file:
         saved = os.dup(1), os.dup(2)
         sys.stdout.flush()
         sys.stderr.flush()
@@ -436,4 +392,4 @@ def _logged(log: str, heard: Heard | None = None) -> Iterator[Any]:
             os.dup2(saved[1], 2)
             for handle in saved:
                 os.close(handle)
-            path.with_suffix(".progress").unlink(missing_ok=True)
+            log.with_suffix(".progress").unlink(missing_ok=True)

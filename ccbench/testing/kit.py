@@ -85,7 +85,7 @@ def _bound(table: dict[str, Callable[[Any], str]], subject: Any) -> Iterator[tup
 
 
 def _guarded(check: Callable[[Any], str], subject: Any) -> Callable[[], str]:
-    from ccbench.methods.compress import Skipped
+    from ccbench.errors import Skipped
     from ccbench.testing.methods import said
 
     def guarded() -> str:

@@ -17,9 +17,10 @@ from typing import Any
 from ccbench.archive import CompressedDataset
 from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, Splits, open_dataset
+from ccbench.errors import MethodError, Skipped
 from ccbench.executors import Finished, WorkItem
 from ccbench.executors.local import LocalExecutor
-from ccbench.methods.compress import MethodError, Skipped, compress
+from ccbench.methods.compress import compress
 from ccbench.methods.guard import watch_test_split
 from ccbench.methods.task import Workbench
 from ccbench.offers.discovery import Plugins

@@ -11,8 +11,8 @@ from fractions import Fraction
 import numpy as np
 
 from ccbench.archive import CompressedDataset, RawImages
-from ccbench.errors import UserError
-from ccbench.methods.compress import MethodError, Skipped, compress, prepare
+from ccbench.errors import MethodError, Skipped, UserError
+from ccbench.methods.compress import compress, prepare
 from ccbench.methods.guard import undisturbed
 from ccbench.methods.task import Task
 from ccbench.offers import faults

@@ -40,7 +40,6 @@ class Outcome:
         images_per_second: training images per second.
         iterations: updates made.
         final_loss: mean training loss of the last at most 50 updates.
-        precision: ``"float32"`` or ``"bfloat16"``.
         peak_memory: bytes; of the GPU during this training, or of the process on a CPU.
     """
 
@@ -50,7 +49,6 @@ class Outcome:
     images_per_second: float
     iterations: int
     final_loss: float
-    precision: str
     peak_memory: int
 
 
@@ -152,7 +150,6 @@ def evaluate(
         images_per_second=report.images_per_second,
         iterations=report.iterations,
         final_loss=report.final_loss,
-        precision=recipe.precision,
         peak_memory=_peak(place),
     )
 

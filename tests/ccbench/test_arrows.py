@@ -111,7 +111,7 @@ ALLOWED = {
     "training": "errors seeds budget offers",
     "methods": "errors seeds budget store offers data archive training",
     "stages": "errors store offers data training methods",
-    "records": "errors seeds budget store executors",
+    "records": "errors seeds budget store",
     "leaderboard": "errors budget store offers records",
     "inspection": "errors budget store data archive colors leaderboard",
     "runner": "errors quantities budget machine store offers executors data archive colors training methods stages "

@@ -13,8 +13,8 @@ from cc_plugins.rded import RDED as SPEC
 from ccbench import testing
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
-from ccbench.errors import UserError
-from ccbench.methods.compress import Skipped, compress
+from ccbench.errors import Skipped, UserError
+from ccbench.methods.compress import compress
 from ccbench.methods.task import Task
 from ccbench.offers.expressions import parse
 from ccbench.testing.lab import Lab

@@ -1,5 +1,6 @@
 import csv
 import io
+from fractions import Fraction
 
 import pytest
 
@@ -8,7 +9,7 @@ from ccbench.records.record import Record, write_record
 
 def fill(out, method="dcq", cell="a", **changes):
     facts = {"cell": cell, "status": "ok", "dataset": "cifar10", "method": method, "architecture": "resnet18"}
-    facts |= {"protocol": "quick", "ratio": float(1 - 2 / 24), "seed": 0}
+    facts |= {"protocol": "quick", "kept": Fraction(1, 12), "ratio": float(1 - 2 / 24), "seed": 0}
     facts |= {"accuracy": 0.5, "measured_ratio": 0.91, "bytes": 10}
     write_record(Record(**{**facts, **changes}), out)
     return out

@@ -1,5 +1,7 @@
 import math
 import statistics
+from dataclasses import replace
+from fractions import Fraction
 
 import pandas as pd
 import pytest
@@ -80,7 +82,7 @@ def test_missing_seeds_are_counted_and_named(make):
 
 def test_nan_accuracy_is_no_seed(make):
     bad = make("dcq", 0.75, [0.6, 0.8])
-    bad[1]["accuracy"] = float("nan")
+    bad[1] = replace(bad[1], accuracy=float("nan"))
     one = row(table(bad), "dcq")
     assert (one["n_seeds"], one["accuracy_mean"]) == (1, 0.6)
     assert one["status"].startswith("partial (1 of 2")
@@ -88,7 +90,7 @@ def test_nan_accuracy_is_no_seed(make):
 
 def test_an_ok_attempt_counts_although_a_later_one_failed(make):
     first = make("dcq", 0.75, [0.6])[0]
-    again = {**first, "attempt": 2, "status": "failed", "accuracy": None, "reason": "x"}
+    again = replace(first, attempt=2, status="failed", accuracy=None, reason="x")
     one = row(table([again, first]), "dcq")
     assert (one["n_seeds"], one["status"]) == (1, "ok")
 
@@ -111,14 +113,14 @@ def test_protocols_datasets_and_networks_never_share_a_row_or_a_reference(make):
 
 AXES = {  # every field of a row, at another value than the fixture's
     "dataset": "cifar10", "dataset_digest": "d2", "test_digest": "t2", "options": "image_size=8", "method": "ccs",
-    "method_version": "2", "kept": "1/8", "match": "bytes", "made": "m2", "architecture": "resnet18",
+    "method_version": "2", "kept": Fraction(1, 8), "match": "bytes", "made": "m2", "architecture": "resnet18",
     "architecture_version": "2", "protocol": "dcq-cifar", "protocol_version": "2", "precision": "bfloat16",
     "threads": 2, "trained": "n2", "base_seed": 7, "teacher": "resnet50",
 }  # fmt: skip
 
 
 def other_than(records, axis):
-    return [record | {axis: AXES[axis]} for record in records]
+    return [replace(record, **{axis: AXES[axis]}) for record in records]
 
 
 def test_the_list_of_axes_is_whole():
@@ -177,16 +179,16 @@ def test_versions_of_two_methods_are_no_column(make):
 
 def test_the_same_seed_twice_counts_once(make):
     records = make("dcq", 0.75, [0.6, 0.8])
-    twice = [{**r, "cell": r["cell"] + "again"} for r in records]
+    twice = [replace(r, cell=f"{r.cell}again") for r in records]
     assert row(table(records + twice), "dcq")["n_seeds"] == 2
 
 
 def test_a_merge_says_which_cells_are_there_twice(make, tmp_path):
     for out in ("a", "b"):
         for record in make("dcq", 0.75, [0.6, 0.8]):
-            write_record({**record, "cell": f"cell{record['seed']}"}, tmp_path / out)
+            write_record(replace(record, cell=f"cell{record.seed}"), tmp_path / out)
     for record in make("random", 0.75, [0.4]):
-        write_record({**record, "cell": "own"}, tmp_path / "b")
+        write_record(replace(record, cell="own"), tmp_path / "b")
     frame = load([tmp_path / "a", tmp_path / "b"])
     assert row(frame, "dcq")["n_seeds"] == 2
     assert frame.attrs["notes"][0].startswith("2 of 3 cells are in more than one folder")

@@ -9,8 +9,8 @@ from PIL import Image
 from ccbench.archive import CompressedDataset, EncodedImages
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
+from ccbench.errors import Skipped
 from ccbench.methods import match_bytes
-from ccbench.methods.compress import Skipped
 from ccbench.methods.match_bytes import fit_bytes
 from ccbench.methods.task import Workbench
 from ccbench.offers.discovery import Plugins

@@ -1,17 +1,18 @@
 import json
-from dataclasses import asdict, fields
+from dataclasses import fields, replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ccbench.errors import UserError
-from ccbench.records.record import Record, checksum, latest, path_of, read_all, write_record
+from ccbench.records.record import Record, checksum, latest, read_all, write_record
 
 
 def record(**changes):
     facts = {"cell": "abc123", "status": "ok", "dataset": "photodigits", "method": "dcq", "architecture": "quicknet",
-             "protocol": "quick", "ratio": 11 / 12, "seed": 0, "accuracy": 0.5}  # fmt: skip
+             "protocol": "quick", "kept": Fraction(1, 12), "ratio": 11 / 12, "seed": 0, "accuracy": 0.5}  # fmt: skip
     return Record(**{**facts, **changes})
 
 
@@ -21,7 +22,7 @@ def test_what_is_written_is_read(tmp_path):
     assert path == tmp_path / "results" / "photodigits" / "dcq" / "abc123.1.json"
     (found,), problems = read_all(tmp_path)
     assert problems == []
-    assert found == {**asdict(one), "checksum": found["checksum"]}
+    assert found == replace(one, checksum=found.checksum)
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == [path]  # no temporary file is left
 
 
@@ -81,7 +82,7 @@ def test_a_damaged_file_is_named_and_the_others_are_read(tmp_path, content):
     bad = good.with_name("zzz.1.json")
     bad.write_text(content)
     records, problems = read_all(tmp_path)
-    assert [r["cell"] for r in records] == ["abc123"]
+    assert [r.cell for r in records] == ["abc123"]
     assert len(problems) == 1
     assert str(bad) in problems[0]
 
@@ -118,7 +119,7 @@ def test_fields_that_an_older_version_did_not_have_get_their_defaults(tmp_path):
     old = {k: v for k, v in json.loads(path.read_text()).items() if k not in {"match", "planned_seeds", "environment"}}
     path.write_text(json.dumps({**old, "checksum": checksum(old)}))
     records, _ = read_all(tmp_path)
-    assert (records[0]["match"], records[0]["planned_seeds"], records[0]["environment"]) == ("nominal", None, {})
+    assert (records[0].match, records[0].planned_seeds, records[0].environment) == ("nominal", None, {})
 
 
 @pytest.mark.parametrize(
@@ -147,12 +148,12 @@ def test_several_folders_are_merged_and_one_named_twice_counts_once(tmp_path):
     write_record(record(), tmp_path / "a")
     write_record(record(cell="def"), tmp_path / "b")
     records, _ = read_all(tmp_path / "a", tmp_path / "b", tmp_path / "a" / ".." / "a", tmp_path / "missing")
-    assert sorted(r["cell"] for r in records) == ["abc123", "def"]
+    assert sorted(r.cell for r in records) == ["abc123", "def"]
 
 
 def test_an_ok_attempt_outlives_later_failures():
     def attempt(number, status):
-        return asdict(record(attempt=number, status=status, accuracy=0.5 if status == "ok" else None))
+        return record(attempt=number, status=status, accuracy=0.5 if status == "ok" else None)
 
     ok, later = attempt(1, "ok"), attempt(2, "timeout")
     assert latest([ok, later]) == latest([later, ok]) == [ok]
@@ -167,21 +168,20 @@ def test_an_ok_attempt_outlives_later_failures():
 )
 def test_the_order_of_records_does_not_matter(attempts, random):
     records = [
-        asdict(record(cell=c, attempt=n, status="ok" if ok else "oom", accuracy=0.1 if ok else None))
-        for c, n, ok in attempts
+        record(cell=c, attempt=n, status="ok" if ok else "oom", accuracy=0.1 if ok else None) for c, n, ok in attempts
     ]
     shuffled = random.sample(records, len(records))
-    by_cell = {r["cell"]: r for r in latest(shuffled)}
-    assert by_cell == {r["cell"]: r for r in latest(records)}
+    by_cell = {r.cell: r for r in latest(shuffled)}
+    assert by_cell == {r.cell: r for r in latest(records)}
     for cell, chosen in by_cell.items():  # a second, plainer implementation
-        mine = [r for r in records if r["cell"] == cell]
-        pool = [r for r in mine if r["status"] == "ok"] or mine
-        assert chosen["attempt"] == max(r["attempt"] for r in pool)
+        mine = [r for r in records if r.cell == cell]
+        pool = [r for r in mine if r.status == "ok"] or mine
+        assert chosen.attempt == max(r.attempt for r in pool)
 
 
 @given(st.text(min_size=1, max_size=200))
 def test_any_label_stays_inside_the_folder(label):
-    path = path_of(asdict(record(method=label, dataset=f"folder:{label}")), "out")
+    path = record(method=label, dataset=f"folder:{label}").path("out")
     assert path.parts[:2] == ("out", "results")
     assert len(path.parts) == 5
     assert ".." not in path.parts

@@ -7,10 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from ccbench.executors import Finished
 from ccbench.methods.guard import watch_test_split
-from ccbench.records.book import Book, read_facts
+from ccbench.records.book import Book
 from ccbench.records.cells import Cell
+from ccbench.records.facts import Compressed, Trained
 from ccbench.records.record import latest, read_all
 from ccbench.store import file_digest
 
@@ -21,7 +21,14 @@ CELL = Cell(dataset="noise", method="random", kept=Fraction(1, 12), architecture
 def artifact(tmp_path):
     path = tmp_path / "random-0.ccb"
     path.write_bytes(np.arange(200, dtype=np.uint8).tobytes())
-    facts = {"bytes": 200, "sha256": file_digest(path), "images": 1, "nominal_kept": "1/12", "measured_kept": 0.1}
+    facts = {
+        "bytes": 200,
+        "sha256": file_digest(path),
+        "images": 1,
+        "classes": 1,
+        "nominal_kept": "1/12",
+        "measured_kept": 0.1,
+    }
     path.with_suffix(".json").write_text(json.dumps(facts))
     return path
 
@@ -44,21 +51,21 @@ DAMAGE = {
 
 
 def test_a_whole_artifact_is_used_again(artifact):
-    assert read_facts(artifact)["images"] == 1
+    assert Compressed.read(artifact).images == 1
 
 
 @pytest.mark.parametrize("what", DAMAGE)
 def test_a_damaged_artifact_is_made_again(artifact, what):
     DAMAGE[what](artifact)
-    assert read_facts(artifact) is None
+    assert Compressed.read(artifact) is None
 
 
 def test_an_artifact_that_is_deleted_during_the_run_does_not_stop_the_books(artifact, tmp_path):
-    facts = read_facts(artifact)
+    facts = Compressed.read(artifact)
     artifact.unlink()
     book = Book(tmp_path, [CELL], {})
-    record = book.write(CELL, Finished(CELL.id, "failed", "no such file"), artifact, facts)
-    assert record["artifact_sha256"] == facts["sha256"]
+    record = book.write(CELL, "failed", "no such file", artifact=artifact, file=facts)
+    assert record.artifact_sha256 == facts.sha256
     assert len(read_all(tmp_path)[0]) == 1
 
 
@@ -66,10 +73,10 @@ def test_an_ok_attempt_on_other_images_is_another_cell(tmp_path):
     def attempt(digest, status, number):
         cell = replace(CELL, dataset_digest=digest)
         book = Book(tmp_path, [cell], {cell.id: number - 1})
-        value = {"accuracy": number / 10, "train_seconds": 1.0}
-        book.write(cell, Finished(cell.id, status, "", value), None, None)
-        found = {r["cell"]: r for r in latest(read_all(tmp_path)[0])}
-        return found[cell.id]["dataset_digest"], found[cell.id]["status"], found[cell.id]["accuracy"]
+        outcome = Trained(accuracy=number / 10, train_seconds=1.0) if status == "ok" else None
+        book.write(cell, status, outcome=outcome)
+        found = {r.cell: r for r in latest(read_all(tmp_path)[0])}[cell.id]
+        return found.dataset_digest, found.status, found.accuracy
 
     assert attempt("old", "ok", 1) == ("old", "ok", 0.1)
     assert attempt("new", "failed", 2) == ("new", "failed", None)

@@ -2,14 +2,18 @@ import io
 import json
 import time
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
+from ccbench.executors import WorkItem
 from ccbench.records.cells import Cell
+from ccbench.records.facts import Compressed
 from ccbench.runner import display
 from ccbench.runner.display import Display, LiveDisplay, QuietDisplay, Watch, compression, make_display
+from ccbench.runner.schedule import Artifact, Doing
 from ccbench.runner.worker import _logged
 
 
@@ -56,14 +60,18 @@ def says(folder, item, done, total, what):
 
 
 def artifact(*cells):
-    return SimpleNamespace(cells=list(cells))
+    return Artifact(Path("x"), None, None, list(cells))
+
+
+def doing(artifact, cell):
+    return Doing(artifact, cell, WorkItem("x", "m:f"))
 
 
 def test_two_datasets_in_one_run_are_two_rows(live, tmp_path, clock):
     cifar, digits = cell(), cell(dataset="photodigits")
     shown, rows = live([cifar, digits])
     says(tmp_path, "a", 3, 10, "palettes")
-    shown.tick({"a": (artifact(cifar), None)})
+    shown.tick({"a": doing(artifact(cifar), None)})
     found, _ = rows()
     assert [row[1] for row in found] == ["cifar10", "photodigits"]
     assert [row[-1] for row in found] == ["palettes 3/10", ""]
@@ -74,7 +82,7 @@ def test_every_row_of_an_artifact_and_all_its_shares(live, tmp_path, clock):
     shown, rows = live([one, two])
     says(tmp_path, "a", 3, 10, "pictures")
     says(tmp_path, "b", 4, 10, "pictures")
-    running = dict.fromkeys("ab", (artifact(one, two), None))
+    running = dict.fromkeys("ab", doing(artifact(one, two), None))
     shown.tick(running)
     assert [row[-1] for row in rows()[0]] == ["pictures 7/20"] * 2
     clock.now = 20.0
@@ -91,7 +99,7 @@ def test_accuracies_and_counts(live, clock):
     assert [row[4:6] for row in rows()[0]] == [["1/3", "50.00"], ["0/1", "skipped"]]
     clock.now = 10.0
     shown.cell(cells[1], "ok", "", 0.6, 1.0)
-    shown.tick({cells[2].id: (artifact(*cells), cells[2])})
+    shown.tick({cells[2].id: doing(artifact(*cells), cells[2])})
     found, lines = rows()
     assert found[0][4:] == ["2/3", "55.00 ± 7.07", "training"]
     assert any("1 of 2 trainings, 10 s so far, about 10 s left" in line for line in lines)
@@ -106,7 +114,7 @@ def test_numbers_are_whole_on_a_narrow_terminal(live, clock, width):
     cells = [cell("ccs[score=el2n,fraction=0.1]+dcq[bits=2]", seed=seed) for seed in range(12)]
     shown, _ = live(cells, {c.id: 0.5 + i / 100 for i, c in enumerate(cells[:10])})
     says(shown.logs, cells[11].id, 120, 1300, "train")
-    shown.tick({cells[11].id: (artifact(*cells), cells[11])})
+    shown.tick({cells[11].id: doing(artifact(*cells), cells[11])})
     console = Console(file=io.StringIO(), width=width)
     console.print(shown._live.renderable)
     drawn = console.file.getvalue()
@@ -127,7 +135,7 @@ def test_brackets_are_no_markup(live, clock):
 def test_what_does_not_fit_is_counted_and_what_runs_is_shown(live, tmp_path, clock):
     cells = [cell(f"m{i:03}") for i in range(100)]
     shown, rows = live(cells, {c.id: 0.5 for c in cells[:50]}, height=16)
-    shown.tick({cells[90].id: (artifact(cells[90]), cells[90])})
+    shown.tick({cells[90].id: doing(artifact(cells[90]), cells[90])})
     found, lines = rows()
     assert [row[0] for row in found] == [f"m{i:03}" for i in (*range(50, 59), 90)]
     assert found[-1][-1] == "training"
@@ -139,14 +147,14 @@ def test_damaged_progress_is_no_progress(live, tmp_path, clock):
     shown, rows = live([one])
     for content in ("", "[1", "{}", "[1, 2]", '["a", 2, "x"]', "7"):
         (tmp_path / "a.progress").write_text(content)
-        shown.tick({"a": (artifact(one), None)})
+        shown.tick({"a": doing(artifact(one), None)})
         assert rows()[0][0][-1] == "compressing"
 
 
 def test_plain_lines_tell_of_long_work_ever_more_rarely(tmp_path, clock, capsys):
     one = cell("dc3")
     shown = Display([one], {}, tmp_path)
-    running = {"a": (artifact(one), None)}
+    running = {"a": doing(artifact(one), None)}
     said = []
     for second in range(0, 4000, 5):
         clock.now = float(second)
@@ -169,7 +177,7 @@ def test_time_left_stands_in_the_line(tmp_path, clock, capsys):
     for second in (0, 30, 60):
         clock.now = float(second)
         says(tmp_path, one.id, second, 360, "train")
-        shown.tick({one.id: (artifact(one), one)})
+        shown.tick({one.id: doing(artifact(one), one)})
     assert capsys.readouterr().err == f"{one.title}: train 60/360, 1 min 0 s so far, about 5 min 0 s left\n"
 
 
@@ -177,9 +185,9 @@ def test_quiet_is_quiet(tmp_path, clock, capsys):
     one = cell()
     shown = make_display("quiet", [one], {}, tmp_path)
     assert isinstance(shown, QuietDisplay)
-    shown.tick({"a": (artifact(one), None)})
+    shown.tick({"a": doing(artifact(one), None)})
     clock.now = 1000.0
-    shown.tick({"a": (artifact(one), None)})
+    shown.tick({"a": doing(artifact(one), None)})
     assert capsys.readouterr() == ("", "")
 
 
@@ -188,13 +196,13 @@ def test_what_a_killed_run_said_is_not_shown(live, tmp_path, clock):
     shown, rows = live([one])
     says(tmp_path, one.id, 900, 1000, "train")  # left behind
     shown.starting(one.id)
-    shown.tick({one.id: (artifact(one), one)})
+    shown.tick({one.id: doing(artifact(one), one)})
     assert rows()[0][0][-1] == "training"
     says(tmp_path, one.id, 3, 1000, "train")
-    shown.tick({one.id: (artifact(one), one)})
+    shown.tick({one.id: doing(artifact(one), one)})
     assert rows()[0][0][-1] == "train 3/1,000"
     shown.starting(one.id)  # killed and tried once more, while the table never saw it pause
-    shown.tick({one.id: (artifact(one), one)})
+    shown.tick({one.id: doing(artifact(one), one)})
     assert rows()[0][0][-1] == "training"
 
 
@@ -204,7 +212,7 @@ def test_the_rest_is_estimated_before_the_first_training_ends(live, tmp_path, cl
     for second in (0, 30, 60):
         clock.now = float(second)
         says(tmp_path, cells[0].id, second, 240, "train")  # a quarter after a minute
-        shown.tick({cells[0].id: (artifact(*cells), cells[0])})
+        shown.tick({cells[0].id: doing(artifact(*cells), cells[0])})
         title = rows()[1][0].strip()
         assert title == f"0 of 4 trainings, {'1 min 0 s' if second == 60 else f'{second} s'} so far" + (
             ", about 15 min 0 s left" if second == 60 else ""
@@ -218,20 +226,23 @@ def test_a_teachers_training_is_no_part_of_a_cell(tmp_path, clock):
     shown = Display([one], {}, tmp_path)
     clock.now = 90.0
     says(tmp_path, one.id, 9, 10, "teacher")
-    shown.tick({one.id: (artifact(one), one)})
+    shown.tick({one.id: doing(artifact(one), one)})
     assert shown.left() is None
 
 
 def test_seeds_stand_in_the_lines_of_compressions(tmp_path, clock, capsys):
     shown = Display([], {}, tmp_path)
-    facts = {
-        "stage_seconds": {"proxy": 2.0},
-        "bytes": 1234,
-        "measured_kept": 0.1,
-        "compress_seconds": 3.0,
-        "warnings": [],
-    }
-    shown.compressed([cell(seed=2), cell(seed=2, architecture="vit")], facts | {"warnings": []})
+    facts = Compressed(
+        bytes=1234,
+        sha256="0",
+        images=1,
+        classes=1,
+        nominal_kept=Fraction(1, 10),
+        measured_kept=0.1,
+        compress_seconds=3.0,
+        stage_seconds={"proxy": 2.0},
+    )
+    shown.compressed([cell(seed=2), cell(seed=2, architecture="vit")], facts)
     assert capsys.readouterr().err == (
         "compressed dcq · cifar10 · ratio 0.9167 · seed 2: 1,234 bytes, ratio 0.9000 measured, 3.0 s, proxy 2.0 s\n"
     )
@@ -290,13 +301,13 @@ def test_a_narrow_terminal_shortens_the_title_alone(clock, width):
 
 
 def test_other_work_is_said_at_once(tmp_path):
-    with _logged(str(tmp_path / "a")) as progress:
+    with _logged(tmp_path / "a") as progress:
         progress(1, 1, "features")
         progress(0, 1, "clustering")
         assert json.loads((tmp_path / "a.progress").read_text()) == [0, 1, "clustering"]
         progress(1, 1, "clustering")  # within half a second
         assert json.loads((tmp_path / "a.progress").read_text()) == [0, 1, "clustering"]
-    with _logged("", lambda *said: heard.append(said)) as progress:
+    with _logged(None, lambda *said: heard.append(said)) as progress:
         heard = []
         progress(1, 2, "x")
     assert heard == [(1, 2, "x")]

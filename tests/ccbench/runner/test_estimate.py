@@ -10,6 +10,7 @@ from ccbench.budget import DataShape
 from ccbench.offers.discovery import plugins
 from ccbench.offers.expressions import parse
 from ccbench.records.cells import Cell
+from ccbench.records.record import Record
 from ccbench.runner.estimate import estimate
 from ccbench.runner.plan import Data, Plan
 
@@ -22,11 +23,13 @@ def plan(shape=SMALL, methods=("random", "mediancut")):
 
 
 def record(train, compress, *, shape=SMALL, size=3000, **changes):
-    return {
-        "status": "ok", "dataset": "folder:x", "protocol": "quick", "architecture": "quicknet", "method": "random",
+    facts = {
+        "cell": "x", "status": "ok", "seed": 0, "ratio": 0.9, "kept": Fraction(1, 10),
+        "dataset": "folder:x", "protocol": "quick", "architecture": "quicknet", "method": "random",
         "train_seconds": train, "compress_seconds": compress, "bytes": size,
-        "measured_ratio": 1 - size / shape.raw_bytes, **changes,
+        "measured_ratio": 1 - size / shape.raw_bytes,
     }  # fmt: skip
+    return Record(**{**facts, **changes})
 
 
 def test_medians_of_the_same_kind():

@@ -8,7 +8,7 @@ import pytest
 
 from ccbench.executors import Finished, WorkItem
 from ccbench.records.cells import Cell
-from ccbench.runner.schedule import Artifact, Scheduler
+from ccbench.runner.schedule import Artifact, CellEnded, Scheduler
 
 
 @dataclass
@@ -58,7 +58,7 @@ def run(artifacts, **facts):
 
 
 def statuses(ended):
-    return {f"{c.method}{c.seed}": f.status for _, c, f in ended if c is not None}
+    return {f"{e.cell.method}{e.cell.seed}": e.finished.status for e in ended if isinstance(e, CellEnded)}
 
 
 @pytest.mark.parametrize("status", ["ok", "failed", "timeout", "skipped"])

@@ -31,7 +31,6 @@ def test_it_learns_and_repeats(train, test_split, own_plugins):
     assert one.iterations == 40
     assert one.best_accuracy is None
     assert one.peak_memory > 1 << 20
-    assert one.precision == "float32"
 
 
 def test_wrong_labels_teach_wrong_answers(train, test_split, own_plugins):
