@@ -25,7 +25,7 @@ class QuickNet(nn.Module):
         stages: the three stages, for features and attention.
     """
 
-    def __init__(self, *, classes: int, image_size: int, width: int = 32) -> None:
+    def __init__(self, *, classes: int, image_size: int, width: int) -> None:
         super().__init__()
         if image_size < 8:
             raise Unfit(

@@ -21,7 +21,7 @@ PROXY = Param(
 _PER_CLASS = "keep equally many images of every class, as far as it has them, instead of ranking over the whole set"
 
 
-def ranking(score: str, target: str, *, version: str, summary: str, paper: str) -> MethodSpec:
+def ranking(score: str, target: str, *, version: str, summary: str) -> MethodSpec:
     """The spec of a method that ranks by the score of its name.
 
     Args:
@@ -33,7 +33,6 @@ def ranking(score: str, target: str, *, version: str, summary: str, paper: str) 
         target=target,
         version=version,
         summary=summary,
-        paper=paper,
         params=(Param(name="balanced", default=False, doc=_PER_CLASS), PROXY),
         random=False,
         needs=("proxy", Need("score", score=score)),

@@ -11,20 +11,18 @@ from ccbench.plugin import ScoreSpec
 if TYPE_CHECKING:
     import torch
 
-_PAPER = "Pleiss et al., Identifying Mislabeled Data using the Area Under the Margin Ranking, NeurIPS 2020"
 SPECS = (
     ranking(
         "aum",
         "cc_plugins.coresets.aum:AUM",
         version="2",
         summary="keeps the images with the smallest area under the margin",
-        paper=_PAPER,
     ),
     ScoreSpec(
         name="aum",
         target="cc_plugins.coresets.aum:AUMScore",
         version="1",
-        paper=_PAPER,
+        paper="Pleiss et al., Identifying Mislabeled Data using the Area Under the Margin Ranking, NeurIPS 2020",
         summary="mean over epochs of the true class's probability less the largest other",
     ),
 )

@@ -16,7 +16,6 @@ SPEC = MethodSpec(
     name="ccs",
     target="cc_plugins.coresets.ccs:CCS",
     version="1",
-    paper="Zheng et al., Coverage-centric Coreset Selection for High Pruning Rates, ICLR 2023",
     summary="drops the hardest images, then samples evenly over strata of a score",
     params=(
         Param(name="score", default="aum", choices="score", doc="the score that is cut into strata"),

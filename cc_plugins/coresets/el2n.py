@@ -11,20 +11,18 @@ from ccbench.plugin import ScoreSpec
 if TYPE_CHECKING:
     import torch
 
-_PAPER = "Paul, Ganguli and Dziugaite, Deep Learning on a Data Diet, NeurIPS 2021"
 SPECS = (
     ranking(
         "el2n",
         "cc_plugins.coresets.el2n:EL2N",
         version="2",
         summary="keeps the images with the largest early prediction error",
-        paper=_PAPER,
     ),
     ScoreSpec(
         name="el2n",
         target="cc_plugins.coresets.el2n:EL2NScore",
         version="1",
-        paper=_PAPER,
+        paper="Paul, Ganguli and Dziugaite, Deep Learning on a Data Diet, NeurIPS 2021",
         summary="mean over the first 10 epochs of the length of the probability error",
     ),
 )

@@ -11,20 +11,18 @@ from ccbench.plugin import ScoreSpec
 if TYPE_CHECKING:
     import torch
 
-_PAPER = "Coleman et al., Selection via Proxy, ICLR 2020"
 SPECS = (
     ranking(
         "entropy",
         "cc_plugins.coresets.entropy:Entropy",
         version="2",
         summary="keeps the images whose final prediction is least certain",
-        paper=_PAPER,
     ),
     ScoreSpec(
         name="entropy",
         target="cc_plugins.coresets.entropy:EntropyScore",
         version="1",
-        paper=_PAPER,
+        paper="Coleman et al., Selection via Proxy, ICLR 2020",
         summary="entropy in nats of the trained proxy's prediction for the plain image",
     ),
 )

@@ -11,20 +11,18 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-_PAPER = "Toneva et al., An Empirical Study of Example Forgetting, ICLR 2019"
 SPECS = (
     ranking(
         "forgetting",
         "cc_plugins.coresets.forgetting:Forgetting",
         version="2",
         summary="keeps the images that training forgets most often",
-        paper=_PAPER,
     ),
     ScoreSpec(
         name="forgetting",
         target="cc_plugins.coresets.forgetting:ForgettingScore",
         version="1",
-        paper=_PAPER,
+        paper="Toneva et al., An Empirical Study of Example Forgetting, ICLR 2019",
         summary="number of changes from a right prediction to a wrong one",
     ),
 )

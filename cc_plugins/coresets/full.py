@@ -16,7 +16,7 @@ SPEC = MethodSpec(
     budgets="none",
     random=False,
     summary="the whole training set, for reference",
-    stores="every image, 24 bits per pixel",
+    stores="every image, 24 bits per pixel, and the labels",
 )
 
 

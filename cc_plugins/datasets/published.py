@@ -37,7 +37,7 @@ class Published:
     size: ClassVar[int] = 224
     counts: ClassVar[tuple[int, int]]
 
-    def __init__(self, *, partial: bool = False) -> None:
+    def __init__(self, *, partial: bool) -> None:
         self.partial = partial
 
     def fingerprint(self, source: DataSource) -> str:

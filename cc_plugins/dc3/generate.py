@@ -14,7 +14,7 @@ from PIL import Image
 from cc_plugins.dc3.prompts import HUES, Prompts
 from cc_plugins.dc3.settings import Settings
 from cc_plugins.dc3.weights import PIPELINE, identity
-from ccbench.plugin import Task, UserError
+from ccbench.plugin import EncodedImages, Task, UserError
 from ccbench.seeds import derive
 from ccbench.store import Store
 
@@ -73,7 +73,7 @@ def compensated(
         if None in found:  # another process cleared the cache in the meantime
             _make(task, images, wanted, settings, 0, 1)
             found = [blobs.get(key) for key in keys]
-        pictures = [_pixels(blob) for blob in found if blob is not None]
+        pictures = [EncodedImages([blob], "png").decode(0) for blob in found if blob is not None]
         if len(pictures) < variants:
             raise UserError("pictures vanish from the cache while they are used", mend="the same command once more")
         yield np.stack(pictures)
@@ -222,8 +222,3 @@ def _png(picture: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG")
     return file.getvalue()
-
-
-def _pixels(blob: bytes) -> np.ndarray:
-    with Image.open(io.BytesIO(blob)) as image:
-        return np.asarray(image)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from cc_plugins.dc3.settings import Settings
+from cc_plugins.dc3.settings import Weights, check_side
 from cc_plugins.dc3.weights import VAE, identity, is_folder
 from ccbench.plugin import DeviceData, ImageDataset, StageContext, UserError
 from ccbench.training.images import Normalise
@@ -19,10 +19,10 @@ def run(
     context: StageContext,
     model: str,
     revision: str | None,
-    dtype: str = "auto",
-    resolution: int = 512,
-    components: int = 50,
-    batch: int = 8,
+    dtype: str,
+    resolution: int,
+    components: int,
+    batch: int,
 ) -> dict[str, np.ndarray]:
     """Fill ``latents`` (n, components) float32 of ``context.dataset``, one class in memory at a time.
 
@@ -47,7 +47,8 @@ def run(
     """
     from cc_plugins.dc3.pipeline import load_vae
 
-    settings = Settings(model=model, revision=revision, dtype=dtype, resolution=resolution, batch=batch)
+    settings = Weights(model=model, revision=revision, dtype=dtype)
+    check_side(resolution)
     if is_folder(settings) and revision != (held := identity(settings, VAE)):
         raise UserError(
             f"the VAE in {model} is not the one that is asked for",

@@ -54,7 +54,7 @@ HIGH_RESOLUTION = Prompts("High-Resolution images", cool=("",), warm=("",))  # T
 BY_NAME = {"diffusion": PAPER, "null": NULL, "hr": HIGH_RESOLUTION}
 
 
-def prompts_of(compensate: str, file: str = "") -> Prompts:
+def prompts_of(compensate: str, file: str) -> Prompts:
     """The prompts of ``compensate=diffusion|null|hr``, or those of a file.
 
     Raises:

@@ -32,8 +32,8 @@ class Bin:
     label: int
     last_layer: Callable[[], Mapping[str, np.ndarray]]
     rng: np.random.Generator
-    gain: str = "graphcut"
-    gradient: str = "released"
+    gain: str
+    gradient: str
 
     @cached_property
     def features(self) -> np.ndarray:

@@ -26,15 +26,15 @@ class RDED:
     def __init__(
         self,
         *,
-        mipc: int = 300,
-        crops: int = 5,
-        factor: int | None = None,
-        codec: str = "jpeg",
-        quality: int = 75,
-        chroma: str = "420",
-        soft_labels: str = "none",
-        temperature: float = 1.0,
-        teacher: str | None = None,
+        mipc: int,
+        crops: int,
+        factor: int | None,
+        codec: str,
+        quality: int,
+        chroma: str,
+        soft_labels: str,
+        temperature: float,
+        teacher: str | None,
     ) -> None:
         self.mipc, self.crops, self.factor = mipc, crops, factor
         self.codec, self.quality, self.chroma = codec, quality, chroma

@@ -14,7 +14,7 @@ PIXELS, FEW = 1 << 22, 1 << 19  # the same in pixels; a CPU's caches hold fewer,
 
 
 def run(
-    context: StageContext, mipc: int = 300, crops: int = 5, factor: int = 1, draw: int = 0, teacher: str | None = None
+    context: StageContext, mipc: int, crops: int, factor: int, draw: int, teacher: str | None
 ) -> dict[str, np.ndarray]:
     """Draw images and crops of every class, and keep the crop of each image with the lowest loss.
 

@@ -18,12 +18,12 @@ def synthetic(
     labels: np.ndarray | Sequence[int],
     *,
     ids: np.ndarray | None = None,
-    codec: str = "jpeg",
-    quality: int = 75,
-    chroma: str = "auto",
-    soft: str = "none",
-    teacher: str | None = None,
-    temperature: float = 1.0,
+    codec: str,
+    quality: int,
+    chroma: str,
+    soft: str,
+    teacher: str | None,
+    temperature: float,
     meta: Mapping[str, Any] | None = None,
 ) -> CompressedDataset:
     """Pictures counted as images (IPC), most often no training images, with soft labels where they are asked for.

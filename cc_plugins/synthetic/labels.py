@@ -9,7 +9,7 @@ from ccbench.plugin import EncodedImages, Task
 BATCH = 128  # fixed, so that a file does not depend on the memory of the machine that made it
 
 
-def soft_labels(task: Task, payload: EncodedImages, teacher: str | None = None, temperature: float = 1.0) -> np.ndarray:
+def soft_labels(task: Task, payload: EncodedImages, teacher: str | None, temperature: float) -> np.ndarray:
     """The teacher's predictions for the pictures as they are read back from the file.
 
     Always in float32: which format is faster here must not decide what a file holds.

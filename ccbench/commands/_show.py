@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from ccbench.errors import UserError
+from ccbench.offers.cards import citation
 from ccbench.offers.discovery import KINDS, Plugins
 from ccbench.offers.expressions import Call, read_params
 from ccbench.offers.specs import Alias, NeedingSpec, Param, Spec, did_you_mean
@@ -68,8 +69,8 @@ def table(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:
 
 
 def as_json(spec: Spec, plugins: Plugins) -> dict[str, Any]:
-    """A spec as JSON-able data, with its kind and the distribution that offers it."""
-    facts = {name: value for name, value in asdict(spec).items() if name != "params"}
+    """A spec as JSON-able data, with its kind, the distribution that offers it and the paper that its card names."""
+    facts = {name: value for name, value in asdict(spec).items() if name not in {"params", "card"}}
     if facts.get("budgets") in {"fraction", "none"}:
         facts["bits"] = ()  # it has no palettes
     if isinstance(spec, NeedingSpec):
@@ -80,6 +81,7 @@ def as_json(spec: Spec, plugins: Plugins) -> dict[str, Any]:
     return {
         "kind": spec.kind,
         **facts,
+        "paper": citation(plugins.card(spec)) or spec.paper,
         "params": [_param(p) for p in spec.params],
         "distribution": owner.distribution if owner else "",
         "module": owner.module if owner else "",

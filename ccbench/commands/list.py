@@ -29,6 +29,7 @@ def list_(ctx: click.Context, kind: str | None, as_data: bool) -> None:
     found = plugins()
     if as_data:
         click.echo(json.dumps([as_json(s, found) for k in kinds for s in found.all(k).values()], indent=1, default=str))
+        warn_broken(found)
         return
     for one in kinds:
         specs = found.all(one)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from ccbench.errors import UserError, few
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import edition, read_call
 from ccbench.offers.specs import DatasetSpec
-from ccbench.store import SCHEMA, Entry, Store, readable
+from ccbench.store import SCHEMA, Entry, Store, part_of, readable
 
 KIND = "datasets"
 FORMAT = 1  # of the entry's files
@@ -260,7 +259,7 @@ def _discard(path: Path) -> None:
     try:
         with FileLock(path.with_name(f".{path.name}.lock")):
             if path.exists() and not _intact(path):
-                part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+                part = part_of(path)
                 path.rename(part)
                 shutil.rmtree(part, ignore_errors=True)
     except OSError as error:

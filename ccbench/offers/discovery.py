@@ -13,7 +13,7 @@ from typing import Any, Literal, overload
 import pluggy
 
 from ccbench.errors import UserError
-from ccbench.offers import hookspecs, specs
+from ccbench.offers import cards, hookspecs, specs
 
 GROUP = "ccbench"
 KINDS = {cls.kind: (f"ccbench_{cls.kind}s", cls) for cls in specs.OFFERS}  # by kind: its hook and its class
@@ -124,6 +124,8 @@ class Plugins:
         for alias in spec.aliases:
             if self._claim(plugin, kind, alias.name):
                 self._aliases[kind][alias.name] = spec, alias
+        if spec.card and cards.find(spec) is None:
+            self.card(spec)
 
     def _claim(self, plugin: Plugin, kind: str, name: str) -> bool:
         """Whether a name is this plugin's now; whoever comes second has an error, and nobody can use the name."""
@@ -162,6 +164,16 @@ class Plugins:
     def owner(self, kind: str, name: str) -> Plugin | None:
         """The plugin that offers a name or an alias."""
         return self._owner.get((kind, name))
+
+    def card(self, spec: specs.Spec) -> cards.Card | None:
+        """The card of an offer as a table, or None; one that cannot be read is an error of its plugin."""
+        try:
+            return cards.read(spec)
+        except UserError as error:
+            owner = self.owner(spec.kind, spec.name)
+            if owner and str(error) not in owner.errors:
+                owner.errors.append(str(error))
+            return None
 
     @overload
     def get(self, kind: Literal["method"], name: str) -> specs.MethodSpec: ...

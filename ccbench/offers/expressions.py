@@ -247,6 +247,11 @@ def read_call(kind: str, text: str, plugins: Plugins) -> Call[Spec]:
     return Call(name, spec, read_params(spec, given, plugins))
 
 
+def base_name(text: str) -> str:
+    """The name in ``name[param=value,...]``, whether there is such an offer or not."""
+    return text.partition("[")[0].strip()
+
+
 def edition(call: Call, plugins: Plugins) -> str:
     """The version of a call, and behind an ``@`` those of the offers that its parameters name, and theirs in turn."""
     named = named_offers(call.spec, dict(call.params), plugins)

@@ -8,13 +8,14 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ccbench.budget import GRID, DataShape
 from ccbench.errors import UserError
+from ccbench.offers.resources import check_reference, read_layers, resource
 
 BRACKETS = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # a value may have brackets of its own: ccs[score=tdds[t=20]]
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*:?")  # a trailing colon is a family: folder:PATH
@@ -103,17 +104,21 @@ class Spec:
         version: raised whenever the same input would give another output.
         summary: one line.
         params: what a user may set in ``name[param=value]``.
-        paper: where it was published, or "".
+        card: its paper and the questions that it leaves open, ``"package:path/inside.toml"``; "": ``cards/NAME.toml``
+            in the package of the target, where there is one.
+        paper: where an offer without a card was published, or "".
         imports: modules it needs that ccbench does not bring along.
         aliases: other names that users may write, each an :class:`Alias`; not for stages and commands.
     """
 
     kind: ClassVar[str] = ""
+    carded: ClassVar[bool] = False  # whether cards/NAME.toml beside the target is its card
     name: str
     target: str
     version: str
     summary: str
     params: tuple[Param, ...] = ()
+    card: str = ""
     paper: str = ""
     imports: tuple[str, ...] = ()
     aliases: tuple[Alias, ...] = ()
@@ -122,10 +127,11 @@ class Spec:
         """Raise UserError where the spec itself is malformed."""
         if not isinstance(self.name, str) or not NAME.fullmatch(self.name):
             raise UserError(f"{self.kind} name must match {NAME.pattern}", found=repr(self.name))
-        if not isinstance(self.target, str) or not re.fullmatch(r"[\w.]+:[\w.]+", self.target):
-            raise UserError(f"{self.kind} {self.name}: target must read 'module:attribute'", found=repr(self.target))
+        self.check_place()
         if not isinstance(self.version, str) or not self.version:
             raise UserError(f"{self.kind} {self.name}: no version declared", mend='give it version="1"')
+        if self.card:
+            check_reference(self.card, f"{self.kind} {self.name}: card")
         if not all(isinstance(p, Param) for p in self.params):
             raise UserError(
                 f"{self.kind} {self.name}: params must be ccbench.offers.specs.Param", found=repr(self.params)
@@ -160,6 +166,16 @@ class Spec:
                 raise UserError(
                     f"{self.kind} {self.name}: alias {alias.name}: {error.what}", found=error.found
                 ) from None
+
+    def check_place(self) -> None:
+        """Raise UserError where nothing says what the offer is made from."""
+        if not isinstance(self.target, str) or not re.fullmatch(r"[\w.]+:[\w.]+", self.target):
+            raise UserError(f"{self.kind} {self.name}: target must read 'module:attribute'", found=repr(self.target))
+
+    @property
+    def place(self) -> str:
+        """What the offer is made from: its target."""
+        return self.target
 
     def load(self) -> Any:
         """Import the target."""
@@ -304,6 +320,7 @@ class MethodSpec(NeedingSpec):
     """
 
     kind: ClassVar[str] = "method"
+    carded: ClassVar[bool] = True
     budgets: str = "fraction"
     bits: tuple[int, ...] = GRID
     random: bool = True
@@ -334,6 +351,7 @@ class DatasetSpec(Spec):
     """
 
     kind: ClassVar[str] = "dataset"
+    carded: ClassVar[bool] = True
     shape: DataShape | None = None
     resizable: bool = False
     license: str = ""
@@ -351,9 +369,49 @@ class ArchitectureSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolSpec(Spec):
-    """An evaluation recipe; its target is called as ``target(**params)`` and gives the recipe's table (TOML)."""
+    """An evaluation recipe: a TOML file, or a target that is called as ``target(**params)`` and gives its tables.
+
+    Attributes:
+        recipe: ``"package:path/inside.toml"`` instead of a target. ``base = "other"`` in the file names another one
+            beside it, ``other.toml``, whose keys it changes.
+    """
 
     kind: ClassVar[str] = "protocol"
+    carded: ClassVar[bool] = True
+    target: str = ""
+    recipe: str = ""
+
+    def check_place(self) -> None:
+        """Raise UserError unless there is a target or a recipe; a recipe takes no parameters."""
+        if not self.recipe:
+            super().check_place()
+            return
+        check_reference(self.recipe, f"protocol {self.name}: recipe")
+        if self.target or self.params:
+            found = f"target {self.target!r}" if self.target else f"parameter {self.params[0].name!r}"
+            raise UserError(f"protocol {self.name}: a recipe has neither target nor parameters", found=found)
+
+    @property
+    def place(self) -> str:
+        """What the offer is made from: its recipe or its target."""
+        return self.recipe or self.target
+
+    def load(self) -> Callable[..., dict[str, Any]]:
+        """What gives the tables."""
+        return self._tables if self.recipe else super().load()
+
+    def _tables(self) -> dict[str, Any]:
+        """The tables of the recipe.
+
+        Raises:
+            UserError: there is no such file.
+            OSError: it cannot be read.
+            ValueError: it is no TOML.
+        """
+        path = resource(self.recipe)
+        if path is None:
+            raise UserError(f"the recipe of protocol {self.name} is not there", found=self.recipe)
+        return read_layers(path)
 
 
 @dataclass(frozen=True, kw_only=True)

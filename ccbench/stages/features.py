@@ -16,9 +16,7 @@ BATCH = 512
 
 
 @torch.no_grad()
-def run(
-    context: StageContext, layer: str = "shallow", pool: int = 4, proxy: str | None = None
-) -> dict[str, np.ndarray]:
+def run(context: StageContext, layer: str, pool: int, proxy: str | None) -> dict[str, np.ndarray]:
     """Write ``features.npy``: (n, D) float32 of ``context.dataset``, one batch in memory at a time.
 
     Args:

@@ -15,7 +15,7 @@ BATCH = 512
 
 
 @torch.no_grad()
-def run(context: StageContext, proxy: str | None = None) -> dict[str, np.ndarray]:
+def run(context: StageContext, proxy: str | None) -> dict[str, np.ndarray]:
     """The classifier's input h and the logits z of every image of ``context.dataset``, plain and in eval mode.
 
     The gradient of the cross entropy in the last layer's weights and bias is the outer product of

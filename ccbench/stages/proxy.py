@@ -20,7 +20,7 @@ FACTS = "facts.json"
 PLAIN_BATCH = 512
 
 
-def run(context: StageContext, proxy: str | None = None) -> dict[str, np.ndarray]:
+def run(context: StageContext, proxy: str | None) -> dict[str, np.ndarray]:
     """Train the proxy on the full training split by the run's proxy recipe.
 
     The network's weights go to ``weights.safetensors`` of the entry's folder, score

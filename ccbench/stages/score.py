@@ -11,7 +11,7 @@ from ccbench.stages.dynamics import Scores, replay
 from ccbench.stages.proxy import facts_of
 
 
-def run(context: StageContext, score: str = "aum", proxy: str | None = None) -> dict[str, np.ndarray]:
+def run(context: StageContext, score: str, proxy: str | None) -> dict[str, np.ndarray]:
     """A score of every image of the whole training split: a name, or ``name[param=value]``.
 
     A score that the run already had is read; one that was registered or changed

@@ -23,7 +23,7 @@ from ccbench.training.teacher import Teacher
 FACTS = "facts.json"
 
 
-def run(context: StageContext, teacher: str | None = None) -> dict[str, np.ndarray]:
+def run(context: StageContext, teacher: str | None) -> dict[str, np.ndarray]:
     """Train the teacher by the protocol's ``[teacher]`` recipe, or read it from ``--teacher FILE``.
 
     The weights go to ``weights.safetensors`` of the entry's folder, ``facts.json`` says what they are.

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from ccbench.offers.discovery import KINDS, Plugins
+from ccbench.offers.discovery import KINDS, Plugins, plugins
 
 MINE = """
 from ccbench import MethodSpec, Param, hookimpl
@@ -63,6 +63,35 @@ def test_describe_shows_the_cards_open_questions(ccbench):
     assert "choice: " in done.out
     card = json.loads(ccbench("describe", "ccs", "--json").out)[0]["card"]
     assert card["paper"]["year"] == 2023
+
+
+def test_the_paper_is_the_cards(ccbench):
+    listed = {item["name"]: item for item in json.loads(ccbench("list", "methods", "--json").out)}
+    assert listed["ccs"]["paper"].endswith("Coverage-centric Coreset Selection for High Pruning Rates, ICLR 2023")
+    assert "Atul Prakash, Coverage-centric" in ccbench("describe", "ccs").out
+    assert "Pleiss et al." in ccbench("describe", "aum").out  # the score has no card
+
+
+def test_describe_shows_what_only_a_card_says(ccbench):
+    assert "source" in (out := ccbench("describe", "cifar10").out)
+    assert "test       10000" in out
+    assert "metric" in ccbench("describe", "quick").out
+
+
+def test_a_bad_card_is_its_plugins_fault_and_no_traceback(ccbench, module, tmp_path):
+    module("mine", MINE.replace('name="bad name"', 'name="good"'))
+    (tmp_path / "here" / "cards").mkdir()
+    (tmp_path / "here" / "cards" / "mine.toml").write_text("open = [")
+    for args in (("-p", "mine", "describe", "mine"), ("list", "methods", "--json")):
+        done = ccbench(*args)
+        assert done.code == 0
+        assert "mine" in done.out
+        assert "broken: mine" in done.err
+        plugins.cache_clear()
+    shown = ccbench("plugins").out
+    assert "FAILED  mine" in shown
+    assert "the card of method mine cannot be read" in shown
+    assert "Traceback" not in shown
 
 
 def test_a_name_of_several_kinds_shows_all(ccbench):
