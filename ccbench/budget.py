@@ -50,6 +50,14 @@ class Budget:
 
     Build one with :meth:`from_ratio`, :meth:`from_bits`, :meth:`from_fraction`,
     :meth:`from_ipc` or :meth:`from_bytes`; read it in any of those units.
+
+    Examples:
+        >>> shape = DataShape(images=50_000, height=32, width=32, classes=10)
+        >>> two_bits = Budget.from_bits(2)
+        >>> two_bits.kept, two_bits.images(shape), two_bits.bytes(shape)
+        (Fraction(1, 12), 4167, 12800000)
+        >>> Budget.from_ratio(0.92) == two_bits, Budget.from_ratio(0.92).snap() == two_bits
+        (False, True)
     """
 
     kept: Fraction
@@ -146,12 +154,22 @@ class Budget:
         return math.floor(self.kept * shape.raw_bytes)
 
     def snap(self) -> Budget:
-        """The nearest budget on the palette grid q/24, q = 1..8; a tie goes to more bits."""
+        """The nearest budget on the palette grid q/24, q = 1..8; a tie goes to more bits.
+
+        Examples:
+            >>> Budget.from_ratio("0.92").snap().palette_bits, Budget.from_bits(2.5).snap().palette_bits
+            (2, 3)
+        """
         bits = self.kept * BITS_PER_PIXEL
         return Budget(Fraction(min(reversed(GRID), key=lambda q: abs(q - bits)), BITS_PER_PIXEL))
 
     def __truediv__(self, other: Budget) -> Budget:
-        """The share that is left for a later step of a pipeline; at most everything."""
+        """The share that is left for a later step of a pipeline; at most everything.
+
+        Examples:
+            >>> (Budget.from_ratio("0.95") / Budget.from_fraction("0.1")).fraction
+            0.5
+        """
         return Budget(min(self.kept / other.kept, Fraction(1)))
 
     def __mul__(self, other: Budget) -> Budget:

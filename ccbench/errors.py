@@ -13,6 +13,12 @@ class UserError(Exception):
         what: what is wrong, one sentence.
         found: what was found instead, where that helps.
         mend: the command or value that mends it.
+
+    Examples:
+        >>> print(UserError("the ratio lies above 0 and below 1", found=92, mend="--ratio 0.92"))
+        the ratio lies above 0 and below 1
+          found: 92
+          mend:  --ratio 0.92
     """
 
     exit_code = 2
@@ -45,7 +51,12 @@ class Skipped(Exception):  # noqa: N818 - it is an outcome, not an error
 
 
 def few(names: Sequence[str], most: int = 8) -> str:
-    """The first of some names and how many more there are, for an error or a note; ``"none"`` where there are none."""
+    """The first of some names and how many more there are, for an error or a note.
+
+    Examples:
+        >>> few(["cat", "dog", "owl"], most=2), few([])
+        ('cat, dog and 1 more', 'none')
+    """
     text = ", ".join(names[:most]) or "none"
     text += f" and {len(names) - most} more" if len(names) > most else ""
     return text.encode(errors="backslashreplace").decode()  # file names that are no UTF-8 could not be printed

@@ -18,6 +18,10 @@ _LARGEST = 2**63  # bytes
 def number(value: object, name: str) -> Fraction:
     """A number as it is written: ``0.92``, ``1e-3``, ``1/12``; at most 40 digits before and after the point.
 
+    Examples:
+        >>> number(0.92, "ratio"), number("1/12", "fraction")
+        (Fraction(23, 25), Fraction(1, 12))
+
     Args:
         value: text, or a number whose text is taken.
         name: what it is, for errors.
@@ -37,7 +41,11 @@ def number(value: object, name: str) -> Fraction:
 def size(value: object, name: str = "a size") -> Fraction:
     """Bytes: a number alone, or with kB, MB, GB, TB, PB (of 1000) or KiB, MiB, GiB, TiB, PiB (of 1024) behind it.
 
-    The ``B`` may be left out, and case has no say. Not rounded: ``0.5KiB`` is 512, ``0.1kB`` is 100.
+    The ``B`` may be left out, and case has no say. Not rounded.
+
+    Examples:
+        >>> [int(size(text)) for text in ("300KB", "0.5KiB", "1.5m", "7")]
+        [300000, 512, 1500000, 7]
 
     Raises:
         UserError: it reads otherwise, or is not above 0 and below 8 EiB.
@@ -65,7 +73,12 @@ def amount(unit: str, value: object) -> Fraction:
 
 
 def plain(value: Fraction) -> str:
-    """One text for one number: ``0.1``, ``300000``; ``1/3`` where no decimal is exact."""
+    """One text for one number, a quotient where no decimal is exact.
+
+    Examples:
+        >>> plain(Fraction("0.10")), plain(Fraction("3e5")), plain(Fraction(1, 3))
+        ('0.1', '300000', '1/3')
+    """
     exact = Decimal(value.numerator) / Decimal(value.denominator)
     if Fraction(exact) != value:
         return str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ccbench.errors import Unfit
+from ccbench.plugin import Unfit
 
 
 class ConvNet(nn.Module):

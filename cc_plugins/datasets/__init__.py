@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccbench import DatasetSpec, DataShape, Param, hookimpl
+from ccbench.plugin import DatasetSpec, DataShape, Param, hookimpl
 
 _CIFAR = "not stated by its authors"
 _IMAGENET = "the photographs are their owners'; ImageNet's terms of access allow non-commercial research and education"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from cc_plugins.dc3.stages import DIFFUSION, LATENTS
 from cc_plugins.synthetic import STORES, stored
-from ccbench.offers.hookspecs import hookimpl
-from ccbench.offers.specs import MethodSpec, Param, StageSpec
+from ccbench.plugin import MethodSpec, Need, Param, StageSpec, hookimpl
 
 COMPENSATE = ("diffusion", "null", "hr", "color_jitter", "hsv_shift", "balance", "none")
 GENERATED = COMPENSATE[:3]
@@ -78,9 +77,9 @@ DC3 = MethodSpec(
     needs=(
         "proxy",
         "last-layer",
-        "latents?features=vae",
-        f"latents?features=auto&compensate={'|'.join(GENERATED)}",
-        "teacher?soft_labels=stored",
+        Need("latents", when={"features": "vae"}),
+        Need("latents", when={"features": "auto", "compensate": GENERATED}),
+        Need("teacher", when={"soft_labels": "stored"}),
     ),
     ready="cc_plugins.dc3.ready:ready",
     identity="cc_plugins.dc3.ready:content",

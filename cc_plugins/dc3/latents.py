@@ -10,12 +10,13 @@ import torch.nn.functional as F
 
 from cc_plugins.dc3.settings import Weights, check_side
 from cc_plugins.dc3.weights import VAE, identity, is_folder
-from ccbench.errors import UserError
+from ccbench.plugin import DeviceData, ImageDataset, StageContext, UserError
+from ccbench.training.images import Normalise
 
 
 @torch.no_grad()
 def run(
-    context: Any,
+    context: StageContext,
     model: str,
     revision: str | None,
     dtype: str,
@@ -81,9 +82,7 @@ def run(
     return {"latents": found}
 
 
-def _normalisation(data: Any, device: str) -> Any:
-    from ccbench.training.images import DeviceData
-
+def _normalisation(data: ImageDataset, device: str) -> Normalise:
     return DeviceData.from_dataset(data, device).normalise
 
 

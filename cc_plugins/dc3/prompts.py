@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ccbench.errors import UserError
 from ccbench.offers.specs import did_you_mean
+from ccbench.plugin import UserError
 
 HUES = ("cool", "warm")
 _KEYS = ("template", *HUES)

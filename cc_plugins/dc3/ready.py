@@ -9,7 +9,7 @@ from cc_plugins.dc3.memory import check_memory, free_memory
 from cc_plugins.dc3.prompts import BY_NAME, prompts_of
 from cc_plugins.dc3.settings import MODEL, Settings, Weights
 from cc_plugins.dc3.weights import PIPELINE, VAE, identity, is_folder, locate
-from ccbench.errors import UserError
+from ccbench.plugin import UserError
 
 
 def ready(params: Mapping[str, Any], device: str | None = None) -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cc_plugins.dc3.gains import Gain, GraphCut, PaperGain, cross_entropy_errors, greedy, released_errors
 from cc_plugins.dc3.threads import one_thread
-from ccbench import UserError
+from ccbench.plugin import UserError
 
 ERRORS = {"released": released_errors, "cross-entropy": cross_entropy_errors}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from ccbench.errors import UserError
+from ccbench.plugin import UserError
 
 MODEL = "timbrooks/instruct-pix2pix"
 REVISION = "31519b5cb02a7fd89b906d88731cd4d6a7bbf88d"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cc_plugins.dc3.settings import Weights
-from ccbench.errors import UserError
+from ccbench.plugin import UserError
 from ccbench.store import check_readable, file_digest
 
 WEIGHTS = {

@@ -1,7 +1,6 @@
 """DCQ, dataset colour quantisation: the offer only; the work is in :mod:`cc_plugins.dcq.method`."""
 
-from ccbench.offers.hookspecs import hookimpl
-from ccbench.offers.specs import MethodSpec, Param
+from ccbench.plugin import MethodSpec, Param, hookimpl
 
 FEATURES = ("shallow", "mid1", "mid2", "final", "image", "label", "random", "pca", "histogram", "ccv", "glcm")
 ATTENTION = ("gradcam++", "gradcam", "layercam", "rise", "hirescam", "xgradcam", "elementwise", "none")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ccbench.offers.hookspecs import hookimpl
-from ccbench.offers.specs import ProtocolSpec
+from ccbench.plugin import ProtocolSpec, hookimpl
 
 
 @hookimpl

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccbench import MethodSpec, Param, hookimpl
+from ccbench.plugin import MethodSpec, Param, hookimpl
 
 _STORES = "q bits per pixel, one palette of 2^q colours per image, and the labels"
 

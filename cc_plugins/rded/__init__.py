@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cc_plugins.synthetic import STORES, stored
-from ccbench.offers.hookspecs import hookimpl
-from ccbench.offers.specs import MethodSpec, Param, StageSpec
+from ccbench.plugin import MethodSpec, Param, StageSpec, hookimpl
 
 _MIPC = Param(name="mipc", default=300, low=1, high=10_000_000, doc="images of each class that are looked at")
 _CROPS = Param(name="crops", default=5, low=1, high=10_000, doc="random crops of each of them")

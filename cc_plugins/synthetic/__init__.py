@@ -3,7 +3,7 @@
 Here only the parameters; see :func:`cc_plugins.synthetic.dataset.synthetic` for what they do.
 """
 
-from ccbench.offers.specs import Param
+from ccbench.plugin import Param
 
 CODECS = ("jpeg", "png")
 CHROMA = ("auto", "444", "420")

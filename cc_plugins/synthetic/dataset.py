@@ -9,11 +9,11 @@ import numpy as np
 
 from cc_plugins.synthetic.encoding import encode
 from cc_plugins.synthetic.labels import soft_labels
-from ccbench.archive import CompressedDataset, EncodedImages
+from ccbench.plugin import CompressedDataset, EncodedImages, Task
 
 
 def synthetic(
-    task: Any,
+    task: Task,
     pictures: EncodedImages | Iterable[np.ndarray],
     labels: np.ndarray | Sequence[int],
     *,

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from cc_plugins.synthetic import CHROMA, CODECS
-from ccbench.archive import EncodedImages
+from ccbench.plugin import EncodedImages
 
 FULL_CHROMA = 64  # pixels; below, colour at half the resolution loses what neighbours differ in
 

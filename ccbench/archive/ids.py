@@ -10,7 +10,14 @@ from ccbench.archive.checks import smallest
 
 
 def store_ids(ids: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Facts and arrays for (n,) int64 ids: nothing for 0..n-1 or all -1, steps where they rise, else the values + 1."""
+    """Facts and arrays for (n,) int64 ids: nothing for 0..n-1 or all -1, steps where they rise, else the values + 1.
+
+    Examples:
+        >>> store_ids(np.array([5, 6, 300]))
+        ({'form': 'rising', 'first': 5}, {'ids': array([  1, 294], dtype=uint16)})
+        >>> store_ids(np.arange(50_000))
+        ({'form': 'range', 'count': 50000, 'first': 0}, {})
+    """
     steps = np.diff(ids)
     if (ids == -1).all():
         return {"form": "synthetic", "count": len(ids)}, {}

@@ -16,7 +16,12 @@ _CHUNK = 1 << 20  # values converted at once: bounds the extra memory at some 16
 
 
 def group(bits: int) -> tuple[int, int]:
-    """(values, bytes) of the shortest run of values that fills whole bytes: q = 3 gives (8, 3)."""
+    """(values, bytes) of the shortest run of values that fills whole bytes.
+
+    Examples:
+        >>> [group(bits) for bits in (1, 3, 4)]
+        [(8, 1), (8, 3), (2, 1)]
+    """
     values = 8 // gcd(bits, 8)
     return values, values * bits // 8
 
@@ -35,6 +40,10 @@ def pack(values: np.ndarray, bits: int) -> np.ndarray:
 
     Returns:
         (ceil(values.size * bits / 8),) uint8; unused bits of the last byte are 0.
+
+    Examples:
+        >>> [f"{byte:08b}" for byte in pack(np.array([1, 2, 3, 0, 3]), bits=2)]  # the first value in the lowest bits
+        ['00111001', '00000011']
     """
     flat = np.asarray(values).reshape(-1)
     out = np.empty(packed_size(flat.size, bits), np.uint8)
@@ -66,6 +75,10 @@ def unpack(packed: np.ndarray, bits: int, count: int, start: int = 0) -> np.ndar
 
     Returns:
         (count,) uint8.
+
+    Examples:
+        >>> unpack(pack(np.arange(8), bits=3), bits=3, count=4, start=2).tolist()
+        [2, 3, 4, 5]
     """
     run, width = group(bits)
     skip = start % run

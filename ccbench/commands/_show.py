@@ -16,7 +16,8 @@ import click
 from ccbench.errors import UserError
 from ccbench.offers.cards import citation
 from ccbench.offers.discovery import KINDS, Plugins
-from ccbench.offers.specs import Param, Spec, did_you_mean
+from ccbench.offers.expressions import Call, read_params
+from ccbench.offers.specs import Alias, NeedingSpec, Param, Spec, did_you_mean
 from ccbench.records.cells import slug
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -72,6 +73,10 @@ def as_json(spec: Spec, plugins: Plugins) -> dict[str, Any]:
     facts = {name: value for name, value in asdict(spec).items() if name not in {"params", "card"}}
     if facts.get("budgets") in {"fraction", "none"}:
         facts["bits"] = ()  # it has no palettes
+    if isinstance(spec, NeedingSpec):
+        asked = spec.asks()
+        facts["needs"] = [{"stage": n.stage, "params": dict(n.params), "when": dict(n.when)} for n in asked]
+    facts["aliases"] = [{"name": a.name, "stands_for": label_of(spec, a, plugins)} for a in spec.aliases]
     owner = plugins.owner(spec.kind, spec.name)
     return {
         "kind": spec.kind,
@@ -81,6 +86,11 @@ def as_json(spec: Spec, plugins: Plugins) -> dict[str, Any]:
         "distribution": owner.distribution if owner else "",
         "module": owner.module if owner else "",
     }
+
+
+def label_of(spec: Spec, alias: Alias, plugins: Plugins) -> str:
+    """The canonical text of what an alias stands for, such as ``convnet[depth=4]``."""
+    return Call(spec.name, spec, read_params(spec, dict(alias.params), plugins)).label
 
 
 def type_of(param: Param) -> str:

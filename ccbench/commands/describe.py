@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from ccbench.commands._show import as_json, plain, table, type_of, warn_broken
+from ccbench.commands._show import as_json, label_of, plain, table, type_of, warn_broken
 from ccbench.errors import UserError
 from ccbench.offers.cards import Card
 from ccbench.offers.discovery import KINDS, Plugins, plugins
-from ccbench.offers.specs import Param, Spec, did_you_mean
+from ccbench.offers.specs import NeedingSpec, Param, Spec, did_you_mean
 
 _SHOWN = {"kind", "name", "summary", "params", "distribution", "module"}  # these have a place of their own
 
@@ -28,13 +28,18 @@ def describe(name: str, as_data: bool) -> None:
         data = [{**as_json(spec, found), "card": found.card(spec)} for spec in specs]
         click.echo(json.dumps(data, indent=1, default=str))
     else:
-        click.echo("\n\n".join(_text(spec, found) for spec in specs))
+        click.echo("\n\n".join(_text(name, spec, found) for spec in specs))
     warn_broken(found)
 
 
 def _find(name: str, found: Plugins) -> list[Spec]:
     """Every spec of a name; only where no list holds it are the plugins asked, for that may import much."""
-    specs = [s for kind in KINDS for s in found.all(kind).values() if name in {s.name, s.name.rstrip(":")}]
+    specs = [
+        s
+        for kind in KINDS
+        for s in found.all(kind).values()
+        if name in {s.name, s.name.rstrip(":"), *(a.name for a in s.aliases)}
+    ]
     if specs:
         return specs
     clash = None
@@ -47,14 +52,18 @@ def _find(name: str, found: Plugins) -> list[Spec]:
         return specs
     if clash is not None:
         raise clash
-    names = {n for kind in KINDS for n in found.all(kind)}
+    names = {n for kind in KINDS for n in found.names(kind)}
     raise UserError(f"nothing is called {name!r}{did_you_mean(name, names)}", mend="ccbench list shows what there is")
 
 
-def _text(spec: Spec, found: Plugins) -> str:
+def _text(name: str, spec: Spec, found: Plugins) -> str:
     card = found.card(spec) or {}
     facts = as_json(spec, found) | {key: value for key, value in card.items() if key not in {"paper", "open"}}
-    lines = [f"{spec.kind} {spec.name}", *_wrapped(spec.summary, "  "), ""]
+    if isinstance(spec, NeedingSpec):
+        facts["needs"] = spec.asks()
+    facts["aliases"] = [f"{a['name']} is {a['stands_for']}" for a in facts["aliases"]]
+    alias = [f"{spec.kind} {a.name} is {label_of(spec, a, found)}" for a in spec.aliases if a.name == name]
+    lines = [*alias, f"{spec.kind} {spec.name}", *_wrapped(spec.summary, "  "), ""]
     rows = [
         (key.replace("_", " "), _value(value))
         for key, value in facts.items()

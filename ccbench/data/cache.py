@@ -18,6 +18,7 @@ from ccbench.data.build import SPLITS, Progress, build, unshared
 from ccbench.data.images import ImageDataset, Splits, content_digest, describe, labels_digest
 from ccbench.data.source import DataSource, NoTest
 from ccbench.errors import UserError, few
+from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import edition, read_call
 from ccbench.offers.specs import DatasetSpec
 from ccbench.store import SCHEMA, Entry, Store, part_of, readable
@@ -39,13 +40,14 @@ class _Offer:
 
 
 def open_dataset(
-    name: str, *, plugins: Any, source: DataSource, cache: Path, progress: Progress | None = None
+    name: str, *, plugins: Plugins, source: DataSource, cache: Path, progress: Progress | None = None
 ) -> Splits:
     """The splits of a dataset, memory-mapped from the cache, built there first where needed.
 
     The cache entry is ``cache/datasets/<key>/``; its key is the hash of name, version, argument,
     parameters, :meth:`DataSource.options` and the plugin's fingerprint. One process builds while
-    others wait; an entry whose files are damaged is built again.
+    others wait; an entry whose files are damaged is built again. What is built has at least two classes, none of them
+    empty, and at least two images.
 
     Args:
         name: ``"cifar10"``, ``"folder:PATH"`` or ``"name[param=value]"``.
@@ -94,7 +96,7 @@ def open_dataset(
 def shape_of(
     name: str,
     *,
-    plugins: Any,
+    plugins: Plugins,
     source: DataSource,
     cache: Path,
     progress: Progress | None = None,
@@ -127,7 +129,7 @@ def notes_on(splits: Splits) -> list[str]:
     return [*splits.notes, *few_of]
 
 
-def _resolve(name: str, plugins: Any, source: DataSource) -> _Offer:
+def _resolve(name: str, plugins: Plugins, source: DataSource) -> _Offer:
     call = read_call("dataset", name, plugins)
     spec, values = call.spec, dict(call.params)
     argument = name[len(spec.name) :] if spec.name.endswith(":") else ""
@@ -152,7 +154,7 @@ def _resolve(name: str, plugins: Any, source: DataSource) -> _Offer:
     )
 
 
-def _load(offer: _Offer) -> Any:
+def _load(offer: _Offer) -> object:
     try:
         return offer.spec.build(**offer.params)
     except (ImportError, AttributeError) as error:
@@ -164,7 +166,7 @@ def _load(offer: _Offer) -> Any:
         ) from error
 
 
-def _call(offer: _Offer, dataset: Any, method: str) -> Any:
+def _call(offer: _Offer, dataset: object, method: str) -> Any:
     function = getattr(dataset, method, None)
     if not callable(function):
         raise UserError(

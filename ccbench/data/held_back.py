@@ -23,6 +23,11 @@ def held_back(names: Sequence[str], labels: Sequence[int] | np.ndarray, share: f
         names: one for each image, such as its file's path below the dataset's folder.
         labels: (n,) whole numbers, one for each image.
         share: above 0 and below 1.
+
+    Examples:
+        >>> names = [f"{kind}/{i}.png" for kind in ("cat", "dog") for i in range(5)]
+        >>> [name for name, held in zip(names, held_back(names, [0] * 5 + [1] * 5, 0.2), strict=True) if held]
+        ['cat/3.png', 'dog/1.png']
     """
     keys = [hashlib.sha256(f"{_SEED}\0{name}".encode(errors="surrogateescape")).digest() for name in names]
     labels, held = np.asarray(labels), np.zeros(len(keys), bool)

@@ -111,7 +111,8 @@ class Splits:
     Attributes:
         train: what is compressed.
         tested: the test split, or why there is none.
-        drawn: whether the test split was drawn from the images of the classes.
+        drawn: whether the test split was drawn from the images of the classes: then only what was compressed from this
+            train split, by its digest, is tested on it.
         notes: what users should know of the data.
     """
 

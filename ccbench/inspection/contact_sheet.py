@@ -59,8 +59,9 @@ def png(subject: Subject, *, images: int = 8, **_: Any) -> bytes:
 def spread(count: int, most: int) -> np.ndarray:
     """At most so many of 0..count-1, evenly spaced, the first and the last among them where there are two.
 
-    >>> spread(10, 4).tolist(), spread(3, 8).tolist()
-    ([0, 3, 6, 9], [0, 1, 2])
+    Examples:
+        >>> spread(10, 4).tolist(), spread(3, 8).tolist()
+        ([0, 3, 6, 9], [0, 1, 2])
     """
     return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64) if count else np.empty(0, np.int64)
 

@@ -25,7 +25,12 @@ def clean(text: object, limit: int = 600) -> str:
 
 
 def markdown(text: object) -> str:
-    """Text for a cell of a Markdown table; names such as ``ccs[fraction=0.1]+dcq`` stay as they are."""
+    r"""Text for a cell of a Markdown table; names of methods stay as they are.
+
+    Examples:
+        >>> print(markdown("ccs[fraction=0.1]+dcq"), markdown("[a](//b.c) | *d*"))
+        ccs[fraction=0.1]+dcq \[a\]\(//b.c\) \| \*d\*
+    """
     line = clean(text)
     if _HARMLESS.fullmatch(line) and not _EMPHASIS.search(line) and "www." not in line.lower():
         return line

@@ -72,8 +72,9 @@ def _row(line: dict[str, str]) -> dict[str, Any]:
 def on_grid(ratio: float, bits: int) -> float:
     """The ratio 1 - bits/24 where the given one is that to within 0.01, otherwise the given one.
 
-    >>> round(on_grid(0.92, 2), 5), on_grid(0.992, 2)
-    (0.91667, 0.992)
+    Examples:
+        >>> round(on_grid(0.92, 2), 5), on_grid(0.992, 2)
+        (0.91667, 0.992)
     """
     exact = Budget.from_bits(bits).ratio
     return exact if abs(exact - ratio) < _NEAR else ratio

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ccbench.data import DataSource, NoTest, notes_on, open_dataset, shape_of
 from ccbench.errors import UserError
@@ -15,7 +15,7 @@ from ccbench.machine import workers
 from ccbench.offers.discovery import Plugins, plugins
 from ccbench.offers.expressions import Call, read_call
 from ccbench.records.book import Book
-from ccbench.records.facts import Compressed, Trained
+from ccbench.records.facts import Compressed, Plain, Trained
 from ccbench.records.out_folder import claimed
 from ccbench.records.record import Record, latest, read_all
 from ccbench.runner.artifacts import Items
@@ -25,6 +25,8 @@ from ccbench.runner.few_images import few_notes
 from ccbench.runner.plan import Data, Plan, Request, make_plan, option_text
 from ccbench.runner.schedule import Artifact, ArtifactEnded, Scheduler
 from ccbench.store import default_store
+
+Facts = TypeVar("Facts", bound=Plain)
 
 
 @dataclass(kw_only=True)
@@ -231,19 +233,21 @@ def _work(executor: Executor, artifacts: list[Artifact], items: Items, book: Boo
         for item in running:
             began.setdefault(item, now)
         for event in events:
-            artifact, finished = event.artifact, event.finished
+            artifact = event.artifact
             if isinstance(event, ArtifactEnded):
-                if finished.status == "ok":
-                    artifact.facts = Compressed.from_plain(finished.value)
+                if event.finished.status == "ok":
+                    artifact.facts = _given(Compressed, event.finished)[1] or Compressed.read(artifact.path)
+                if artifact.facts:
                     display.compressed(artifact.cells, artifact.facts)
                 continue
+            finished, outcome = _given(Trained, event.finished)
             record = book.write(
                 event.cell,
                 finished.status,
                 finished.reason,
                 artifact=artifact.path,
                 file=artifact.facts,
-                outcome=Trained.from_plain(finished.value) if finished.status == "ok" else None,
+                outcome=outcome,
                 log=finished.log,
             )
             book.count(finished.status, event.cell, finished.reason)
@@ -253,6 +257,16 @@ def _work(executor: Executor, artifacts: list[Artifact], items: Items, book: Boo
             for failure in items.plugins.cell_finished(record.plain()):
                 display.note(f"warning: a tracker failed: {failure}")
         display.tick(running)
+
+
+def _given(kind: type[Facts], finished: Finished) -> tuple[Finished, Facts | None]:
+    """What an item gave, typed; an executor that gives back something else has failed it."""
+    if finished.status != "ok":
+        return finished, None
+    try:
+        return finished, kind.from_plain(finished.value)
+    except ValueError as error:
+        return replace(finished, status="failed", reason=f"the executor gave back no {kind.__name__}: {error}"), None
 
 
 def _log_of(finished: Finished, out: Path) -> str:

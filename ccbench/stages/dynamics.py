@@ -91,6 +91,8 @@ class Scores:
 class Log:
     """Training outputs on disk, so that a score that is registered later needs no new training.
 
+    Logits are float16, and kept while those of the whole run stay under :data:`LOG_BYTES`.
+
     Args:
         folder: where ``log-*.npy`` go.
         rows: samples that training will show.

@@ -15,6 +15,7 @@ import numpy as np
 from ccbench.data import DataSource, Splits, open_dataset, shape_of
 from ccbench.methods.guard import undisturbed
 from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import read_call
 from ccbench.testing.methods import check_card, check_params, need
 
 Check = Callable[["Shelf"], str]
@@ -36,7 +37,7 @@ class Shelf:
     def __init__(self, name: str, *, source: DataSource | None = None, extra: tuple[Any, ...] = ()) -> None:
         self.name = name
         self.plugins = Plugins(extra=extra)
-        self.spec = self.plugins.get("dataset", name.partition("[")[0])
+        self.spec = read_call("dataset", name, self.plugins).spec
         source = source or DataSource()
         self.source = source.for_dataset(name)
         self.changed: list[str] = []

@@ -59,8 +59,8 @@ def spec(lab: Lab) -> str:
         text = str(declared.summary)
         need(text.strip() and "\n" not in text, f"{step.name}: the summary must be one line, found {text!r}")
         check_params(declared)
-        for stage in (need.partition("?")[0] for need in declared.needs):
-            lab.plugins.get("stage", stage)
+        for asked in declared.asks():
+            lab.plugins.get("stage", asked.stage)
         for module in declared.imports:
             need(importlib.util.find_spec(module), f"{step.name} needs the module {module}, which is not installed")
         if declared.budgets == "bits":

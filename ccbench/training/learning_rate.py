@@ -20,6 +20,11 @@ def learning_rate(recipe: Recipe, iteration: int, iterations: int) -> float:
         recipe: its ``lr``, ``lr_min``, ``warmup``, ``schedule``, ``schedule_step`` and ``cosine_length``.
         iteration: 0 .. iterations - 1.
         iterations: of the whole training.
+
+    Examples:
+        >>> recipe = Recipe(architecture="quicknet", batch=64, lr=0.5, warmup=0.2, iterations=10)
+        >>> [round(learning_rate(recipe, i, 10), 3) for i in range(10)]
+        [0.167, 0.333, 0.5, 0.481, 0.427, 0.346, 0.25, 0.154, 0.073, 0.019]
     """
     step: int = iteration
     steps: float = iterations
@@ -39,6 +44,11 @@ def look_now(recipe: Recipe, done: int, iterations: int) -> bool:
 
     That is after each ``evaluate_every`` updates, or after each ``evaluate_every_epochs`` whole epochs,
     and only once more than ``evaluate_from`` of the training is done.
+
+    Examples:
+        >>> recipe = Recipe(architecture="x", batch=64, lr=0.5, iterations=10, evaluate_every=2, evaluate_from=0.5)
+        >>> [done for done in range(1, 11) if look_now(recipe, done, 10)]
+        [6, 8, 10]
     """
     if done <= recipe.evaluate_from * iterations * (1 + 1e-12):  # the share itself may be rounded down
         return False

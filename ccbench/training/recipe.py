@@ -148,6 +148,11 @@ class Recipe:
             images: of the set that ``epochs_of`` names: the full training set, or what the budget keeps. An epoch
                 of the budget ends with a smaller batch where the images do not divide by it, and is
                 ceil(images / batch) updates; epochs of the full set run into each other.
+
+        Examples:
+            >>> recipe = Recipe(architecture="quicknet", batch=64, lr=0.1, epochs=3)
+            >>> recipe.steps(1000), replace(recipe, epochs_of="budget").steps(1000)
+            (47, 48)
         """
         if self.iterations is not None:
             return self.iterations

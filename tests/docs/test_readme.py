@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
 
 
 def test_the_two_lines_are_there():
@@ -14,7 +17,8 @@ def test_the_two_lines_are_there():
     assert "pip install -e '.[test]' && pytest" in README
 
 
-def test_every_command_in_the_readme_exists():
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/inspect.md"])
+def test_every_command_of_a_page_exists(page):
     import click
 
     from ccbench.commands import ccbench_commands
@@ -22,15 +26,15 @@ def test_every_command_in_the_readme_exists():
     known = {spec.name: spec for spec in ccbench_commands()}
     lines = re.findall(
         r"^(?:\$ )?(ccbench .*)$",
-        "\n".join(re.findall(r"```(?:console|sh)\n(.*?)```", README, re.DOTALL)),
+        "\n".join(re.findall(r"```(?:console|sh|bash)?\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)),
         re.MULTILINE,
     )
-    assert len(lines) > 5
+    assert lines
     for line in lines:
         words = shlex.split(line, comments=True)
         command = known[words[1]].load()
         flags = {flag for p in command.params if isinstance(p, click.Option) for flag in (*p.opts, *p.secondary_opts)}
-        assert [w for w in words[2:] if w.startswith("-") and w not in flags] == [], line
+        assert [w for w in words[2:] if w.startswith("-") and w.partition("=")[0] not in flags] == [], line
 
 
 def test_the_training_loop_of_the_readme_trains(tmp_path):

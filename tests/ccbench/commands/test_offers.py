@@ -138,3 +138,30 @@ def test_only_methods_with_palettes_show_palette_sizes(ccbench):
     shown = {name: ccbench("describe", name).out for name in ("ccs", "full", "dcq")}
     lines = {name: [line.split()[0] for line in text.splitlines() if line.split()] for name, text in shown.items()}
     assert [name for name, words in lines.items() if "bits" in words] == ["dcq"]
+
+
+def test_aliases_stand_beside_their_offer(ccbench):
+    lines = ccbench("list", "architectures").out.splitlines()
+    place = next(i for i, line in enumerate(lines) if line.split()[0] == "convnet")
+    assert [line.split()[0] for line in lines[place + 1 : place + 9]] == [
+        f"convnet-d{depth}{norm}" for norm in ("", "-bn") for depth in (3, 4, 5, 6)
+    ]
+    assert lines[place + 1].endswith("is convnet")
+    assert lines[place + 6].endswith("is convnet[depth=4,norm=batch]")
+    data = json.loads(ccbench("list", "architectures", "--json").out)
+    (convnet,) = [item for item in data if item["name"] == "convnet"]
+    assert convnet["aliases"][1] == {"name": "convnet-d4", "stands_for": "convnet[depth=4]"}
+
+
+def test_describe_an_alias_says_what_it_is(ccbench):
+    out = ccbench("describe", "convnet-d5-bn").out
+    assert out.startswith("architecture convnet-d5-bn is convnet[depth=5,norm=batch]\narchitecture convnet\n")
+    assert out.split("\n", 1)[1] == ccbench("describe", "convnet").out
+    assert "did you mean 'convnet-d5'" in ccbench("describe", "convnet-d55").err
+
+
+def test_describe_says_needs_in_words(ccbench):
+    out = ccbench("describe", "dc3").out
+    assert "latents where features is auto and compensate is diffusion or null or hr" in out
+    needs = json.loads(ccbench("describe", "aum", "--json").out)[0]["needs"]
+    assert {"stage": "score", "params": {"score": "aum"}, "when": {}} in needs

@@ -1,0 +1,73 @@
+"""Work travels as plain data, whatever carries it."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from ccbench.data import DataSource
+from ccbench.executors import Finished
+from ccbench.methods.teacher_source import TeacherSource
+from ccbench.records.facts import Compressed, Trained
+from ccbench.runner.execute import _given
+from ccbench.runner.worker import Compression, Context, Share, Teaching, Training, Work
+
+CONTEXT = Context(
+    dataset="folder:/pictures",
+    source=DataSource(Path("/data"), image_size=32, argument="/pictures", given=frozenset({"image_size"})),
+    cache=Path("/cache"),
+    protocol="quick",
+    base_seed=3,
+    device="cpu",
+    precision="bfloat16",
+    threads=2,
+    teacher=TeacherSource(file="/t.safetensors", architecture="resnet18", digest="ab"),
+)
+WORK = [
+    Compression(
+        context=CONTEXT,
+        log=Path("logs/a"),
+        method="dcq",
+        kept=Fraction(1, 12),
+        match="bytes",
+        seed=1,
+        made="m",
+        artifact=Path("a.ccb"),
+    ),
+    Share(context=CONTEXT, method="dc3", kept=Fraction(2, 7), part=1, parts=3),
+    Training(context=CONTEXT, artifact=Path("a.ccb"), architecture="quicknet", seed_value=5, micro_batch=16),
+    Teaching(context=CONTEXT),
+]
+
+
+@pytest.mark.parametrize("work", WORK, ids=lambda work: type(work).__name__)
+def test_work_is_the_same_on_the_other_side(work):
+    item = work.item("x", 9.0)
+    assert (item.id, item.timeout, item.function) == ("x", 9.0, "ccbench.runner.worker:do")
+    plain = json.loads(json.dumps(dict(item.payload)))
+    assert Work.kinds[plain.pop("kind")].from_plain(plain) == work
+
+
+def test_every_kind_of_work_is_tested():
+    assert {type(work).__name__ for work in WORK} == set(Work.kinds)
+
+
+def test_facts_are_the_same_on_the_other_side():
+    facts = Compressed(
+        bytes=10, sha256="0", images=2, classes=2, nominal_kept=Fraction(1, 3), measured_kept=0.4, warnings=["w"]
+    )
+    assert Compressed.from_plain(json.loads(json.dumps(facts.plain()))) == facts
+
+
+@pytest.mark.parametrize("value", [None, "text", {}, {"accuracy": 0.5, "mood": "good"}], ids=str)
+def test_an_executor_that_gives_back_something_else_has_failed_the_item(value):
+    finished, facts = _given(Trained, Finished("x", "ok", value=value))
+    assert facts is None
+    assert finished.status == "failed"
+    assert "gave back no Trained" in finished.reason
+
+
+def test_what_did_not_end_well_stays_as_it_is():
+    finished = Finished("x", "timeout", "too long")
+    assert _given(Trained, finished) == (finished, None)
