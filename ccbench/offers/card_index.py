@@ -48,4 +48,4 @@ def _cells(spec: Spec) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    atomic_write(_ROOT / "registry" / "index.md", index())
+    atomic_write(cards.registry() / "index.md", index())
