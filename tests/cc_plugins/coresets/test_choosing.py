@@ -126,3 +126,16 @@ def test_a_lazy_search_of_rising_gains_is_declined(tmp_path):
         assert "never rise" in method.skip(task(tmp_path, 6))
     for params in ({"compat": "deepcore"}, {"greedy": "lazy"}, {"compat": "deepcore", "greedy": "stochastic"}):
         assert PLUGINS.get("method", "log-determinant").build(**params).skip(task(tmp_path, 6)) is None
+
+
+def test_weights_go_with_their_images_into_the_file(tmp_path):
+    job = task(tmp_path, 15)
+    found = compress("craig", job)
+    labels = job.dataset.labels
+    assert [found.weights[found.labels == c].sum() for c in range(CLASSES)] == np.bincount(labels).tolist()
+    plus = compress("craig", job, compat="deepcore")
+    assert plus.weights.sum() == N + 15
+    assert (compress("gradmatch", job).weights > 0).all()
+    reason = PLUGINS.get("method", "craig").build(compat="deepcore", balanced=False).skip(job)
+    assert "balanced=true" in reason
+    assert PLUGINS.get("method", "craig").build(balanced=False).skip(job) is None
