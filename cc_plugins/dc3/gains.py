@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cc_plugins.submodular.distances import SquaredDistances
 from cc_plugins.submodular.functions import Running
 
 
@@ -21,17 +22,16 @@ class PaperGain(Running):
     """
 
     def __init__(self, features: np.ndarray) -> None:
-        rows = np.asarray(features, np.float64)
-        self.rows = rows - rows.mean(0)  # distances stay, and lose fewer digits
-        self.squares = np.einsum("nd,nd->n", self.rows, self.rows)
+        self.distances = SquaredDistances(features)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.distances)
 
     def first(self) -> np.ndarray:
         """Less the squared distances to all images."""
-        return -(len(self.rows) * self.squares - 2 * self.rows @ self.rows.sum(0) + self.squares.sum())
+        rows, squares = self.distances.rows, self.distances.squares
+        return -(len(rows) * squares - 2 * rows @ rows.sum(0) + squares.sum())
 
     def change(self, chosen: int) -> np.ndarray:
         """Twice the squared distance to the chosen image."""
-        return 2 * (self.squares - 2 * self.rows @ self.rows[chosen] + self.squares[chosen])
+        return 2 * self.distances.to(chosen)

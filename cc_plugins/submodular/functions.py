@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from cc_plugins.submodular.cholesky import Cholesky
+from cc_plugins.submodular.distances import SquaredDistances
 from cc_plugins.submodular.gradients import ALL, Gradients, Rows
 
 TILE = 1 << 21  # float64 numbers of similarities that are held at once, 16 MiB
@@ -102,6 +103,33 @@ class GraphCut(Running):
     def change(self, chosen: int) -> np.ndarray:
         """Less twice the similarity to the chosen image."""
         return -2 * self.similarity.between(ALL, np.array([chosen]))[:, 0]
+
+
+class Herd(Running):
+    """How near an image brings the sum of the chosen features to as many times the mean, squared and negative.
+
+    With features less their mean, x after the chosen S is |sum of S + x|^2 away; |sum of S|^2, the same for all, is
+    left out. A choice costs one product with all features.
+
+    Args:
+        features: (n, D) floats.
+        farthest: the sign turned around (DeepCore's released code).
+    """
+
+    def __init__(self, features: np.ndarray, *, farthest: bool = False) -> None:
+        self.distances = SquaredDistances(features)
+        self.sign = 1 if farthest else -1
+
+    def __len__(self) -> int:
+        return len(self.distances)
+
+    def first(self) -> np.ndarray:
+        """Squared distances from the mean."""
+        return self.sign * self.distances.squares
+
+    def change(self, chosen: int) -> np.ndarray:
+        """Twice the inner product with the chosen image."""
+        return self.sign * 2 * self.distances.rows @ self.distances.rows[chosen]
 
 
 class FacilityLocation:
