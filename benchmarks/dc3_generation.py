@@ -163,10 +163,12 @@ def _generate(folder: Path, device: str, name: str, settings: Any, n: int) -> tu
 def _measure_gpu(folder: Path, resolution: int, batch: int) -> dict[str, Any]:
     import torch
 
-    from cc_plugins.dc3.pipeline import Settings
+    from cc_plugins.dc3 import DC3
+    from cc_plugins.dc3.settings import Settings
 
     def settings(steps: int) -> Settings:
-        return Settings(model=str(folder / "model"), resolution=resolution, batch=batch, steps=steps)
+        given = {"model": str(folder / "model"), "resolution": resolution, "batch": batch, "steps": steps}
+        return Settings.of(DC3.read_params(given))
 
     _generate(folder, "cuda:0", f"warm-{resolution}-{batch}", settings(3), max(2, batch))
     torch.cuda.synchronize()
@@ -184,10 +186,13 @@ def _measure_gpu(folder: Path, resolution: int, batch: int) -> dict[str, Any]:
 
 
 def _measure_cpu(folder: Path, resolution: int, batch: int) -> dict[str, Any]:
-    from cc_plugins.dc3.pipeline import Settings, load
+    from cc_plugins.dc3 import DC3
+    from cc_plugins.dc3.pipeline import load
     from cc_plugins.dc3.prompts import PAPER
+    from cc_plugins.dc3.settings import Settings
 
-    settings = Settings(model=str(folder / "model"), resolution=resolution, batch=batch, steps=CPU_STEPS)
+    given = {"model": str(folder / "model"), "resolution": resolution, "batch": batch, "steps": CPU_STEPS}
+    settings = Settings.of(DC3.read_params(given))
     pipeline = load(settings, "cpu")
     weights = _private()
     from PIL import Image

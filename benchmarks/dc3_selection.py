@@ -103,7 +103,7 @@ def ours_greedy(layer: dict[str, np.ndarray], members: np.ndarray, budget: int, 
     """The picks in one bin, by DC3's code."""
     from cc_plugins.dc3.sampling import Bin, submodular
 
-    return submodular(Bin(members, 0, lambda: layer, np.random.default_rng(0), gain), budget)
+    return submodular(Bin(members, 0, lambda: layer, np.random.default_rng(0), gain, "released"), budget)
 
 
 def plain_greedy(layer: dict[str, np.ndarray], members: np.ndarray, budget: int, gain: str) -> np.ndarray:

@@ -204,7 +204,7 @@ def _measure_memory(folder: str) -> None:
 
     loaded = {n: np.load(Path(folder) / f"{n}.npy", mmap_mode="r") for n in ("images", "features", "attention")}
     stages = {n: {n: loaded[n]} for n in ("features", "attention")}
-    from cc_plugins.dcq.method import DCQ
+    from cc_plugins.dcq import DCQ
 
     peak, stop = [0], threading.Event()
 
@@ -216,7 +216,7 @@ def _measure_memory(folder: str) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    DCQ().compress(_Task(loaded["images"], stages, BITS))
+    DCQ.build().compress(_Task(loaded["images"], stages, BITS))
     stop.set()
     watcher.join()
     maxrss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -225,12 +225,12 @@ def _measure_memory(folder: str) -> None:
 
 def step_seconds(n: int, bits: int) -> Iterator[tuple[str, float]]:
     """(step, seconds) of one compression of ``n`` images, features and attention at hand."""
-    from cc_plugins.dcq.method import DCQ
+    from cc_plugins.dcq import DCQ
 
     pictures, features, attention, source = inputs(n)
     task = _Task(pictures, {"features": {"features": features}, "attention": {"attention": attention}}, bits)
     before = time.perf_counter()
-    DCQ().compress(task)
+    DCQ.build().compress(task)
     whole = time.perf_counter() - before
     yield f"{source}, {_gpu() or f'{cores()} cores'}, in all", whole
     for what, mark in task.marks:

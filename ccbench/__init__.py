@@ -9,11 +9,13 @@ from ccbench.budget import Budget, DataShape
 from ccbench.errors import UserError
 from ccbench.offers.hookspecs import hookimpl
 from ccbench.offers.specs import (
+    Alias,
     ArchitectureSpec,
     CommandSpec,
     DatasetSpec,
     ExecutorSpec,
     MethodSpec,
+    Need,
     Param,
     ProtocolSpec,
     ScoreSpec,
@@ -37,6 +39,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "Alias",
     "ArchitectureSpec",
     "Budget",
     "CommandSpec",
@@ -46,6 +49,7 @@ __all__ = [
     "EncodedImages",
     "ExecutorSpec",
     "MethodSpec",
+    "Need",
     "PaletteImages",
     "Param",
     "ProtocolSpec",

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from filelock import FileLock
@@ -92,8 +92,8 @@ class Blobs:
         Raises:
             UserError: the folder cannot be written or the disk is full.
         """
-        with self.store.writing():
-            _replace(self._path(key), hashlib.sha256(blob).digest() + blob)
+        with self.store.writing(), _new_file(self._path(key)) as file:
+            file.write(hashlib.sha256(blob).digest() + blob)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / key
@@ -170,7 +170,7 @@ class Store:
     def _make(
         self, path: Path, make: Callable[[Path], Mapping[str, np.ndarray] | None], meta: Mapping[str, Any]
     ) -> None:
-        part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+        part = part_of(path)
         try:
             with self.writing():
                 part.mkdir()
@@ -218,36 +218,78 @@ def default_store() -> Store:
 
 
 def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> None:
-    """Write a whole file or nothing: temporary file beside it, fsync, rename.
+    """Write a whole file or nothing.
+
+    Raises:
+        UserError: the folder cannot be written or the disk is full.
+    """
+    with new_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def new_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file that appears under its name when it is whole and on the disk; until then, what was there stays.
 
     Raises:
         UserError: the folder cannot be written or the disk is full.
     """
     try:
-        _replace(Path(path), content.encode() if isinstance(content, str) else content)
+        with _new_file(Path(path)) as file:
+            yield file
     except OSError as error:
         raise UserError(
-            f"cannot write {path}",
-            found=error.strerror or error,
-            mend="free some space or name another folder with --out",
+            f"cannot write {path}", found=error.strerror or error, mend="free some space or name another place"
         ) from error
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """What :func:`atomic_write` does, with the system's own errors."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+@contextmanager
+def _new_file(path: Path) -> Iterator[BinaryIO]:
+    """What :func:`new_file` does, with the system's own errors: temporary file beside it, fsync, rename."""
+    part = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
         sync(path.parent)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill that appears under its name when it is whole; there is none yet, or an empty one.
+
+    Raises:
+        UserError: the folder holds something, or it cannot be written.
+    """
+    place = folder.absolute()
+    part = part_of(place)
+    try:
+        if place.exists() and (not place.is_dir() or any(place.iterdir())):
+            found = "files in it" if place.is_dir() else "a file"
+            raise UserError(f"{folder} exists already", found=found, mend="name another folder")
+        part.mkdir(parents=True)
+        yield part
+        if place.exists():
+            place.rmdir()  # Windows renames onto no folder
+        part.rename(place)
+    except BaseException as error:
+        shutil.rmtree(part, ignore_errors=True)
+        if isinstance(error, OSError):
+            mend = "free some space or name another folder"
+            raise UserError(f"cannot write {folder}", found=error.strerror or error, mend=mend) from error
+        raise
+
+
+def part_of(path: Path) -> Path:
+    """A new name beside a path, for what is not whole yet or about to be deleted; ``ccbench cache`` clears it away."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
 
 
 @contextmanager

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from ccbench.errors import UserError
-from ccbench.offers.hookspecs import hookimpl
-from ccbench.offers.specs import ArchitectureSpec, Param
+from ccbench.plugin import Alias, ArchitectureSpec, Param, UserError, hookimpl
 
 _SMALL = "with a stem for small images up to 64 pixels"
 
@@ -33,23 +31,6 @@ def _patches(name: str, build: str, model: str, summary: str, paper: str) -> Arc
     )
 
 
-def _convnet(depth: int, norm: str) -> ArchitectureSpec:
-    words = {"instance": "instance normalisation", "batch": "batch normalisation, as RDED trains it"}
-    blocks = "The distillation literature's ConvNet: " if depth == 3 and norm == "instance" else "ConvNet: "
-    return ArchitectureSpec(
-        name=f"convnet-d{depth}" + ("-bn" if norm == "batch" else ""),
-        target="cc_plugins.architectures.convnet:ConvNet",
-        version="1",
-        summary=f"{blocks}{depth} blocks of 128 channels with {words[norm]}.",
-        paper="Gidaris and Komodakis, CVPR 2018; Zhao et al., ICLR 2021",
-        params=(
-            Param(name="width", default=128, low=1, high=2048, doc="channels of every block"),
-            Param(name="depth", default=depth, low=1, high=6, doc="blocks"),
-            Param(name="norm", default=norm, choices=("instance", "batch"), doc="normalisation of every block"),
-        ),
-    )
-
-
 def _shufflenet(name: str, width: str) -> ArchitectureSpec:
     return ArchitectureSpec(
         name=name,
@@ -63,6 +44,28 @@ def _shufflenet(name: str, width: str) -> ArchitectureSpec:
 
 _RESNET, _SWIN = "He et al., CVPR 2016", "Liu et al., ICCV 2021"
 
+CONVNET = ArchitectureSpec(
+    name="convnet",
+    target="cc_plugins.architectures.convnet:ConvNet",
+    version="1",
+    summary="The distillation literature's ConvNet: blocks of 3x3 convolution, normalisation, ReLU and pooling.",
+    paper="Gidaris and Komodakis, CVPR 2018; Zhao et al., ICLR 2021",
+    params=(
+        Param(name="width", default=128, low=1, high=2048, doc="channels of every block"),
+        Param(name="depth", default=3, low=1, high=6, doc="blocks"),
+        Param(
+            name="norm",
+            default="instance",
+            choices=("instance", "batch"),
+            doc="normalisation of every block; batch as RDED trains it",
+        ),
+    ),
+    aliases=(
+        *(Alias(f"convnet-d{depth}", depth=depth) for depth in (3, 4, 5, 6)),
+        *(Alias(f"convnet-d{depth}-bn", depth=depth, norm="batch") for depth in (3, 4, 5, 6)),
+    ),
+)
+
 OWN = (
     ArchitectureSpec(
         name="quicknet",
@@ -71,7 +74,7 @@ OWN = (
         summary="Small residual network for CPUs: half the resolution from the first layer on.",
         params=(Param(name="width", default=32, low=4, high=512, doc="channels of the first stage"),),
     ),
-    *(_convnet(depth, norm) for norm in ("instance", "batch") for depth in (3, 4, 5, 6)),
+    CONVNET,
     *(
         _timm(f"resnet{n}", f"resnet{n}", f"ResNet-{n}; with the CIFAR {_SMALL[7:]}.", _RESNET)
         for n in (18, 34, 50, 101)
@@ -123,7 +126,8 @@ def ccbench_resolve(kind: str, name: str) -> ArchitectureSpec | None:
     if is_timm(name):
         tag = " The tag names its configuration; no weights are loaded." if "." in name else ""
         return _timm(name, name, f"timm network; with a CIFAR stem for images up to 64 pixels.{tag}")
-    suggestion = near(name, [spec.name for spec in OWN])
+    own = [name for spec in OWN for name in (spec.name, *(a.name for a in spec.aliases))]
+    suggestion = near(name, own)
     if suggestion:
         raise UserError(
             f"no architecture is called {name!r}, did you mean {suggestion!r}?",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ccbench.errors import Unfit
+from ccbench.plugin import Unfit
 
 
 class ConvNet(nn.Module):
@@ -22,9 +22,7 @@ class ConvNet(nn.Module):
         stages: the blocks, for features and attention.
     """
 
-    def __init__(
-        self, *, classes: int, image_size: int, width: int = 128, depth: int = 3, norm: str = "instance"
-    ) -> None:
+    def __init__(self, *, classes: int, image_size: int, width: int, depth: int, norm: str) -> None:
         super().__init__()
         side = image_size >> depth
         if side < 1:

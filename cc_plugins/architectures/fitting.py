@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from ccbench.errors import Unfit, UserError
+from ccbench.plugin import Unfit, UserError
 
 SMALL = 64  # pixels; at most this large, a network keeps the resolution of its first layer
 _MISFIT = (AssertionError, ValueError, IndexError, ZeroDivisionError, RuntimeError)  # what networks raise at a bad size

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ccbench.errors import Unfit
+from ccbench.plugin import Unfit
 
 
 class QuickNet(nn.Module):
@@ -25,7 +25,7 @@ class QuickNet(nn.Module):
         stages: the three stages, for features and attention.
     """
 
-    def __init__(self, *, classes: int, image_size: int, width: int = 32) -> None:
+    def __init__(self, *, classes: int, image_size: int, width: int) -> None:
         super().__init__()
         if image_size < 8:
             raise Unfit(

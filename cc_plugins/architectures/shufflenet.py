@@ -10,7 +10,7 @@ from torchvision import models
 from cc_plugins.architectures.fitting import SMALL, fitted
 
 
-def build(*, classes: int, image_size: int, width: str = "1.0") -> nn.Module:
+def build(*, classes: int, image_size: int, width: str) -> nn.Module:
     """torchvision's ShuffleNet V2 without pretrained weights.
 
     For images of at most 64 pixels the first convolution has stride 1 and the max-pooling is left out, as in

@@ -22,7 +22,6 @@ _ELSEWHERE = {
     "shufflenet": "shufflenet_v2",
     "shufflenetv2x10": "shufflenet_v2",
     "mobilenet": "mobilenet_v2",
-    "convnet": "convnet-d3",
     **{f"conv{d}": f"convnet-d{d}-bn" for d in range(3, 7)},
 }
 

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
+from cc_plugins.coresets._ranked import DYNAMICS, PROXY, RAW
+from ccbench.plugin import MethodSpec, Need, Param, UserError
 
-from cc_plugins.coresets.rank import allocate, largest, read_score
-from ccbench import CompressedDataset, UserError
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ccbench.plugin import CompressedDataset, Task
+
+SPEC = MethodSpec(
+    name="ccs",
+    target="cc_plugins.coresets.ccs:CCS",
+    version="1",
+    summary="drops the hardest images, then samples evenly over strata of a score",
+    params=(
+        Param(name="score", default="aum", choices="score", doc="the score that is cut into strata"),
+        Param(
+            name="beta",
+            default=None,
+            type=float,
+            low=0,
+            high=0.99,
+            doc="fraction of all images dropped as hardest by AUM; auto: the published values, interpolated",
+        ),
+        Param(name="strata", default=50, low=1, high=100_000, doc="number of equal-width strata"),
+        PROXY,
+    ),
+    # whatever the strata are cut by, AUM says what is hard
+    needs=("proxy", "score", Need("score", score="aum")),
+    stores=RAW,
+    cost=DYNAMICS,
+)
 
 # ratio of images removed: beta, the fraction of all images that is dropped as hardest
 PUBLISHED_BETA = {
@@ -25,12 +52,16 @@ def published_beta(ratio: float, classes: int) -> float:
     classes take the values of CIFAR-10, others those of CIFAR-100. Never more than the ratio
     itself: the cut-off cannot drop images that the budget keeps.
     """
+    import numpy as np
+
     table = PUBLISHED_BETA["cifar10" if classes <= FEW_CLASSES else "cifar100"]
     return float(min(np.interp(ratio, list(table), list(table.values())), ratio))
 
 
 def strata_of(values: np.ndarray, strata: int) -> np.ndarray:
     """The stratum of each value, (n,) int64 in 0 .. strata-1: equal widths over [min, max], both ends included."""
+    import numpy as np
+
     low, high = values.min(), values.max()
     if not low < high:
         return np.zeros(len(values), np.int64)
@@ -50,6 +81,10 @@ def select(
         strata: number of equal-width strata.
         rng: draws within a stratum, each image with the same probability.
     """
+    import numpy as np
+
+    from cc_plugins.coresets._rank import allocate, largest
+
     n = len(aum)
     hard = min(int(beta * n + 1e-9), n - count)
     rest = largest(aum, n - hard)
@@ -78,19 +113,22 @@ class CCS:
         self.strata = strata
         self.proxy = proxy
 
-    def skip(self, task: Any) -> str | None:
+    def skip(self, task: Task) -> str | None:
         """Why a beta given by hand does not fit the budget, or None."""
         n = len(task.dataset.labels)
         if self.beta is not None and int(self.beta * n + 1e-9) > n - task.images:
             return f"beta={self.beta:g} drops more of the {n} images than the budget, which keeps {task.images}"
         return None
 
-    def compress(self, task: Any) -> CompressedDataset:
+    def compress(self, task: Task) -> CompressedDataset:
         """Keep exactly ``task.images`` images.
 
         Raises:
             UserError: a given beta drops images that the budget keeps.
         """
+        from cc_plugins.coresets._rank import read_score
+        from ccbench.plugin import CompressedDataset
+
         reason = self.skip(task)
         if reason:
             raise UserError(f"ccs: {reason}", mend="lower beta, or leave it out")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccbench import DatasetSpec, DataShape, Param, hookimpl
+from ccbench.plugin import DatasetSpec, DataShape, Param, hookimpl
 
 _CIFAR = "not stated by its authors"
 _IMAGENET = "the photographs are their owners'; ImageNet's terms of access allow non-commercial research and education"
@@ -15,6 +15,7 @@ def ccbench_datasets() -> list[DatasetSpec]:
     return [
         DatasetSpec(
             name="photodigits",
+            card="ccbench.registry:datasets/photodigits.toml",
             target="cc_plugins.datasets.photodigits:PhotoDigits",
             version="1",
             summary="Handwritten digits blended over patches of two photographs; needs no download.",
@@ -23,28 +24,28 @@ def ccbench_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="cifar10",
+            card="ccbench.registry:datasets/cifar10.toml",
             target="cc_plugins.datasets.cifar:CIFAR10",
             version="1",
             summary="50,000 training and 10,000 test photographs of 10 kinds of things, 32x32.",
-            paper="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
             shape=DataShape(50000, 32, 32, 10),
             license=_CIFAR,
         ),
         DatasetSpec(
             name="cifar100",
+            card="ccbench.registry:datasets/cifar100.toml",
             target="cc_plugins.datasets.cifar:CIFAR100",
             version="1",
             summary="50,000 training and 10,000 test photographs of 100 kinds of things, 32x32.",
-            paper="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
             shape=DataShape(50000, 32, 32, 100),
             license=_CIFAR,
         ),
         DatasetSpec(
             name="tiny-imagenet",
+            card="ccbench.registry:datasets/tiny-imagenet.toml",
             target="cc_plugins.datasets.tiny_imagenet:TinyImageNet",
             version="2",
             summary="100,000 training and 10,000 validation photographs of 200 kinds of things, 64x64.",
-            paper="Le and Yang 2015, Tiny ImageNet Visual Recognition Challenge",
             shape=DataShape(100_000, 64, 64, 200),
             resizable=True,
             params=_PARTIAL,
@@ -52,6 +53,7 @@ def ccbench_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="imagenette",
+            card="ccbench.registry:datasets/imagenette.toml",
             target="cc_plugins.datasets.imagenette:Imagenette",
             version="2",
             summary="Ten easy classes of ImageNet: 9,469 training and 3,925 validation photographs.",
@@ -62,6 +64,7 @@ def ccbench_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="imagewoof",
+            card="ccbench.registry:datasets/imagewoof.toml",
             target="cc_plugins.datasets.imagenette:Imagewoof",
             version="2",
             summary="Ten breeds of dogs of ImageNet: 9,025 training and 3,929 validation photographs.",
@@ -72,10 +75,10 @@ def ccbench_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="imagenet",
+            card="ccbench.registry:datasets/imagenet.toml",
             target="cc_plugins.datasets.imagenet:ImageNet",
             version="2",
             summary="ImageNet-1k (ILSVRC 2012): 1,281,167 training and 50,000 validation photographs of 1,000 classes.",
-            paper="Russakovsky et al. 2015, ImageNet Large Scale Visual Recognition Challenge",
             shape=DataShape(1_281_167, 224, 224, 1000),
             resizable=True,
             params=_PARTIAL,
@@ -83,6 +86,7 @@ def ccbench_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="folder:",
+            card="ccbench.registry:datasets/folder.toml",
             target="cc_plugins.datasets.folder:Folder",
             version="3",
             summary="Your own images: folder:PATH with train/<class>/* and test/<class>/*, or <class>/* alone.",

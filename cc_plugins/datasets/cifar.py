@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ccbench.data import DataSource, ImageStream
-from ccbench.errors import UserError
+from ccbench.plugin import DataSource, ImageStream, UserError
+
+if TYPE_CHECKING:
+    from torchvision import datasets
 
 
 class CIFAR:
@@ -40,9 +42,9 @@ class CIFAR:
         root = source.root.expanduser().absolute()
         if not source.download and not (root / self.folder).is_dir():
             raise self._missing(root, f"no folder {root / self.folder}")
-        from torchvision import datasets  # imports torch: only when the set is really read
+        import torchvision.datasets  # imports torch: only when the set is really read
 
-        cls = getattr(datasets, type(self).__name__)
+        cls = getattr(torchvision.datasets, type(self).__name__)
         if source.download:
             self._download(cls, root)
         self._check(cls, root)
@@ -61,7 +63,7 @@ class CIFAR:
     def _missing(self, root: Path, found: str) -> UserError:
         return UserError(f"{self.name} is not there", found=found, mend=self._command(root))
 
-    def _check(self, cls: Any, root: Path) -> None:
+    def _check(self, cls: type[datasets.CIFAR10], root: Path) -> None:
         folder = root / cls.base_folder
         wanted = [*cls.train_list, *cls.test_list, (cls.meta["filename"], cls.meta["md5"])]
         missing = [name for name, _ in wanted if not (folder / name).is_file()]
@@ -77,7 +79,7 @@ class CIFAR:
                     mend=f"delete it, then {self._command(root)}",
                 )
 
-    def _download(self, cls: Any, root: Path) -> None:
+    def _download(self, cls: type[datasets.CIFAR10], root: Path) -> None:
         try:
             cls(root, download=True)  # does nothing where the official files are there
         except (OSError, RuntimeError, EOFError) as error:

@@ -7,8 +7,7 @@ from collections import Counter
 from cc_plugins.datasets.layout import Layout, find
 from cc_plugins.datasets.pictures import UnreadableError, size_of
 from cc_plugins.datasets.reading import Reader, decode, fingerprint, unreadable
-from ccbench.data import DataSource, ImageStream, NoTest
-from ccbench.errors import UserError
+from ccbench.plugin import DataSource, ImageStream, NoTest, UserError
 
 
 class Folder:

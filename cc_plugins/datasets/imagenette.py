@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cc_plugins.datasets.published import Published
-from ccbench.data import DataSource
+from ccbench.plugin import DataSource
 
 
 class _TenClasses(Published):

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cc_plugins.datasets.litter import is_litter
-from ccbench.data import TEST_SHARE, NoTest, held_back
-from ccbench.errors import UserError, few
+from ccbench.data import TEST_SHARE
+from ccbench.errors import few
+from ccbench.plugin import NoTest, UserError, held_back
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ccbench.data import DataSource, ImageStream
+from ccbench.plugin import DataSource, ImageStream
 
 SIZE = 32
 SCALE = 4  # from 8x8

@@ -10,8 +10,8 @@ from typing import ClassVar
 
 from cc_plugins.datasets.layout import Layout, Split, by_class, folders, is_image, listing
 from cc_plugins.datasets.reading import Reader, fingerprint
-from ccbench.data import DataSource, ImageStream, NoTest
-from ccbench.errors import UserError, few
+from ccbench.errors import few
+from ccbench.plugin import DataSource, ImageStream, NoTest, UserError
 
 
 class Published:
@@ -37,7 +37,7 @@ class Published:
     size: ClassVar[int] = 224
     counts: ClassVar[tuple[int, int]]
 
-    def __init__(self, *, partial: bool = False) -> None:
+    def __init__(self, *, partial: bool) -> None:
         self.partial = partial
 
     def fingerprint(self, source: DataSource) -> str:

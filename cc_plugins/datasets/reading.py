@@ -14,9 +14,8 @@ import numpy as np
 from cc_plugins.datasets.layout import Layout, Split
 from cc_plugins.datasets.litter import name_litter
 from cc_plugins.datasets.pictures import UnreadableError, read
-from ccbench.data import ImageStream, NoTest
-from ccbench.errors import UserError, few
-from ccbench.machine import cores
+from ccbench.errors import few
+from ccbench.plugin import ImageStream, NoTest, UserError, cores
 
 SHOWN = 20  # unreadable files that an error names
 _BATCH_BYTES = 32 * 2**20

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from cc_plugins.dc3.stages import DIFFUSION, LATENTS
-from cc_plugins.synthetic import stored
-from ccbench.offers.hookspecs import hookimpl
-from ccbench.offers.specs import MethodSpec, Param, StageSpec
+from cc_plugins.synthetic import STORES, stored
+from ccbench.plugin import MethodSpec, Need, Param, StageSpec, hookimpl
 
 COMPENSATE = ("diffusion", "null", "hr", "color_jitter", "hsv_shift", "balance", "none")
 GENERATED = COMPENSATE[:3]
@@ -73,21 +72,22 @@ DC3 = MethodSpec(
             doc="network of the stored soft labels; auto: the run's",
         ),
     ),
-    paper="Wu et al., Dataset Condensation with Color Compensation, 2025",
     budgets="fraction",
     random=True,
     needs=(
         "proxy",
         "last-layer",
-        "latents?features=vae",
-        f"latents?features=auto&compensate={'|'.join(GENERATED)}",
-        "teacher?soft_labels=stored",
+        Need("latents", when={"features": "vae"}),
+        Need("latents", when={"features": "auto", "compensate": GENERATED}),
+        Need("teacher", when={"soft_labels": "stored"}),
     ),
     ready="cc_plugins.dc3.ready:ready",
     identity="cc_plugins.dc3.ready:content",
     prepare=True,
-    stores="one encoded picture for each image of the budget, its label, and soft labels where they are asked for",
-    cost="K-means and greedy choice on the CPU, linear in images; two denoised pictures for each kept image, or none",
+    stores=STORES,
+    cost="one proxy training and one pass for its last layer; with the diffusion model one pass of its VAE over the "
+    "training set and 2 pictures of 100 denoising steps for each kept image (4 for stitch=quarter); bins, sampling, "
+    "stitching and encoding on the CPU, linear in images",
 )
 
 

@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from cc_plugins.dc3.threads import one_thread
-from ccbench import UserError
+from ccbench.plugin import UserError
 
 
 def cluster(features: np.ndarray, bins: int, seed: int) -> list[np.ndarray]:

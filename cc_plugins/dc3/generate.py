@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from PIL import Image
 from cc_plugins.dc3.prompts import HUES, Prompts
 from cc_plugins.dc3.settings import Settings
 from cc_plugins.dc3.weights import PIPELINE, identity
-from ccbench.errors import UserError
+from ccbench.plugin import EncodedImages, Task, UserError
 from ccbench.seeds import derive
 from ccbench.store import Store
 
@@ -34,7 +34,7 @@ class _Picture:
 
 
 def compensated(
-    task: Any,
+    task: Task,
     images: np.ndarray | Sequence[np.ndarray],
     ids: np.ndarray,
     *,
@@ -73,14 +73,14 @@ def compensated(
         if None in found:  # another process cleared the cache in the meantime
             _make(task, images, wanted, settings, 0, 1)
             found = [blobs.get(key) for key in keys]
-        pictures = [_pixels(blob) for blob in found if blob is not None]
+        pictures = [EncodedImages([blob], "png").decode(0) for blob in found if blob is not None]
         if len(pictures) < variants:
             raise UserError("pictures vanish from the cache while they are used", mend="the same command once more")
         yield np.stack(pictures)
 
 
 def prepare(
-    task: Any,
+    task: Task,
     images: np.ndarray | Sequence[np.ndarray],
     ids: np.ndarray,
     *,
@@ -108,7 +108,7 @@ def prepare(
 
 
 def _wanted(
-    task: Any,
+    task: Task,
     images: np.ndarray | Sequence[np.ndarray],
     ids: np.ndarray,
     variants: int,
@@ -144,7 +144,7 @@ def _wanted(
 
 
 def _make(
-    task: Any,
+    task: Task,
     images: np.ndarray | Sequence[np.ndarray],
     wanted: list[_Picture],
     settings: Settings,
@@ -176,7 +176,7 @@ def _make(
 
 
 def _denoise(
-    pipeline: Any, images: list[np.ndarray], batch: list[_Picture], settings: Settings, tell: Any
+    pipeline: Any, images: list[np.ndarray], batch: list[_Picture], settings: Settings, tell: Callable[[int], None]
 ) -> np.ndarray:
     """(settings.batch, S, S, 3) uint8: the batch, filled up with its last picture."""
     import torch
@@ -187,7 +187,7 @@ def _denoise(
     squares += squares[-1:] * fill
     full = batch + batch[-1:] * fill
 
-    def after(_pipeline: Any, step: int, _time: Any, _tensors: dict[str, Any]) -> dict[str, Any]:
+    def after(_pipeline: Any, step: int, _time: int, _tensors: dict[str, Any]) -> dict[str, Any]:
         tell(step + 1)
         return {}
 
@@ -222,8 +222,3 @@ def _png(picture: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG")
     return file.getvalue()
-
-
-def _pixels(blob: bytes) -> np.ndarray:
-    with Image.open(io.BytesIO(blob)) as image:
-        return np.asarray(image)

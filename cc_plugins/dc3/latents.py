@@ -8,20 +8,21 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from cc_plugins.dc3.settings import Settings
+from cc_plugins.dc3.settings import Weights, check_side
 from cc_plugins.dc3.weights import VAE, identity, is_folder
-from ccbench.errors import UserError
+from ccbench.plugin import DeviceData, ImageDataset, StageContext, UserError
+from ccbench.training.images import Normalise
 
 
 @torch.no_grad()
 def run(
-    context: Any,
+    context: StageContext,
     model: str,
     revision: str | None,
-    dtype: str = "auto",
-    resolution: int = 512,
-    components: int = 50,
-    batch: int = 8,
+    dtype: str,
+    resolution: int,
+    components: int,
+    batch: int,
 ) -> dict[str, np.ndarray]:
     """Fill ``latents`` (n, components) float32 of ``context.dataset``, one class in memory at a time.
 
@@ -46,7 +47,8 @@ def run(
     """
     from cc_plugins.dc3.pipeline import load_vae
 
-    settings = Settings(model=model, revision=revision, dtype=dtype, resolution=resolution, batch=batch)
+    settings = Weights(model=model, revision=revision, dtype=dtype)
+    check_side(resolution)
     if is_folder(settings) and revision != (held := identity(settings, VAE)):
         raise UserError(
             f"the VAE in {model} is not the one that is asked for",
@@ -80,9 +82,7 @@ def run(
     return {"latents": found}
 
 
-def _normalisation(data: Any, device: str) -> Any:
-    from ccbench.training.images import DeviceData
-
+def _normalisation(data: ImageDataset, device: str) -> Normalise:
     return DeviceData.from_dataset(data, device).normalise
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cc_plugins.dc3.settings import Settings
 from cc_plugins.dc3.weights import parameters
-from ccbench.errors import UserError
 from ccbench.machine import any_gpu
+from ccbench.plugin import UserError
 
 _BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
 # Numbers alive at once beside the weights at 512 x 512, by area: per picture of the batch while steps run (three

@@ -17,7 +17,7 @@ from cc_plugins.dc3.stitch import stitched, variants
 from cc_plugins.dc3.weights import revision_of
 from cc_plugins.synthetic.dataset import synthetic
 from cc_plugins.synthetic.encoding import resized
-from ccbench import CompressedDataset, UserError
+from ccbench.plugin import CompressedDataset, Task, UserError
 
 SYNTHETIC = 1 << 40  # above every place in a training set
 
@@ -42,22 +42,22 @@ class DC3:
     def __init__(
         self,
         *,
-        bins: int = 10,
-        features: str = "auto",
-        sampling: str = "submodular",
-        gain: str = "graphcut",
-        gradient: str = "released",
-        proxy: str | None = None,
-        compensate: str = "diffusion",
-        prompts: str = "",
-        stitch: str = "half",
-        store_size: int = 0,
-        codec: str = "jpeg",
-        quality: int = 75,
-        chroma: str = "auto",
-        soft_labels: str = "none",
-        temperature: float = 1.0,
-        teacher: str | None = None,
+        bins: int,
+        features: str,
+        sampling: str,
+        gain: str,
+        gradient: str,
+        proxy: str | None,
+        compensate: str,
+        prompts: str,
+        stitch: str,
+        store_size: int,
+        codec: str,
+        quality: int,
+        chroma: str,
+        soft_labels: str,
+        temperature: float,
+        teacher: str | None,
         **diffusion: Any,
     ) -> None:
         self.bins, self.sampling, self.gain, self.gradient = bins, sampling, gain, gradient
@@ -67,11 +67,11 @@ class DC3:
         self.soft_labels, self.temperature, self.teacher = soft_labels, temperature, teacher
         self.settings = Settings(**diffusion)
 
-    def skip(self, task: Any) -> str | None:
+    def skip(self, task: Task) -> str | None:
         """A class that has fewer images than the budget keeps per class."""
         return too_small(task.dataset.labels, task.dataset.classes, _ipc(task))
 
-    def prepare(self, task: Any, part: int, parts: int) -> None:
+    def prepare(self, task: Task, part: int, parts: int) -> None:
         """Generate one of ``parts`` equal shares of the pictures into the store; nothing without diffusion."""
         if self.compensate not in GENERATED or self.skip(task):
             return
@@ -80,7 +80,7 @@ class DC3:
         images, ids, options = self.orders(task, self.select(task))
         prepare(task, images, ids, part=part, parts=parts, **options)
 
-    def compress(self, task: Any) -> CompressedDataset:
+    def compress(self, task: Task) -> CompressedDataset:
         """IPC pictures of each class, IPC being the budget's images over the classes, rounded down.
 
         Args:
@@ -112,7 +112,7 @@ class DC3:
             meta={"ipc": len(chosen) // len(data.classes), "source": np.asarray(task.ids)[chosen].tolist()},
         )
 
-    def stored(self, task: Any, chosen: np.ndarray) -> Iterator[np.ndarray]:
+    def stored(self, task: Task, chosen: np.ndarray) -> Iterator[np.ndarray]:
         """What the file keeps of each image: its pictures stitched and brought to size, (H, W, 3) uint8."""
         size = (self.store_size, self.store_size) if self.store_size else task.dataset.images.shape[1:3]
         seed, keys = task.shared_seed("dc3 stitch"), _keys(task)[chosen]
@@ -121,7 +121,7 @@ class DC3:
             yield resized(picture, size)
             task.progress(done, len(chosen), "pictures")
 
-    def select(self, task: Any) -> np.ndarray:
+    def select(self, task: Task) -> np.ndarray:
         """(n,) int64 positions of the images that are kept, class after class (sections 3.3 and 3.4)."""
         last_layer = cache(lambda: task.stage("last-layer", proxy=self.proxy))
         return select(
@@ -138,12 +138,12 @@ class DC3:
             progress=lambda done, total: task.progress(done, total, "bins and sampling"),
         )
 
-    def latents(self, task: Any) -> np.ndarray:
+    def latents(self, task: Task) -> np.ndarray:
         """(N, 50) float32, the VAE's means reduced by PCA class by class."""
         held = {"model": self.settings.model, "revision": revision_of(self.settings), "dtype": self.settings.dtype}
         return task.stage("latents", **held)["latents"]
 
-    def pictures(self, task: Any, chosen: np.ndarray) -> Iterator[np.ndarray]:
+    def pictures(self, task: Task, chosen: np.ndarray) -> Iterator[np.ndarray]:
         """For each image its pictures (variants, h, w, 3) uint8, cool ones first; without compensation itself alone."""
         images = task.dataset.images
         if self.compensate == "none":
@@ -156,7 +156,7 @@ class DC3:
         ordered, ids, options = self.orders(task, chosen)
         return compensated(task, ordered, ids, **options)
 
-    def orders(self, task: Any, chosen: np.ndarray) -> tuple[ChosenImages, np.ndarray, dict[str, Any]]:
+    def orders(self, task: Task, chosen: np.ndarray) -> tuple[ChosenImages, np.ndarray, dict[str, Any]]:
         """What the diffusion model is asked for: images, what they are called, and how to make their pictures."""
         options = {
             "variants": variants(self.stitch),
@@ -186,11 +186,11 @@ class ChosenImages(Sequence[np.ndarray]):
         return self.images[self.chosen[row]]
 
 
-def _ipc(task: Any) -> int:
+def _ipc(task: Task) -> int:
     return task.images // len(task.dataset.classes)
 
 
-def _keys(task: Any) -> np.ndarray:
+def _keys(task: Task) -> np.ndarray:
     """(N,) int64, what tells images apart: where they stand in the whole training split, or in a synthetic one."""
     ids = np.asarray(task.ids, np.int64)
     return np.where(ids >= 0, ids, SYNTHETIC + np.arange(len(ids)))

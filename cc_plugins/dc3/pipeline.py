@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from cc_plugins.dc3.memory import needed
-from cc_plugins.dc3.settings import Settings
+from cc_plugins.dc3.settings import Settings, Weights
 from cc_plugins.dc3.weights import PIPELINE, VAE, identity, locate
 
 __all__ = ["Settings", "load", "load_vae"]
@@ -41,7 +41,7 @@ def load(settings: Settings, device: str) -> Any:
     return _load(folder, identity(settings, PIPELINE), settings.dtype_on(device), device, offload)
 
 
-def load_vae(settings: Settings, device: str) -> torch.nn.Module:
+def load_vae(settings: Weights, device: str) -> torch.nn.Module:
     """The model's VAE alone, in eval mode on the device.
 
     Raises:

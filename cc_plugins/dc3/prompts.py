@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ccbench.errors import UserError
 from ccbench.offers.specs import did_you_mean
+from ccbench.plugin import UserError
 
 HUES = ("cool", "warm")
 _KEYS = ("template", *HUES)
@@ -54,7 +54,7 @@ HIGH_RESOLUTION = Prompts("High-Resolution images", cool=("",), warm=("",))  # T
 BY_NAME = {"diffusion": PAPER, "null": NULL, "hr": HIGH_RESOLUTION}
 
 
-def prompts_of(compensate: str, file: str = "") -> Prompts:
+def prompts_of(compensate: str, file: str) -> Prompts:
     """The prompts of ``compensate=diffusion|null|hr``, or those of a file.
 
     Raises:

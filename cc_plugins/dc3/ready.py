@@ -7,9 +7,9 @@ from typing import Any
 
 from cc_plugins.dc3.memory import check_memory, free_memory
 from cc_plugins.dc3.prompts import BY_NAME, prompts_of
-from cc_plugins.dc3.settings import MODEL, Settings
+from cc_plugins.dc3.settings import MODEL, Settings, Weights
 from cc_plugins.dc3.weights import PIPELINE, VAE, identity, is_folder, locate
-from ccbench.errors import UserError
+from ccbench.plugin import UserError
 
 
 def ready(params: Mapping[str, Any], device: str | None = None) -> str | None:
@@ -18,21 +18,20 @@ def ready(params: Mapping[str, Any], device: str | None = None) -> str | None:
     The model is needed for ``compensate=diffusion|null|hr``, its VAE for ``features=vae``; other values need nothing.
 
     Args:
-        params: ``compensate``, ``features``, ``prompts`` and the fields of :class:`Settings`, each where the method
-            has it.
+        params: of the method; ``compensate``, ``features``, ``prompts`` and the fields of :class:`Settings` count.
         device: ``"cpu"``, ``"cuda:0"`` or None for the best there is.
     """
-    compensate = params.get("compensate")
+    compensate = params["compensate"]
     try:
         if compensate in BY_NAME:
-            prompts_of(compensate, params.get("prompts") or "")
+            prompts_of(compensate, params["prompts"])
             settings = Settings.of(params)
             folder = locate(settings, PIPELINE)
             free = free_memory(device)
             if free is not None:
                 check_memory(folder, settings, free, device or "cuda:0")
-        elif params.get("features") == "vae":
-            locate(Settings.of(params), VAE)
+        elif params["features"] == "vae":
+            locate(Weights.of(params), VAE)
     except UserError as error:
         found = f" (found: {error.found})" if error.found else ""
         return f"{error.what}{found}" + (f"; {error.mend}" if error.mend else "")
@@ -47,10 +46,10 @@ def content(params: Mapping[str, Any]) -> str:
     Raises:
         UserError: the model or the prompts file is missing or damaged.
     """
-    compensate = params.get("compensate")
-    generated, settings, found = compensate in BY_NAME, Settings.of(params), []
-    if (is_folder(settings) or settings.model != MODEL) and (generated or params.get("features") == "vae"):
+    compensate = params["compensate"]
+    generated, settings, found = compensate in BY_NAME, Weights.of(params), []
+    if (is_folder(settings) or settings.model != MODEL) and (generated or params["features"] == "vae"):
         found.append(identity(settings, PIPELINE if generated else VAE))
-    if generated and params.get("prompts"):
+    if generated and params["prompts"]:
         found.append(repr(prompts_of(str(compensate), params["prompts"])))
     return " ".join(found)

@@ -10,7 +10,7 @@ import numpy as np
 
 from cc_plugins.dc3.gains import Gain, GraphCut, PaperGain, cross_entropy_errors, greedy, released_errors
 from cc_plugins.dc3.threads import one_thread
-from ccbench import UserError
+from ccbench.plugin import UserError
 
 ERRORS = {"released": released_errors, "cross-entropy": cross_entropy_errors}
 
@@ -32,8 +32,8 @@ class Bin:
     label: int
     last_layer: Callable[[], Mapping[str, np.ndarray]]
     rng: np.random.Generator
-    gain: str = "graphcut"
-    gradient: str = "released"
+    gain: str
+    gradient: str
 
     @cached_property
     def features(self) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cc_plugins.dc3.settings import DTYPES, MODEL
-from ccbench.offers.specs import Param, StageSpec
+from ccbench.plugin import Param, StageSpec
 
 _MODEL = Param(name="model", default=MODEL, doc="InstructPix2Pix model: local folder, or id in the Hugging Face cache")
 _REVISION = Param(

@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cc_plugins.dc3.settings import Settings
-from ccbench.errors import UserError
+from cc_plugins.dc3.settings import Weights
+from ccbench.plugin import UserError
 from ccbench.store import check_readable, file_digest
 
 WEIGHTS = {
@@ -38,7 +38,7 @@ _PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
 _HEADER = 100 * 2**20  # the format's own limit
 
 
-def locate(settings: Settings, parts: Sequence[str] = PIPELINE) -> Path:
+def locate(settings: Weights, parts: Sequence[str] = PIPELINE) -> Path:
     """The folder that holds the model, checked: every file there, weights whole, UNet that takes image and noise.
 
     Args:
@@ -58,12 +58,12 @@ def locate(settings: Settings, parts: Sequence[str] = PIPELINE) -> Path:
     return folder
 
 
-def is_folder(settings: Settings) -> bool:
+def is_folder(settings: Weights) -> bool:
     """Whether the model is a folder of the user's and no repository in the cache."""
     return Path(settings.model).expanduser().is_dir()
 
 
-def identity(settings: Settings, parts: Sequence[str] = PIPELINE) -> str:
+def identity(settings: Weights, parts: Sequence[str] = PIPELINE) -> str:
     """What a picture's address says of the model: ``id@commit``, or ``sha256:`` of all that is read from a folder.
 
     A commit names its content; a folder's files are read whole, once per process while they stay as they are.
@@ -78,7 +78,7 @@ def identity(settings: Settings, parts: Sequence[str] = PIPELINE) -> str:
     return "sha256:" + hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
 
 
-def revision_of(settings: Settings) -> str:
+def revision_of(settings: Weights) -> str:
     """What to ask the stage ``latents`` for as ``revision``: the commit, or the digest of a folder's VAE.
 
     Raises:
@@ -87,7 +87,7 @@ def revision_of(settings: Settings) -> str:
     return identity(settings, VAE) if is_folder(settings) else locate(settings, VAE).name
 
 
-def download_command(settings: Settings, parts: Sequence[str] = PIPELINE) -> str:
+def download_command(settings: Weights, parts: Sequence[str] = PIPELINE) -> str:
     """The command that brings the files of these components into the cache."""
     patterns = ["*.json", "*.txt"] if parts == PIPELINE else [f"{part}/*.json" for part in parts]
     patterns += [WEIGHTS[part] for part in parts if part in WEIGHTS]
@@ -104,7 +104,7 @@ def parameters(folder: Path) -> dict[str, int]:
     }
 
 
-def _snapshot(settings: Settings, parts: Sequence[str]) -> Path:
+def _snapshot(settings: Weights, parts: Sequence[str]) -> Path:
     from huggingface_hub import constants, file_download, try_to_load_from_cache
 
     model, commit = settings.model, settings.commit
@@ -141,7 +141,7 @@ def _present(folder: Path, parts: Sequence[str]) -> list[str]:
     return sorted(names)
 
 
-def _check_files(folder: Path, settings: Settings, parts: Sequence[str]) -> None:
+def _check_files(folder: Path, settings: Weights, parts: Sequence[str]) -> None:
     missing = [name for name in _wanted(parts) if not (folder / name).is_file()]
     if "tokenizer" in parts and not any(all((folder / n).is_file() for n in group) for group in _VOCABULARY):
         missing += _VOCABULARY[0]
@@ -172,7 +172,7 @@ def _check_files(folder: Path, settings: Settings, parts: Sequence[str]) -> None
                 raise UserError(f"{file} is cut off or damaged", found=f"{size} bytes", mend=mend)
 
 
-def _check_kind(folder: Path, settings: Settings) -> None:
+def _check_kind(folder: Path, settings: Weights) -> None:
     unet, vae, text = (_config(folder / f"{part}/config.json") for part in WEIGHTS)
     needed = 2 * vae.get("latent_channels", 4)
     if unet.get("in_channels") != needed:

@@ -1,7 +1,6 @@
 """DCQ, dataset colour quantisation: the offer only; the work is in :mod:`cc_plugins.dcq.method`."""
 
-from ccbench.offers.hookspecs import hookimpl
-from ccbench.offers.specs import MethodSpec, Param
+from ccbench.plugin import MethodSpec, Param, hookimpl
 
 FEATURES = ("shallow", "mid1", "mid2", "final", "image", "label", "random", "pca", "histogram", "ccv", "glcm")
 ATTENTION = ("gradcam++", "gradcam", "layercam", "rise", "hirescam", "xgradcam", "elementwise", "none")
@@ -38,12 +37,13 @@ DCQ = MethodSpec(
             doc="proxy network; auto: the one of the protocol",
         ),
     ),
-    paper="Yu et al., Dataset Color Quantization: A Training-Oriented Framework for Dataset-Level Compression, 2026",
     budgets="bits",
     random=True,
     needs=("proxy", "features", "attention"),
-    stores="q-bit palette indices of every image, one palette of 2^q colours per cluster, one cluster id per image",
-    cost="clustering, palettes, assignment, linear in images; refinement, linear in clusters; on a GPU if there is one",
+    stores="q-bit palette indices of every image, one palette of 2^q colours per cluster, one cluster id per image, "
+    "and the labels",
+    cost="one proxy training, one pass for features and one for attention; clustering, palettes, assignment, linear in "
+    "images; refinement, linear in clusters; on a GPU if there is one",
 )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any
 
 import numpy as np
 
-from ccbench.errors import UserError
+from ccbench.plugin import UserError
 
 
 def kept_pixels(height: int, width: int, keep_percent: float) -> int:
@@ -43,10 +42,10 @@ def keep_mask(attention: np.ndarray, keep_percent: float) -> np.ndarray:
     # bit patterns of non-negative floats rise with their values: with the tie rank below them, keys are unique integers
     half = attention.dtype == np.float16
     flat = np.ascontiguousarray(attention if half else attention.astype(np.float32)).reshape(n, pixels)
-    bits: Any = flat.view(np.uint16 if half else np.uint32)
+    bits: np.ndarray = flat.view(np.uint16 if half else np.uint32)
     bits = np.where(bits > (0x7C00 if half else 0x7F800000), 0, bits)  # NaN, and whatever has the sign bit
     small = half and pixels * 0x8000 < 2**31
-    keys: Any = bits.astype(np.int32 if small else np.int64)
+    keys: np.ndarray = bits.astype(np.int32 if small else np.int64)
     keys *= pixels
     keys += tie_rank(pixels).astype(keys.dtype)
     threshold = np.partition(keys, pixels - kept, axis=1)[:, pixels - kept, None]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cc_plugins.dcq import gpu
@@ -12,8 +10,7 @@ from cc_plugins.dcq.colors import distinct_colors
 from cc_plugins.dcq.palettes import kmeans_palette
 from cc_plugins.dcq.quantise import quantise_dataset
 from cc_plugins.dcq.refine import Images, refine
-from ccbench.archive import CompressedDataset, PaletteImages
-from ccbench.errors import UserError
+from ccbench.plugin import CompressedDataset, PaletteImages, Task, UserError
 
 NETWORK_FEATURES = ("shallow", "mid1", "mid2", "final")
 
@@ -43,19 +40,19 @@ class DCQ:
     def __init__(
         self,
         *,
-        features: str = "shallow",
-        clusters: int = 20,
-        pool: int = 4,
-        attention: str = "gradcam++",
-        keep_percent: float = 50.0,
-        refine: bool = True,
-        refine_steps: int = 100,
-        refine_lr: float = 0.5,
-        w_l: float = 1.0,
-        w_a: float = 1.0,
-        w_b: float = 1.0,
-        color_weight: float = 4.0,
-        proxy: str | None = None,
+        features: str,
+        clusters: int,
+        pool: int,
+        attention: str,
+        keep_percent: float,
+        refine: bool,
+        refine_steps: int,
+        refine_lr: float,
+        w_l: float,
+        w_a: float,
+        w_b: float,
+        color_weight: float,
+        proxy: str | None,
     ) -> None:
         self.features, self.clusters, self.pool = features, clusters, pool
         self.attention, self.keep_percent = attention, keep_percent
@@ -63,7 +60,7 @@ class DCQ:
         self.weights, self.color_weight = (w_l, w_a, w_b), color_weight
         self.proxy = proxy
 
-    def compress(self, task: Any) -> CompressedDataset:
+    def compress(self, task: Task) -> CompressedDataset:
         """The training set in 2**q colours per cluster; every image is kept.
 
         Args:
@@ -79,7 +76,7 @@ class DCQ:
                 found=f"ratio {task.budget.ratio:g}",
                 mend=f"--ratio {task.budget.snap().ratio:.6g}, or leave out --no-snap",
             )
-        from ccbench.training import DeviceData
+        from ccbench.plugin import DeviceData
 
         images = task.dataset.images
         at = DeviceData.from_dataset(task.dataset, place(task)).decode
@@ -119,7 +116,7 @@ class DCQ:
             meta=meta,
         )
 
-    def cluster(self, task: Any) -> np.ndarray:
+    def cluster(self, task: Task) -> np.ndarray:
         """(n,) int64 cluster of each image, numbered from 0 without gaps (section 3.2.1)."""
         images, n = task.dataset.images, len(task.dataset.labels)
         rng = task.rng("clusters")
@@ -139,7 +136,7 @@ class DCQ:
         task.progress(1, 1, "clustering")
         return found
 
-    def palettes(self, task: Any, members: list[np.ndarray], entries: int, at: Images) -> np.ndarray:
+    def palettes(self, task: Task, members: list[np.ndarray], entries: int, at: Images) -> np.ndarray:
         """(k, entries, 3) float32 LAB palettes of the clusters' kept pixels (section 3.2.2)."""
         images, attention = task.dataset.images, None
         if self.attention != "none" and self.keep_percent < 100:
@@ -158,12 +155,12 @@ class DCQ:
         return out
 
 
-def on_cpu(task: Any) -> bool:
+def on_cpu(task: Task) -> bool:
     """Whether colours are sorted out first, on the CPU; a GPU looks at every pixel, in float64 here and there."""
     return not task.device.startswith("cuda")
 
 
-def place(task: Any) -> str:
+def place(task: Task) -> str:
     """Where to compute."""
     return "cpu" if on_cpu(task) else task.device
 

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
-from typing import Any
-
-from ccbench.offers.hookspecs import hookimpl
-from ccbench.offers.specs import ProtocolSpec
-
-_RDED = "On the Diversity and Realism of Distilled Dataset: An Efficient Dataset Distillation Paradigm"
-_DC3 = "Dataset Condensation with Color Compensation"
+from ccbench.plugin import ProtocolSpec, hookimpl
 
 
 @hookimpl
@@ -19,103 +11,58 @@ def ccbench_protocols() -> list[ProtocolSpec]:
     return [
         ProtocolSpec(
             name="quick",
-            target="cc_plugins.protocols:quick",
+            card="ccbench.registry:protocols/quick.toml",
+            recipe="cc_plugins.protocols:quick.toml",
             version="2",
             summary="quicknet, any set up to 64 pixels; about a minute for CIFAR-10 on two CPU cores.",
         ),
         ProtocolSpec(
             name="quick-soft",
-            target="cc_plugins.protocols:quick_soft",
+            card="ccbench.registry:protocols/quick-soft.toml",
+            recipe="cc_plugins.protocols:quick-soft.toml",
             version="2",
             summary="quick's updates with labels from a quicknet teacher, CutMix and AdamW.",
         ),
         ProtocolSpec(
             name="dcq-cifar",
-            target="cc_plugins.protocols:dcq_cifar",
+            card="ccbench.registry:protocols/dcq-cifar.toml",
+            recipe="cc_plugins.protocols:dcq-cifar.toml",
             version="2",
             summary="DCQ's CIFAR recipe: ResNet-18, 40,000 iterations of batch 256, SGD, cosine.",
-            paper="Dataset Color Quantization, appendix A.1",
         ),
         ProtocolSpec(
             name="dcq-cifar-50",
-            target="cc_plugins.protocols:dcq_cifar_50",
+            card="ccbench.registry:protocols/dcq-cifar-50.toml",
+            recipe="cc_plugins.protocols:dcq-cifar-50.toml",
             version="1",
             summary="dcq-cifar with 9,750 iterations (50 epochs), the first row of DCQ's Table 20.",
-            paper="Dataset Color Quantization, Table 20",
         ),
         ProtocolSpec(
             name="rded",
-            target="cc_plugins.protocols:rded",
+            card="ccbench.registry:protocols/rded.toml",
+            recipe="cc_plugins.protocols:rded.toml",
             version="2",
             summary="RDED's evaluation: ResNet-18, 300 epochs of what is kept, labels by an online teacher, CutMix.",
-            paper=_RDED,
         ),
         ProtocolSpec(
             name="rded-hard",
-            target="cc_plugins.protocols:rded_hard",
+            card="ccbench.registry:protocols/rded-hard.toml",
+            recipe="cc_plugins.protocols:rded-hard.toml",
             version="2",
             summary="rded with the images' own labels, unmixed.",
-            paper=_RDED,
         ),
         ProtocolSpec(
             name="dc3",
-            target="cc_plugins.protocols:dc3",
+            card="ccbench.registry:protocols/dc3.toml",
+            recipe="cc_plugins.protocols:dc3.toml",
             version="2",
             summary="DC3's evaluation: RDED's with larger batches, shuffled patches at every size, longer on CIFAR-10.",
-            paper=_DC3,
         ),
         ProtocolSpec(
             name="dc3-hard",
-            target="cc_plugins.protocols:dc3_hard",
+            card="ccbench.registry:protocols/dc3-hard.toml",
+            recipe="cc_plugins.protocols:dc3-hard.toml",
             version="2",
             summary="dc3 with the images' own labels, unmixed.",
-            paper=_DC3,
         ),
     ]
-
-
-def quick() -> dict[str, Any]:
-    """The table of ``quick.toml``."""
-    return _table("quick")
-
-
-def quick_soft() -> dict[str, Any]:
-    """The table of ``quick-soft.toml`` over that of ``quick``."""
-    return _table("quick-soft")
-
-
-def dcq_cifar() -> dict[str, Any]:
-    """The table of ``dcq-cifar.toml``."""
-    return _table("dcq-cifar")
-
-
-def dcq_cifar_50() -> dict[str, Any]:
-    """The table of ``dcq-cifar-50.toml`` over that of ``dcq-cifar``."""
-    return _table("dcq-cifar-50")
-
-
-def rded() -> dict[str, Any]:
-    """The table of ``rded.toml``."""
-    return _table("rded")
-
-
-def rded_hard() -> dict[str, Any]:
-    """The table of ``rded-hard.toml`` over that of ``rded``."""
-    return _table("rded-hard")
-
-
-def dc3() -> dict[str, Any]:
-    """The table of ``dc3.toml`` over that of ``rded``."""
-    return _table("dc3")
-
-
-def dc3_hard() -> dict[str, Any]:
-    """The table of ``dc3-hard.toml`` over that of ``dc3``."""
-    return _table("dc3-hard")
-
-
-def _table(name: str) -> dict[str, Any]:
-    """A file's tables; one with a ``base`` changes keys of that file, its rules taking the place of the base's."""
-    table = tomllib.loads(files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
-    base = _table(table.pop("base")) if "base" in table else {}
-    return base | {part: base.get(part, {}) | keys for part, keys in table.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccbench import MethodSpec, Param, hookimpl
+from ccbench.plugin import MethodSpec, Param, hookimpl
 
 _STORES = "q bits per pixel, one palette of 2^q colours per image, and the labels"
 
@@ -20,7 +20,6 @@ def ccbench_methods() -> list[MethodSpec]:
             summary="a palette per image by median cut (Pillow)",
             stores=_STORES,
             cost="a millisecond per small image",
-            paper="Heckbert, Color Image Quantization for Frame Buffer Display, SIGGRAPH 1982",
         ),
         MethodSpec(
             name="octree",
@@ -31,7 +30,6 @@ def ccbench_methods() -> list[MethodSpec]:
             summary="a palette per image by fast octree (Pillow)",
             stores=_STORES,
             cost="a millisecond per small image",
-            paper="Gervautz and Purgathofer, A Simple Method for Color Quantization: Octree Quantization, CGI 1988",
         ),
         MethodSpec(
             name="kmeans",
@@ -41,7 +39,6 @@ def ccbench_methods() -> list[MethodSpec]:
             summary="a palette per image by k-means on its colours (scikit-learn)",
             stores=_STORES,
             cost="several milliseconds per small image",
-            paper="Celebi, Improving the Performance of K-Means for Color Quantization, IVC 2011",
             params=(
                 Param(name="restarts", default=1, low=1, high=100, doc="k-means runs per image; the best is kept"),
                 Param(name="iterations", default=20, low=1, high=1000, doc="most iterations of a run"),

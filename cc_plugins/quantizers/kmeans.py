@@ -9,7 +9,8 @@ import sklearn
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from cc_plugins.quantizers.per_image import PerImage, from_rgb24, rgb24
+from ccbench.methods.per_image import from_rgb24, rgb24
+from ccbench.plugin import PerImage
 
 
 class KMeansPalettes(PerImage):

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from cc_plugins.quantizers.per_image import PerImage
+from ccbench.plugin import PerImage
 
 
 class _Pillow(PerImage):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from cc_plugins.synthetic import stored
-from ccbench.offers.hookspecs import hookimpl
-from ccbench.offers.specs import MethodSpec, Param, StageSpec
+from cc_plugins.synthetic import STORES, stored
+from ccbench.plugin import MethodSpec, Param, StageSpec, hookimpl
 
-PAPER = "Sun et al., On the Diversity and Realism of Distilled Dataset, CVPR 2024"
 _MIPC = Param(name="mipc", default=300, low=1, high=10_000_000, doc="images of each class that are looked at")
 _CROPS = Param(name="crops", default=5, low=1, high=10_000, doc="random crops of each of them")
 _TEACHER = Param(
@@ -32,12 +30,12 @@ RDED = MethodSpec(
         *stored(chroma="420"),
         _TEACHER,
     ),
-    paper=PAPER,
     budgets="fraction",
     random=True,
     needs=("teacher", "realism"),
-    stores="one encoded picture for each image of the budget, its label, and soft labels where they are asked for",
-    cost="crops x mipc forward passes of the teacher for each class, once for all budgets",
+    stores=STORES,
+    cost="crops x mipc forward passes of the teacher for each class, once for all budgets of a seed; cutting and "
+    "encoding on the CPU",
 )
 
 REALISM = StageSpec(
@@ -46,7 +44,7 @@ REALISM = StageSpec(
     version="1",
     needs=("teacher",),
     summary="the crop of each image that the teacher recognises best, and its loss there",
-    paper=PAPER,
+    paper="Sun et al., On the Diversity and Realism of Distilled Dataset, CVPR 2024",
     params=(
         _MIPC,
         _CROPS,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from ccbench import CompressedDataset, UserError
+from ccbench.plugin import CompressedDataset, Task, UserError
 
 LARGE = 64  # pixels; above, a picture holds 2 x 2 crops
 
@@ -27,21 +26,21 @@ class RDED:
     def __init__(
         self,
         *,
-        mipc: int = 300,
-        crops: int = 5,
-        factor: int | None = None,
-        codec: str = "jpeg",
-        quality: int = 75,
-        chroma: str = "420",
-        soft_labels: str = "none",
-        temperature: float = 1.0,
-        teacher: str | None = None,
+        mipc: int,
+        crops: int,
+        factor: int | None,
+        codec: str,
+        quality: int,
+        chroma: str,
+        soft_labels: str,
+        temperature: float,
+        teacher: str | None,
     ) -> None:
         self.mipc, self.crops, self.factor = mipc, crops, factor
         self.codec, self.quality, self.chroma = codec, quality, chroma
         self.soft_labels, self.temperature, self.teacher = soft_labels, temperature, teacher
 
-    def skip(self, task: Any) -> str | None:
+    def skip(self, task: Task) -> str | None:
         """Pictures need more crops than there are images, of which each gives one; or a crop has no pixel."""
         height, width = task.dataset.images.shape[1:3]
         factor, ipc = self._factor(task), _ipc(task)
@@ -57,7 +56,7 @@ class RDED:
             return f"{each}, mipc={self.mipc} looks at fewer; rded[mipc={needed}] at as many"
         return None
 
-    def compress(self, task: Any) -> CompressedDataset:
+    def compress(self, task: Task) -> CompressedDataset:
         """IPC pictures of each class, IPC being the budget's images over the classes, rounded down.
 
         Args:
@@ -87,13 +86,13 @@ class RDED:
             meta={"ipc": ipc, "factor": self._factor(task)},
         )
 
-    def pictures(self, task: Any) -> Iterator[np.ndarray]:
+    def pictures(self, task: Task) -> Iterator[np.ndarray]:
         """(H, W, 3) uint8 each: a class's n best crops are the first tiles of its n pictures, the next n the second."""
         import torch
 
         from cc_plugins.rded.mosaic import mosaic
         from cc_plugins.rded.realism import tile
-        from ccbench.training.resample import resized_crop
+        from ccbench.plugin import resized_crop
 
         data, factor, ipc = task.dataset, self._factor(task), _ipc(task)
         size, draw = tuple(data.images.shape[1:3]), task.repetition
@@ -108,9 +107,9 @@ class RDED:
                 yield mosaic(resized_crop(pixels, boxes, tile(size, factor)), factor, size).numpy()
             task.progress(label + 1, len(data.classes), "pictures")
 
-    def _factor(self, task: Any) -> int:
+    def _factor(self, task: Task) -> int:
         return self.factor or (1 if max(task.dataset.images.shape[1:3]) <= LARGE else 2)
 
 
-def _ipc(task: Any) -> int:
+def _ipc(task: Task) -> int:
     return task.images // len(task.dataset.classes)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
-from ccbench.stages.teacher import load_teacher
-from ccbench.training.resample import Size, random_boxes, resized_crop
-from ccbench.training.teacher import Teacher
+from ccbench.plugin import StageContext, Teacher, load_teacher, random_boxes, resized_crop
+from ccbench.training.resample import Size
 
 SCALE = (0.08, 1.0)  # share of the image's area, torchvision's default
 CROPS = 256  # scored at once at most; fixed, so that no result depends on a machine's memory
@@ -17,7 +14,7 @@ PIXELS, FEW = 1 << 22, 1 << 19  # the same in pixels; a CPU's caches hold fewer,
 
 
 def run(
-    context: Any, mipc: int = 300, crops: int = 5, factor: int = 1, draw: int = 0, teacher: str | None = None
+    context: StageContext, mipc: int, crops: int, factor: int, draw: int, teacher: str | None
 ) -> dict[str, np.ndarray]:
     """Draw images and crops of every class, and keep the crop of each image with the lowest loss.
 
@@ -69,7 +66,9 @@ def tile(size: Size, factor: int) -> Size:
     return size[0] // factor, size[1] // factor
 
 
-def score(context: Any, teacher: Teacher, positions: np.ndarray, boxes: torch.Tensor, factor: int) -> torch.Tensor:
+def score(
+    context: StageContext, teacher: Teacher, positions: np.ndarray, boxes: torch.Tensor, factor: int
+) -> torch.Tensor:
     """The teacher's cross entropy on each crop, put on a canvas of the image's size that is zero for the network.
 
     Args:

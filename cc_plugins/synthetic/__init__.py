@@ -3,10 +3,14 @@
 Here only the parameters; see :func:`cc_plugins.synthetic.dataset.synthetic` for what they do.
 """
 
-from ccbench.offers.specs import Param
+from ccbench.plugin import Param
 
 CODECS = ("jpeg", "png")
 CHROMA = ("auto", "444", "420")
+STORES = (
+    "one encoded picture for each image of the budget, its label, and with soft_labels=stored 16 bits for each class "
+    "and picture"
+)
 
 
 def stored(chroma: str) -> tuple[Param, ...]:

@@ -9,21 +9,21 @@ import numpy as np
 
 from cc_plugins.synthetic.encoding import encode
 from cc_plugins.synthetic.labels import soft_labels
-from ccbench.archive import CompressedDataset, EncodedImages
+from ccbench.plugin import CompressedDataset, EncodedImages, Task
 
 
 def synthetic(
-    task: Any,
+    task: Task,
     pictures: EncodedImages | Iterable[np.ndarray],
     labels: np.ndarray | Sequence[int],
     *,
     ids: np.ndarray | None = None,
-    codec: str = "jpeg",
-    quality: int = 75,
-    chroma: str = "auto",
-    soft: str = "none",
-    teacher: str | None = None,
-    temperature: float = 1.0,
+    codec: str,
+    quality: int,
+    chroma: str,
+    soft: str,
+    teacher: str | None,
+    temperature: float,
     meta: Mapping[str, Any] | None = None,
 ) -> CompressedDataset:
     """Pictures counted as images (IPC), most often no training images, with soft labels where they are asked for.

@@ -9,12 +9,12 @@ import numpy as np
 from PIL import Image
 
 from cc_plugins.synthetic import CHROMA, CODECS
-from ccbench.archive import EncodedImages
+from ccbench.plugin import EncodedImages
 
 FULL_CHROMA = 64  # pixels; below, colour at half the resolution loses what neighbours differ in
 
 
-def encoded(picture: np.ndarray, codec: str = "jpeg", quality: int = 75, chroma: str = "auto") -> bytes:
+def encoded(picture: np.ndarray, codec: str, quality: int, chroma: str) -> bytes:
     """A picture as a file.
 
     Args:
@@ -42,9 +42,7 @@ def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((size[1], size[0]), Image.Resampling.BICUBIC))
 
 
-def encode(
-    pictures: Iterable[np.ndarray], codec: str = "jpeg", quality: int = 75, chroma: str = "auto"
-) -> EncodedImages:
+def encode(pictures: Iterable[np.ndarray], codec: str, quality: int, chroma: str) -> EncodedImages:
     """Pictures of one size as files, one at a time, so that they need not fit into memory unpacked.
 
     Args:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from ccbench.archive import EncodedImages
+from ccbench.plugin import EncodedImages, Task
 
 BATCH = 128  # fixed, so that a file does not depend on the memory of the machine that made it
 
 
-def soft_labels(task: Any, payload: EncodedImages, teacher: str | None = None, temperature: float = 1.0) -> np.ndarray:
+def soft_labels(task: Task, payload: EncodedImages, teacher: str | None, temperature: float) -> np.ndarray:
     """The teacher's predictions for the pictures as they are read back from the file.
 
     Always in float32: which format is faster here must not decide what a file holds.
@@ -27,8 +25,7 @@ def soft_labels(task: Any, payload: EncodedImages, teacher: str | None = None, t
     """
     import torch
 
-    from ccbench.stages.teacher import load_teacher
-    from ccbench.training.resample import resize
+    from ccbench.plugin import load_teacher, resize
 
     network, size = load_teacher(task, teacher), task.dataset.images.shape[1:3]
     rows = []

@@ -18,9 +18,7 @@ import json
 import math
 import mmap
 import os
-import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,7 +26,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ccbench.errors import UserError
-from ccbench.store import readable
+from ccbench.store import new_file, readable
 
 SCHEMA = 1
 HEADER_LIMIT = 16 << 20  # bytes; far above any real header, far below what a flipped length would ask for
@@ -76,7 +74,7 @@ def write(path: str | os.PathLike[str], facts: Mapping[str, Any], arrays: Mappin
             found=f"{len(text)} bytes of it",
             mend=f"keep class names and meta below {HEADER_LIMIT >> 20} MiB",
         )
-    with _new_file(Path(path)) as file:
+    with new_file(path) as file:
         digest = hashlib.sha256()
         for block in chain((len(text).to_bytes(8, "little"), text), _blocks(ordered)):
             digest.update(block)
@@ -205,31 +203,3 @@ def _blocks(arrays: list[tuple[str, np.ndarray]]) -> Iterator[bytes | memoryview
             )
             for start in range(0, flat.size, _BLOCK):
                 yield flat[start : start + _BLOCK].data
-
-
-@contextmanager
-def _new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name only when it is complete and on the disk."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise UserError(
-            f"cannot write {path}", found=error.strerror or error, mend="free some space or name another place"
-        ) from error
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise

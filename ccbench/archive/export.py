@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import uuid
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ccbench.archive.compressed import CompressedDataset
-from ccbench.errors import UserError
+from ccbench.store import new_folder
 
 _CHUNK = 256
 
@@ -35,12 +32,7 @@ def export(compressed: CompressedDataset, folder: str | os.PathLike[str]) -> int
     Raises:
         UserError: the folder holds something already or cannot be written.
     """
-    folder = Path(folder).absolute()
-    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"{folder} is not empty", mend="name a new folder")
-        part.mkdir(parents=True)
+    with new_folder(Path(folder)) as part:
         names = folder_names(compressed.classes)
         for name in names:
             (part / name).mkdir()
@@ -49,17 +41,6 @@ def export(compressed: CompressedDataset, folder: str | os.PathLike[str]) -> int
             index = np.arange(start, min(start + _CHUNK, len(compressed)))
             for i, pixels in zip(index, compressed.decode(index).permute(0, 2, 3, 1).numpy(), strict=True):
                 Image.fromarray(pixels).save(part / names[compressed.labels[i]] / f"{numbers[i]:06d}.png")
-        if folder.exists():
-            folder.rmdir()
-        part.rename(folder)
-    except BaseException as error:
-        with suppress(OSError):
-            shutil.rmtree(part)
-        if isinstance(error, OSError):
-            raise UserError(
-                f"cannot write {folder}", found=error.strerror or error, mend="free some space or name another folder"
-            ) from error
-        raise
     return len(compressed)
 
 

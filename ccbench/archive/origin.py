@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ccbench.archive import CompressedDataset
 from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.errors import UserError
+
+if TYPE_CHECKING:
+    from ccbench.offers.discovery import Plugins
 
 _KINDS = {"image_size": int, "skip_bad": bool, "test_share": float}  # of the options that a file may hold
 
@@ -37,7 +40,7 @@ def source_of(compressed: CompressedDataset, dataset: str, source: DataSource) -
 
 
 def open_origin(
-    path: Path, compressed: CompressedDataset, dataset: str, source: DataSource, *, plugins: Any, cache: Path
+    path: Path, compressed: CompressedDataset, dataset: str, source: DataSource, *, plugins: Plugins, cache: Path
 ) -> Splits:
     """Both splits of a dataset, if the file can have been made from it.
 

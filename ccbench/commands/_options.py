@@ -58,8 +58,9 @@ def _folder(pieces: tuple[str, ...]) -> int:
 
 def _is_dataset(text: str) -> bool:
     from ccbench.offers.discovery import plugins
+    from ccbench.offers.expressions import base_name
 
-    return ":" in text or text.partition("[")[0] in plugins().all("dataset")
+    return ":" in text or base_name(text) in plugins().all("dataset")
 
 
 LIST = Listed()

@@ -14,8 +14,10 @@ from typing import Any
 import click
 
 from ccbench.errors import UserError
+from ccbench.offers.cards import citation
 from ccbench.offers.discovery import KINDS, Plugins
-from ccbench.offers.specs import Param, Spec, did_you_mean
+from ccbench.offers.expressions import Call, read_params
+from ccbench.offers.specs import Alias, NeedingSpec, Param, Spec, did_you_mean
 from ccbench.records.cells import slug
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -67,18 +69,28 @@ def table(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:
 
 
 def as_json(spec: Spec, plugins: Plugins) -> dict[str, Any]:
-    """A spec as JSON-able data, with its kind and the distribution that offers it."""
-    facts = {name: value for name, value in asdict(spec).items() if name != "params"}
+    """A spec as JSON-able data, with its kind, the distribution that offers it and the paper that its card names."""
+    facts = {name: value for name, value in asdict(spec).items() if name not in {"params", "card"}}
     if facts.get("budgets") in {"fraction", "none"}:
         facts["bits"] = ()  # it has no palettes
+    if isinstance(spec, NeedingSpec):
+        asked = spec.asks()
+        facts["needs"] = [{"stage": n.stage, "params": dict(n.params), "when": dict(n.when)} for n in asked]
+    facts["aliases"] = [{"name": a.name, "stands_for": label_of(spec, a, plugins)} for a in spec.aliases]
     owner = plugins.owner(spec.kind, spec.name)
     return {
         "kind": spec.kind,
         **facts,
+        "paper": citation(plugins.card(spec)) or spec.paper,
         "params": [_param(p) for p in spec.params],
         "distribution": owner.distribution if owner else "",
         "module": owner.module if owner else "",
     }
+
+
+def label_of(spec: Spec, alias: Alias, plugins: Plugins) -> str:
+    """The canonical text of what an alias stands for, such as ``convnet[depth=4]``."""
+    return Call(spec.name, spec, read_params(spec, dict(alias.params), plugins)).label
 
 
 def type_of(param: Param) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from filelock import FileLock, Timeout
 from ccbench.commands import _options
 from ccbench.commands._show import table
 from ccbench.errors import UserError
-from ccbench.store import default_store
+from ccbench.store import default_store, part_of
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def remove(path: Path) -> bool:
     try:
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=0):
             if path.exists():
-                path.rename(path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part"))
+                path.rename(part_of(path))
             for part in path.parent.glob(f".{path.name}.*.part"):
                 shutil.rmtree(part)
     except Timeout:

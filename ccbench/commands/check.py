@@ -77,9 +77,9 @@ def kind_of(name: str, found: Plugins) -> str:
     Raises:
         UserError: it is neither, or it is a folder of images without ``folder:``.
     """
-    from ccbench.offers.expressions import parse
+    from ccbench.offers.expressions import base_name, parse
 
-    base = name.partition("[")[0]
+    base = base_name(name)
     for kind in ("dataset", "method"):
         if base in found.all(kind):
             return kind

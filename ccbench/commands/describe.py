@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from ccbench.commands._show import as_json, plain, table, type_of
+from ccbench.commands._show import as_json, label_of, plain, table, type_of, warn_broken
 from ccbench.errors import UserError
-from ccbench.offers.cards import card
+from ccbench.offers.cards import Card
 from ccbench.offers.discovery import KINDS, Plugins, plugins
-from ccbench.offers.specs import Param, Spec, did_you_mean
+from ccbench.offers.specs import NeedingSpec, Param, Spec, did_you_mean
 
 _SHOWN = {"kind", "name", "summary", "params", "distribution", "module"}  # these have a place of their own
 
@@ -25,15 +25,21 @@ def describe(name: str, as_data: bool) -> None:
     found = plugins()
     specs = _find(name, found)
     if as_data:
-        data = [{**as_json(s, found), "card": card(s.kind, s.name)} for s in specs]
+        data = [{**as_json(spec, found), "card": found.card(spec)} for spec in specs]
         click.echo(json.dumps(data, indent=1, default=str))
-        return
-    click.echo("\n\n".join(_text(spec, found) for spec in specs))
+    else:
+        click.echo("\n\n".join(_text(name, spec, found) for spec in specs))
+    warn_broken(found)
 
 
 def _find(name: str, found: Plugins) -> list[Spec]:
     """Every spec of a name; only where no list holds it are the plugins asked, for that may import much."""
-    specs = [s for kind in KINDS for s in found.all(kind).values() if name in {s.name, s.name.rstrip(":")}]
+    specs = [
+        s
+        for kind in KINDS
+        for s in found.all(kind).values()
+        if name in {s.name, s.name.rstrip(":"), *(a.name for a in s.aliases)}
+    ]
     if specs:
         return specs
     clash = None
@@ -46,13 +52,18 @@ def _find(name: str, found: Plugins) -> list[Spec]:
         return specs
     if clash is not None:
         raise clash
-    names = {n for kind in KINDS for n in found.all(kind)}
+    names = {n for kind in KINDS for n in found.names(kind)}
     raise UserError(f"nothing is called {name!r}{did_you_mean(name, names)}", mend="ccbench list shows what there is")
 
 
-def _text(spec: Spec, found: Plugins) -> str:
-    facts = as_json(spec, found)
-    lines = [f"{spec.kind} {spec.name}", *_wrapped(spec.summary, "  "), ""]
+def _text(name: str, spec: Spec, found: Plugins) -> str:
+    card = found.card(spec) or {}
+    facts = as_json(spec, found) | {key: value for key, value in card.items() if key not in {"paper", "open"}}
+    if isinstance(spec, NeedingSpec):
+        facts["needs"] = spec.asks()
+    facts["aliases"] = [f"{a['name']} is {a['stands_for']}" for a in facts["aliases"]]
+    alias = [f"{spec.kind} {a.name} is {label_of(spec, a, found)}" for a in spec.aliases if a.name == name]
+    lines = [*alias, f"{spec.kind} {spec.name}", *_wrapped(spec.summary, "  "), ""]
     rows = [
         (key.replace("_", " "), _value(value))
         for key, value in facts.items()
@@ -65,20 +76,16 @@ def _text(spec: Spec, found: Plugins) -> str:
             default = "auto" if param.default is None else _value(param.default)
             lines.append(plain_indent(f"{param.name}={default}  ({_takes(param)})", "    "))
             lines += _wrapped(param.doc, "        ")
-    lines += _card_lines(card(spec.kind, spec.name))
+    lines += _questions(card)
     return "\n".join(lines)
 
 
-def _card_lines(facts: dict[str, Any] | None) -> list[str]:
-    """What a registry card adds: the questions that the paper leaves open, and the choices taken."""
-    if not facts:
-        return []
-    questions = facts.get("open") or []
+def _questions(card: Card) -> list[str]:
+    """The questions that a card says are left open, and the choices taken."""
     lines: list[str] = []
-    for one in questions:
-        question, choice = (one.get("question", ""), one.get("choice", "")) if isinstance(one, dict) else (one, "")
-        lines += _wrapped(f"- {question}", "    ", "      ")
-        lines += _wrapped(f"choice: {choice}", "      ") if choice else []
+    for one in card.get("open", []):
+        lines += _wrapped(f"- {one['question']}", "    ", "      ")
+        lines += _wrapped(f"choice: {one['choice']}", "      ")
     return ["", "  left open by the definition, and what was chosen", *lines] if lines else []
 
 

@@ -6,8 +6,9 @@ import json
 
 import click
 
-from ccbench.commands._show import as_json, kind_of, plain, table, warn_broken
-from ccbench.offers.discovery import KINDS, plugins
+from ccbench.commands._show import as_json, kind_of, label_of, plain, table, warn_broken
+from ccbench.offers.discovery import KINDS, Plugins, plugins
+from ccbench.offers.specs import Spec
 
 
 @click.command()
@@ -28,13 +29,21 @@ def list_(ctx: click.Context, kind: str | None, as_data: bool) -> None:
     found = plugins()
     if as_data:
         click.echo(json.dumps([as_json(s, found) for k in kinds for s in found.all(k).values()], indent=1, default=str))
+        warn_broken(found)
         return
     for one in kinds:
         specs = found.all(one)
         click.echo(f"{one}s" if specs else f"{one}s: none")
         if specs:
-            click.echo(table([(s.name, s.version, _source(one, s.name), plain(s.summary)) for s in specs.values()]))
+            click.echo(table([row for spec in specs.values() for row in _rows(one, spec, found)]))
     warn_broken(found)
+
+
+def _rows(kind: str, spec: Spec, found: Plugins) -> list[tuple[str, ...]]:
+    """An offer, and under it what else it goes by."""
+    source = _source(kind, spec.name)
+    aliases = [(a.name, spec.version, source, f"is {label_of(spec, a, found)}") for a in spec.aliases]
+    return [(spec.name, spec.version, source, plain(spec.summary)), *aliases]
 
 
 def _source(kind: str, name: str) -> str:

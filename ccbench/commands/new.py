@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib.util
 import keyword
 import re
-import shutil
 import sys
-import uuid
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -16,13 +14,16 @@ import click
 
 from ccbench.errors import UserError
 from ccbench.offers.discovery import plugins
+from ccbench.store import new_folder
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # template: where it goes
 FILES = {
     "pyproject.toml.tmpl": "pyproject.toml",
     "README.md.tmpl": "README.md",
-    "method.py.tmpl": "{module}.py",
+    "package.py.tmpl": "{module}/__init__.py",
+    "method.py.tmpl": "{module}/method.py",
+    "card.toml.tmpl": "{module}/cards/{name}.toml",
     "test_method.py.tmpl": "tests/test_{module}.py",
 }
 
@@ -57,26 +58,14 @@ def write_package(name: str, folder: Path) -> Path:
         UserError: the name cannot be used, the folder holds something, or it cannot be written.
     """
     check_name(name)
-    if folder.is_file() or (folder.exists() and any(folder.iterdir())):
-        raise UserError(
-            f"{folder} exists already",
-            found="a file" if folder.is_file() else "files in it",
-            mend="name another folder",
-        )
     module = name.replace("-", "_")
     values = {"name": name, "module": module, "cls": "".join(part.capitalize() for part in name.split("-"))}
-    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.part")
     templates = files("ccbench.commands").joinpath("_template")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    with new_folder(folder) as part:
         for template, target in FILES.items():
             path = part / target.format(**values)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(Template(templates.joinpath(template).read_text("utf-8")).substitute(values), "utf-8")
-        part.replace(folder)  # an empty folder may stand there
-    except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise UserError(f"cannot write {folder}", found=error.strerror or error, mend="name another folder") from error
     return folder
 
 

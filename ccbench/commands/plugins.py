@@ -15,9 +15,14 @@ from ccbench.commands._show import plain
 @click.option("-v", "--verbose", is_flag=True, help="Show the traceback of each broken plugin.")
 def plugins(as_data: bool, verbose: bool) -> None:
     """Show every plugin: its distribution and module, what it offers, and OK, or FAILED with the reason."""
+    from ccbench.offers.discovery import KINDS
     from ccbench.offers.discovery import plugins as find
 
-    found = find().found
+    every = find()
+    for kind in KINDS:
+        for spec in every.all(kind).values():
+            every.card(spec)  # one that cannot be read is an error of its plugin
+    found = every.found
     if as_data:
         click.echo(json.dumps([{**asdict(p), "ok": p.ok} for p in found], indent=1))
         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,9 +18,10 @@ from ccbench.data.build import SPLITS, Progress, build, unshared
 from ccbench.data.images import ImageDataset, Splits, content_digest, describe, labels_digest
 from ccbench.data.source import DataSource, NoTest
 from ccbench.errors import UserError, few
+from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import edition, read_call
 from ccbench.offers.specs import DatasetSpec
-from ccbench.store import SCHEMA, Entry, Store, readable
+from ccbench.store import SCHEMA, Entry, Store, part_of, readable
 
 KIND = "datasets"
 FORMAT = 1  # of the entry's files
@@ -40,7 +40,7 @@ class _Offer:
 
 
 def open_dataset(
-    name: str, *, plugins: Any, source: DataSource, cache: Path, progress: Progress | None = None
+    name: str, *, plugins: Plugins, source: DataSource, cache: Path, progress: Progress | None = None
 ) -> Splits:
     """The splits of a dataset, memory-mapped from the cache, built there first where needed.
 
@@ -96,7 +96,7 @@ def open_dataset(
 def shape_of(
     name: str,
     *,
-    plugins: Any,
+    plugins: Plugins,
     source: DataSource,
     cache: Path,
     progress: Progress | None = None,
@@ -129,7 +129,7 @@ def notes_on(splits: Splits) -> list[str]:
     return [*splits.notes, *few_of]
 
 
-def _resolve(name: str, plugins: Any, source: DataSource) -> _Offer:
+def _resolve(name: str, plugins: Plugins, source: DataSource) -> _Offer:
     call = read_call("dataset", name, plugins)
     spec, values = call.spec, dict(call.params)
     argument = name[len(spec.name) :] if spec.name.endswith(":") else ""
@@ -154,7 +154,7 @@ def _resolve(name: str, plugins: Any, source: DataSource) -> _Offer:
     )
 
 
-def _load(offer: _Offer) -> Any:
+def _load(offer: _Offer) -> object:
     try:
         return offer.spec.build(**offer.params)
     except (ImportError, AttributeError) as error:
@@ -166,7 +166,7 @@ def _load(offer: _Offer) -> Any:
         ) from error
 
 
-def _call(offer: _Offer, dataset: Any, method: str) -> Any:
+def _call(offer: _Offer, dataset: object, method: str) -> Any:
     function = getattr(dataset, method, None)
     if not callable(function):
         raise UserError(
@@ -259,7 +259,7 @@ def _discard(path: Path) -> None:
     try:
         with FileLock(path.with_name(f".{path.name}.lock")):
             if path.exists() and not _intact(path):
-                part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+                part = part_of(path)
                 path.rename(part)
                 shutil.rmtree(part, ignore_errors=True)
     except OSError as error:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from concurrent.futures import CancelledError, wait
+from concurrent.futures import CancelledError, Future, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
@@ -38,7 +38,7 @@ class LocalExecutor:
         self.capacity = jobs
         self._limit, self._threads = memory_limit, threads_for(threads)
         self._pool = self._start(jobs)
-        self._futures: dict[Any, tuple[WorkItem, ProcessPool]] = {}
+        self._futures: dict[Future[Any], tuple[WorkItem, ProcessPool]] = {}
 
     def submit(self, item: WorkItem) -> None:
         """Queue an item."""
@@ -120,7 +120,7 @@ class _Context(SpawnContext):
 _STARTING = threading.Lock()
 
 
-def _finished(item: WorkItem, future: Any) -> Finished:
+def _finished(item: WorkItem, future: Future[Any]) -> Finished:
     try:
         status, reason, value, log = future.result()
     except TimeoutError:  # concurrent.futures' own is this one since Python 3.11

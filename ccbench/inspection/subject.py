@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ccbench.archive import CompressedDataset
 from ccbench.archive.origin import open_origin, source_of
@@ -14,6 +14,9 @@ from ccbench.colors import ColorMeasure, measure_compressed, measured
 from ccbench.data import DataSource, ImageDataset
 from ccbench.errors import UserError
 from ccbench.store import Store
+
+if TYPE_CHECKING:
+    from ccbench.offers.discovery import Plugins
 
 
 @dataclass
@@ -55,7 +58,7 @@ class Subject:
         return None if self.original is None else measured(self.original, self.store)
 
 
-def open_subject(path: Path, *, dataset: str | None, source: DataSource, store: Store, plugins: Any) -> Subject:
+def open_subject(path: Path, *, dataset: str | None, source: DataSource, store: Store, plugins: Plugins) -> Subject:
     """Open a file and look for its original.
 
     Args:

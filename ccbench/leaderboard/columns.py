@@ -11,9 +11,9 @@ import pandas as pd
 from ccbench.errors import UserError
 from ccbench.leaderboard.tables import MEASURED
 from ccbench.offers.specs import did_you_mean
-from ccbench.records import cells as records
+from ccbench.records.cells import Row
 
-Row = dict[Any, Any]
+Values = dict[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Column:
     """
 
     title: str
-    text: Callable[[Row], str]
+    text: Callable[[Values], str]
     right: bool = True
     note: str = ""
 
@@ -55,7 +55,7 @@ def _digest(title: str, name: str) -> Column:
     return Column(title, lambda row: row[name][:8], right=False, note=f"{title}: first digits of its digest.")
 
 
-def _accuracy(row: Row) -> str:
+def _accuracy(row: Values) -> str:
     accuracy, spread = (number(row[name], ".2f", 100) for name in ("accuracy_mean", "accuracy_std"))
     return f"{accuracy} ± {spread}" if spread else accuracy
 
@@ -99,7 +99,7 @@ def _identity(field: Field) -> Column:
     return _number(title, field.name, "d") if field.type == "int" else _text(title, field.name)
 
 
-IDENTITY = {f.name: _identity(f) for f in fields(records.Row) if "title" in f.metadata}
+IDENTITY = {f.name: _identity(f) for f in fields(Row) if "title" in f.metadata}
 """What tells rows apart: a column where a table's rows differ in it, otherwise part of its caption."""
 WITH_TEACHER = ("teacher", "teacher_accuracy", "teacher_bytes")  # shown unasked where a row has a teacher
 

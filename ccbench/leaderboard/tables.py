@@ -121,11 +121,12 @@ def _row(group: list[Record]) -> dict[str, Any]:
 def _classes(group: list[Record]) -> int | None:
     """How many classes the dataset of a row has: by its records, otherwise by the dataset itself where it says so."""
     from ccbench.offers.discovery import plugins
+    from ccbench.offers.expressions import base_name
 
     for record in group:
         if record.classes:
             return record.classes
-    spec = plugins().all("dataset").get(group[0].dataset.partition("[")[0])
+    spec = plugins().all("dataset").get(base_name(group[0].dataset))
     shape = getattr(spec, "shape", None)
     return shape.classes if shape else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -23,7 +24,7 @@ def compress(
     bench: Workbench,
     *,
     seed: int = 0,
-    watch: tuple[Any, ...] = (),
+    watch: tuple[str | os.PathLike[str] | None, ...] = (),
     warnings: list[str] | None = None,
     meta: Mapping[str, Any] | None = None,
     strict: bool = True,

@@ -95,12 +95,16 @@ def needs(
 ) -> list[Facts]:
     """What every stage depends on that a method or a stage declares, the parameters they share handed on."""
     found = []
-    for name, given in spec.asks(params):
-        other = setting.plugins.get("stage", name)
-        told = networks_of(other, setting.plugins)
-        told |= {p.name for p in other.params if isinstance(p.choices, str) or p.type is Path}
-        shared = {name: params[name] for name in told if name in params}
-        values = dict(read_params(other, {**shared, **given}, setting.plugins))
+    for need in spec.asks(params):
+        try:
+            other = setting.plugins.get("stage", need.stage)
+            told = networks_of(other, setting.plugins)
+            told |= {p.name for p in other.params if isinstance(p.choices, str) or p.type is Path}
+            shared = {name: params[name] for name in told if name in params}
+            values = dict(read_params(other, {**shared, **dict(need.params)}, setting.plugins))
+        except UserError as error:
+            what = f"{spec.kind} {spec.name} needs {need}: {error.what}"
+            raise UserError(what, found=error.found, mend=error.mend) from None
         found.append(depends(setting, other, values, within=within))
     return found
 
@@ -115,16 +119,17 @@ def stage(setting: Setting, spec: StageSpec, params: Mapping[str, Any]) -> Facts
 def networks_of(spec: NeedingSpec, plugins: Plugins, *, within: tuple[str, ...] = ()) -> set[str]:
     """The parameters that name a network which this stage, or a stage that it hands them on to, trains."""
     found = {spec.trains} if isinstance(spec, StageSpec) else set()
-    for name, given in spec.asks():
-        if name not in within:  # a circle is an error of depends
-            found |= networks_of(plugins.get("stage", name), plugins, within=(*within, name)) - set(given)
+    for need in spec.asks():
+        if need.stage not in within:  # a circle is an error of depends
+            other = plugins.get("stage", need.stage)
+            found |= networks_of(other, plugins, within=(*within, need.stage)) - set(dict(need.params))
     return found & {p.name for p in spec.params}
 
 
 def roles(spec: NeedingSpec, plugins: Plugins) -> set[str]:
     """Whose recipes (``"proxy"``, ``"teacher"``) count in what a stage or a stage that it needs gives."""
     own = {spec.trains} - {""} if isinstance(spec, StageSpec) else set()
-    return own.union(*(roles(plugins.get("stage", name), plugins) for name, _ in spec.asks()))
+    return own.union(*(roles(plugins.get("stage", need.stage), plugins) for need in spec.asks()))
 
 
 def offers(spec: Spec, params: Mapping[str, Any], plugins: Plugins) -> Facts:
@@ -168,7 +173,7 @@ def allowed(setting: Setting, asker: NeedingSpec, mine: Mapping[str, Any], spec:
         return
     raise UserError(
         f"{asker.kind} {asker.name} asks for stage {spec.name!r} in a way that it does not declare",
-        found=f"needs={asker.needs!r}",
-        mend=f'add "{spec.name}" to needs of its spec; a parameter that it sets itself stands in brackets: '
-        f'"{spec.name}[name=value]"',
+        found=f"it needs {', '.join(map(str, asker.asks())) or 'no stage'}",
+        mend=f'add "{spec.name}" to needs of its spec; parameters that it sets itself are said there: '
+        f'Need("{spec.name}", name=value)',
     )

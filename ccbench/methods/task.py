@@ -20,6 +20,7 @@ from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import read_params
 from ccbench.offers.specs import NeedingSpec, StageSpec
 from ccbench.store import Blobs, Entry, Store
+from ccbench.training.recipe import Recipe
 
 Progress = Callable[[int, int, str], None]
 
@@ -41,11 +42,11 @@ class Workbench:
     root: ImageDataset
     store: Store
     plugins: Plugins
-    recipe: Any
+    recipe: Recipe
     base_seed: int = 0
     device: str = "cpu"
     progress: Progress = lambda done, total, what: None
-    teacher_recipe: Any = None
+    teacher_recipe: Recipe | None = None
     teacher: TeacherSource = field(default_factory=TeacherSource)
     threads: int = 1
     stage_seconds: dict[str, float] = field(default_factory=dict)
@@ -64,7 +65,6 @@ class StageContext:
 
     Attributes:
         dataset: the images it works on; in a pipeline what the step before kept.
-        root: the whole training split.
         folder: where it may fill memory-maps of its own.
     """
 
@@ -74,17 +74,31 @@ class StageContext:
     params: Mapping[str, Any]
     folder: Path
 
-    root = property(lambda self: self.bench.root)
-    device = property(lambda self: self.bench.device)
-    plugins = property(lambda self: self.bench.plugins)
-    progress = property(lambda self: self.bench.progress)
+    @property
+    def root(self) -> ImageDataset:
+        """The whole training split."""
+        return self.bench.root
+
+    @property
+    def device(self) -> str:
+        """Where to compute: ``"cpu"`` or ``"cuda:0"``."""
+        return self.bench.device
+
+    @property
+    def plugins(self) -> Plugins:
+        """Where offers are looked up."""
+        return self.bench.plugins
+
+    def progress(self, done: int, total: int, what: str = "") -> None:
+        """Tell how far the stage is."""
+        self.bench.progress(done, total, what)
 
     def seed(self, name: str = "stage") -> int:
         """A seed that depends on the base seed, the stage and the name alone."""
         return seeds.derive(self.bench.base_seed, stage=self.spec.name, name=name)
 
     @property
-    def recipe(self) -> Any:
+    def recipe(self) -> Recipe:
         """The proxy recipe of the run, for a stage that trains by it or needs one that does.
 
         Raises:
@@ -133,7 +147,7 @@ def run_stage(
     axes = stage_axes(bench, dataset, spec, values)
     started, others = time.perf_counter(), sum(bench.stage_seconds.values())
 
-    def make(folder: Path) -> Any:
+    def make(folder: Path) -> Mapping[str, np.ndarray] | None:
         import torch
 
         # whoever asks may do so without gradients; a proxy that is trained for it needs them

@@ -8,12 +8,12 @@ import traceback
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Literal, overload
 
 import pluggy
 
 from ccbench.errors import UserError
-from ccbench.offers import hookspecs, specs
+from ccbench.offers import cards, hookspecs, specs
 
 GROUP = "ccbench"
 KINDS = {cls.kind: (f"ccbench_{cls.kind}s", cls) for cls in specs.OFFERS}  # by kind: its hook and its class
@@ -55,6 +55,7 @@ class Plugins:
         self.manager.add_hookspecs(hookspecs)
         self.found: list[Plugin] = []
         self._specs: dict[str, dict[str, specs.Spec]] = {kind: {} for kind in KINDS}
+        self._aliases: dict[str, dict[str, tuple[specs.Spec, specs.Alias]]] = {kind: {} for kind in KINDS}
         self._owner: dict[tuple[str, str], Plugin] = {}
         self._clashes: dict[tuple[str, str], list[str]] = {}
         for module in BUILTIN:
@@ -116,15 +117,26 @@ class Plugins:
         except UserError as error:
             plugin.errors.append(str(error))
             return
-        other = self._owner.get((kind, spec.name))
-        if other is not None:
-            both = self._clashes.setdefault((kind, spec.name), [_where(other)])
-            both.append(_where(plugin))
-            plugin.errors.append(f"{kind} {spec.name!r} is offered by both {' and '.join(both)}")
+        if not self._claim(plugin, kind, spec.name):
             return
-        self._owner[kind, spec.name] = plugin
         self._specs[kind][spec.name] = spec
         plugin.offers.append(f"{kind} {spec.name}")
+        for alias in spec.aliases:
+            if self._claim(plugin, kind, alias.name):
+                self._aliases[kind][alias.name] = spec, alias
+        if spec.card and cards.find(spec) is None:
+            self.card(spec)
+
+    def _claim(self, plugin: Plugin, kind: str, name: str) -> bool:
+        """Whether a name is this plugin's now; whoever comes second has an error, and nobody can use the name."""
+        other = self._owner.setdefault((kind, name), plugin)
+        taken = name in self._specs[kind] or name in self._aliases[kind]
+        if other is plugin and not taken:
+            return True
+        both = self._clashes.setdefault((kind, name), [_where(other)])
+        both.append(_where(plugin))
+        plugin.errors.append(f"{kind} {name!r} is offered by both {' and '.join(both)}")
+        return False
 
     def _fail(self, plugin: Plugin, error: BaseException, where: str = "") -> None:
         text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
@@ -140,12 +152,41 @@ class Plugins:
         """Every working offer of one kind, by name."""
         return dict(sorted(self._specs[kind].items()))
 
+    def alias(self, kind: str, name: str) -> specs.Alias | None:
+        """What a name that stands for another offer sets, or None for a name that is an offer's own."""
+        _, alias = self._aliases[kind].get(name, (None, None))
+        return alias
+
+    def names(self, kind: str) -> list[str]:
+        """Every name of one kind that users may write, aliases too."""
+        return sorted({*self._specs[kind], *self._aliases[kind]})
+
     def owner(self, kind: str, name: str) -> Plugin | None:
-        """The plugin that offers a name."""
+        """The plugin that offers a name or an alias."""
         return self._owner.get((kind, name))
 
-    def get(self, kind: str, name: str) -> Any:
-        """The spec of a name.
+    def card(self, spec: specs.Spec) -> cards.Card | None:
+        """The card of an offer as a table, or None; one that cannot be read is an error of its plugin."""
+        try:
+            return cards.read(spec)
+        except UserError as error:
+            owner = self.owner(spec.kind, spec.name)
+            if owner and str(error) not in owner.errors:
+                owner.errors.append(str(error))
+            return None
+
+    @overload
+    def get(self, kind: Literal["method"], name: str) -> specs.MethodSpec: ...
+    @overload
+    def get(self, kind: Literal["dataset"], name: str) -> specs.DatasetSpec: ...
+    @overload
+    def get(self, kind: Literal["stage"], name: str) -> specs.StageSpec: ...
+    @overload
+    def get(self, kind: Literal["command"], name: str) -> specs.CommandSpec: ...
+    @overload
+    def get(self, kind: str, name: str) -> specs.Spec: ...
+    def get(self, kind: str, name: str) -> specs.Spec:
+        """The spec of a name; of an alias the one that it stands for, while :meth:`alias` says what it sets.
 
         Raises:
             UserError: the name is unknown (with a suggestion) or two plugins offer it.
@@ -159,6 +200,8 @@ class Plugins:
         family = name.partition(":")[0] + ":"
         if name in known and not name.endswith(":"):
             return known[name]
+        if name in self._aliases[kind]:
+            return self._aliases[kind][name][0]
         if ":" in name and family in known and name != family:
             return known[family]
         try:
@@ -181,7 +224,7 @@ class Plugins:
             return found
         broken = ", ".join(_where(p) for p in self.broken())
         raise UserError(
-            f"no {kind} is called {name!r}{specs.did_you_mean(name, known)}",
+            f"no {kind} is called {name!r}{specs.did_you_mean(name, self.names(kind))}",
             found=f"broken plugins: {broken}" if broken else None,
             mend=f"ccbench list {kind}s shows what there is",
         )

@@ -7,12 +7,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from ccbench.budget import Budget, DataShape
 from ccbench.errors import UserError
 from ccbench.offers.discovery import Plugins
-from ccbench.offers.specs import BRACKETS, MethodSpec, Spec, imported, split
+from ccbench.offers.specs import BRACKETS, DatasetSpec, MethodSpec, Spec, imported, split
 from ccbench.quantities import amount, plain
 
 BUDGETS = ("ratio", "bits", "fraction", "ipc", "bytes")  # every method takes its own budget by these names
@@ -20,8 +20,11 @@ _CALL = re.compile(rf"\s*([^\[\]]+?)\s*(?:{BRACKETS})?\s*")
 _STEP = re.compile(rf"\s*([^\[\]+,\s]+)\s*(?:{BRACKETS})?\s*")
 
 
+S = TypeVar("S", bound=Spec, covariant=True)
+
+
 @dataclass(frozen=True)
-class Call:
+class Call(Generic[S]):
     """An offer with its parameters: ``quicknet[width=64]``.
 
     Attributes:
@@ -31,7 +34,7 @@ class Call:
     """
 
     name: str
-    spec: Any
+    spec: S
     params: tuple[tuple[str, Any], ...]
 
     @property
@@ -55,15 +58,13 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Step(Call):
+class Step(Call[MethodSpec]):
     """One method of a pipeline.
 
     Attributes:
-        spec: a :class:`ccbench.offers.specs.MethodSpec`.
         budget: (unit, value) where the expression fixes it, such as ("bits", "2").
     """
 
-    spec: MethodSpec
     budget: tuple[str, str] | None
 
     @property
@@ -226,7 +227,11 @@ def parse(text: str, plugins: Plugins) -> Expression:
     return Expression(tuple(steps))
 
 
-def read_call(kind: str, text: str, plugins: Plugins) -> Call:
+@overload
+def read_call(kind: Literal["dataset"], text: str, plugins: Plugins) -> Call[DatasetSpec]: ...
+@overload
+def read_call(kind: str, text: str, plugins: Plugins) -> Call[Spec]: ...
+def read_call(kind: str, text: str, plugins: Plugins) -> Call[Spec]:
     """Read ``name`` or ``name[param=value,...]`` of any kind of offer.
 
     A name with a colon (``folder:PATH``) is taken as it stands, brackets included.
@@ -237,8 +242,14 @@ def read_call(kind: str, text: str, plugins: Plugins) -> Call:
     match = None if ":" in text else _CALL.fullmatch(text)
     name, arguments = (match[1], match[2] or "") if match else (text, "")
     spec = plugins.get(kind, name)
+    given = _given(kind, name, arguments, plugins)
     name = name if spec.name.endswith(":") else spec.name  # a family answers to more than its own name, a file has one
-    return Call(name, spec, read_params(spec, _arguments(name, arguments), plugins))
+    return Call(name, spec, read_params(spec, given, plugins))
+
+
+def base_name(text: str) -> str:
+    """The name in ``name[param=value,...]``, whether there is such an offer or not."""
+    return text.partition("[")[0].strip()
 
 
 def edition(call: Call, plugins: Plugins) -> str:
@@ -274,7 +285,7 @@ def _step(name: str, arguments: str, plugins: Plugins) -> Step:
     own = {p.name for p in spec.params}
     given: dict[str, Any] = {}
     budget = None
-    for key, value in _arguments(name, arguments).items():
+    for key, value in _given("method", name, arguments, plugins).items():
         if key in BUDGETS and key not in own:
             if spec.budgets == "none":
                 raise UserError(f"{name} keeps everything and takes no {key}", found=f"{key}={value}")
@@ -283,7 +294,23 @@ def _step(name: str, arguments: str, plugins: Plugins) -> Step:
             budget = (key, _number(key, value))
         else:
             given[key] = value
-    return Step(name, spec, read_params(spec, given, plugins), budget)
+    return Step(spec.name if plugins.alias("method", name) else name, spec, read_params(spec, given, plugins), budget)
+
+
+def _given(kind: str, name: str, arguments: str, plugins: Plugins) -> dict[str, Any]:
+    """What stands in the brackets, and what the name sets where it is an alias."""
+    given, alias = _arguments(name, arguments), plugins.alias(kind, name)
+    if alias is None:
+        return dict(given)
+    fixed, own = dict(alias.params), plugins.get(kind, name).name
+    twice = next((key for key in given if key in fixed), None)
+    if twice is not None:
+        raise UserError(
+            f"{name} is {own} with {twice}={_text(fixed[twice])} and takes no other {twice}",
+            found=f"{twice}={given[twice]}",
+            mend=f"{own}[{twice}={given[twice]}]",
+        )
+    return {**fixed, **given}
 
 
 def _arguments(name: str, arguments: str) -> dict[str, str]:

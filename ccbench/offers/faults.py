@@ -19,7 +19,7 @@ def place(error: BaseException, modules: Iterable[str] = ()) -> str:
     """
     found = plugins()
     names = [*modules, *(plugin.module for plugin in found.found)]
-    names += [spec.target for kind in KINDS for spec in found.all(kind).values()]
+    names += [spec.place for kind in KINDS for spec in found.all(kind).values()]
     tops = {re.split(r"[.:]", name)[0] for name in names} - {"ccbench"}
     last = ""
     for frame, line in traceback.walk_tb(error.__traceback__):

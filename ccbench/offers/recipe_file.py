@@ -1,6 +1,7 @@
 """A protocol from a user's own TOML file: ``--protocol ./recipe.toml``. No torch here.
 
-Its tables are those of a protocol plugin: ``[train]`` and ``[proxy]``, and ``[teacher]`` where there is one. What the
+Its tables are those of a protocol plugin: ``[train]`` and ``[proxy]``, and ``[teacher]`` where there is one; ``base``
+names a file beside it whose keys it changes. What the
 file says when a run is planned is what the whole run trains by, and what its records are kept under: the name
 ``recipe@0123456789ab`` holds the digest of the tables, which also is the version, and a copy lies in the cache.
 """
@@ -10,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 from ccbench.errors import UserError
 from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.resources import read_layers
 from ccbench.offers.specs import ProtocolSpec
 
 _KIND = "recipes"  # of blobs in the store
@@ -65,10 +66,12 @@ def _from_file(path: Path) -> RecipeFile:
         )
     try:
         with readable(path):
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
+            table = read_layers(path)
         text = json.dumps(table, sort_keys=True)
-    except FileNotFoundError:
-        raise UserError(f"there is no recipe file {path}", mend="ccbench list protocols shows what there is") from None
+    except FileNotFoundError as missing:
+        raise UserError(
+            f"there is no recipe file {missing.filename}", mend="ccbench list protocols shows what there is"
+        ) from None
     except OSError as error:
         raise UserError(f"cannot read the recipe file {path}", found=error.strerror or error) from None
     except (ValueError, TypeError) as error:  # tomllib, UTF-8, and dates, which no recipe has
@@ -95,7 +98,6 @@ def _kept(name: str, digest: str) -> RecipeFile:
 def _spec(name: str, digest: str, table: dict[str, Any]) -> RecipeFile:
     return RecipeFile(
         name=name,
-        target=f"{__name__}:RecipeFile",
         version=digest,
         summary="a recipe file of the user's own",
         table=table,

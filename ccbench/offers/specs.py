@@ -8,16 +8,16 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ccbench.budget import GRID, DataShape
 from ccbench.errors import UserError
+from ccbench.offers.resources import check_reference, read_layers, resource
 
 BRACKETS = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # a value may have brackets of its own: ccs[score=tdds[t=20]]
-_NEED = re.compile(rf"([a-z0-9][a-z0-9_.-]*)(?:{BRACKETS})?(?:\?(.*))?")
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*:?")  # a trailing colon is a family: folder:PATH
 
 
@@ -70,6 +70,26 @@ class Param:
         return value
 
 
+@dataclass(frozen=True, init=False)
+class Alias:
+    """Another name for an offer with some of its parameters set: ``Alias("convnet-d4", depth=4)``.
+
+    Users write it like any name, ``convnet-d4[width=64]`` too. Results stand under the offer's own name:
+    ``convnet[width=64,depth=4]``.
+
+    Args:
+        name: lower-case letters, digits, ``.``, ``_`` and ``-``.
+        params: of the offer; none for a mere other name.
+    """
+
+    name: str
+    params: tuple[tuple[str, Any], ...]
+
+    def __init__(self, name: str, /, **params: Any) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "params", tuple(params.items()))
+
+
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -84,27 +104,34 @@ class Spec:
         version: raised whenever the same input would give another output.
         summary: one line.
         params: what a user may set in ``name[param=value]``.
-        paper: where it was published, or "".
+        card: its paper and the questions that it leaves open, ``"package:path/inside.toml"``; "": ``cards/NAME.toml``
+            in the package of the target, where there is one.
+        paper: where an offer without a card was published, or "".
         imports: modules it needs that ccbench does not bring along.
+        aliases: other names that users may write, each an :class:`Alias`; not for stages and commands.
     """
 
     kind: ClassVar[str] = ""
+    carded: ClassVar[bool] = False  # whether cards/NAME.toml beside the target is its card
     name: str
     target: str
     version: str
     summary: str
     params: tuple[Param, ...] = ()
+    card: str = ""
     paper: str = ""
     imports: tuple[str, ...] = ()
+    aliases: tuple[Alias, ...] = ()
 
     def check(self) -> None:
         """Raise UserError where the spec itself is malformed."""
         if not isinstance(self.name, str) or not NAME.fullmatch(self.name):
             raise UserError(f"{self.kind} name must match {NAME.pattern}", found=repr(self.name))
-        if not isinstance(self.target, str) or not re.fullmatch(r"[\w.]+:[\w.]+", self.target):
-            raise UserError(f"{self.kind} {self.name}: target must read 'module:attribute'", found=repr(self.target))
+        self.check_place()
         if not isinstance(self.version, str) or not self.version:
             raise UserError(f"{self.kind} {self.name}: no version declared", mend='give it version="1"')
+        if self.card:
+            check_reference(self.card, f"{self.kind} {self.name}: card")
         if not all(isinstance(p, Param) for p in self.params):
             raise UserError(
                 f"{self.kind} {self.name}: params must be ccbench.offers.specs.Param", found=repr(self.params)
@@ -116,6 +143,39 @@ class Spec:
                     found=repr(param.choices),
                     mend=f"one of {', '.join(KINDS)}",
                 )
+
+        self._check_aliases()
+
+    def _check_aliases(self) -> None:
+        if self.aliases and self.kind in {"stage", "command"}:
+            raise UserError(f"{self.kind} {self.name}: a {self.kind} has one name and no aliases")
+        taken = {self.name}
+        for alias in self.aliases:
+            if not isinstance(alias, Alias) or not NAME.fullmatch(str(alias.name)) or alias.name.endswith(":"):
+                raise UserError(
+                    f"{self.kind} {self.name}: aliases are names with parameters",
+                    found=repr(alias),
+                    mend='for example aliases=(Alias("convnet-d4", depth=4),)',
+                )
+            if alias.name in taken:
+                raise UserError(f"{self.kind} {self.name}: {alias.name!r} is its name already")
+            taken.add(alias.name)
+            try:
+                self.read_params(dict(alias.params))
+            except UserError as error:
+                raise UserError(
+                    f"{self.kind} {self.name}: alias {alias.name}: {error.what}", found=error.found
+                ) from None
+
+    def check_place(self) -> None:
+        """Raise UserError where nothing says what the offer is made from."""
+        if not isinstance(self.target, str) or not re.fullmatch(r"[\w.]+:[\w.]+", self.target):
+            raise UserError(f"{self.kind} {self.name}: target must read 'module:attribute'", found=repr(self.target))
+
+    @property
+    def place(self) -> str:
+        """What the offer is made from: its target."""
+        return self.target
 
     def load(self) -> Any:
         """Import the target."""
@@ -146,48 +206,97 @@ class Spec:
         return f"{self.version}@{_hash(files)}" if files else self.version
 
 
+@dataclass(frozen=True, init=False)
+class Need:
+    """A stage that a method or another stage asks for: ``Need("score", score="aum")``.
+
+    Args:
+        stage: its name.
+        when: asked for only where each of these parameters of the asker has that value, or one of several in a tuple:
+            ``Need("teacher", when={"soft_labels": "stored"})``.
+        params: parameters of the stage that are set here. The others that it has in common with the asker are handed
+            on: ``Need("features")`` of a method with a parameter ``proxy`` means the features of that proxy.
+    """
+
+    stage: str
+    when: tuple[tuple[str, tuple[Any, ...]], ...]
+    params: tuple[tuple[str, Any], ...]
+
+    def __init__(self, stage: str, /, *, when: Mapping[str, Any] | None = None, **params: Any) -> None:
+        conditions = ((name, value if isinstance(value, tuple) else (value,)) for name, value in (when or {}).items())
+        for field_, value in (("stage", stage), ("when", tuple(conditions)), ("params", tuple(params.items()))):
+            object.__setattr__(self, field_, value)
+
+    def __str__(self) -> str:
+        """For people: ``score[score=aum]``, ``teacher where soft_labels is stored``."""
+        given = ",".join(f"{name}={value}" for name, value in self.params)
+        conditions = " and ".join(f"{name} is {' or '.join(map(str, values))}" for name, values in self.when)
+        return self.stage + (f"[{given}]" if given else "") + (f" where {conditions}" if conditions else "")
+
+    def check(self, owner: str, known: Mapping[str, Param]) -> None:
+        """Raise UserError where the need itself is malformed.
+
+        Args:
+            owner: who asks, for errors.
+            known: the asker's parameters by name.
+        """
+        if not isinstance(self.stage, str) or not NAME.fullmatch(self.stage):
+            raise UserError(
+                f"{owner}: needs are names of stages, or say more as a Need",
+                found=repr(self.stage),
+                mend='for example needs=("proxy", Need("score", score="aum"), Need("teacher", when={"soft": True}))',
+            )
+        for name, values in self.when:
+            if name not in known:
+                raise UserError(
+                    f"{owner}: {self.stage} is needed where {name!r} has a value, and there is no such parameter"
+                    f"{did_you_mean(name, known)}",
+                    found=str(self),
+                )
+            for value in values:
+                try:
+                    known[name].read(value, owner)
+                except UserError as error:
+                    raise UserError(
+                        f"{owner}: {self.stage} is needed where {name} is {value!r}, which it never is",
+                        found=error.what,
+                    ) from None
+
+    def holds(self, params: Mapping[str, Any], known: Mapping[str, Param]) -> bool:
+        """Whether it is asked for with these parameters of the asker, typed."""
+        return all(params[name] in [known[name].read(v, self.stage) for v in values] for name, values in self.when)
+
+
 @dataclass(frozen=True, kw_only=True)
 class NeedingSpec(Spec):
     """What asks for stages: a method, or a stage itself.
 
     Attributes:
-        needs: the stages it asks for; what they depend on becomes part of its identity, and no other is given to it.
-            Parameters that a stage has in common with it are handed on: ``"features"`` of a method with a parameter
-            ``proxy`` means the features of that proxy. Others stand in brackets: ``"score[score=aum]"``.
-            ``"teacher?soft_labels=stored"`` is asked for only where that parameter has that value (or one of
-            several, ``a|b``), all of several conditions joined by ``&``.
+        needs: the stages it asks for, each a :class:`Need` or, in short, a stage's name. What they depend on becomes
+            part of its identity, and no other stage is given to it.
     """
 
-    needs: tuple[str, ...] = ()
+    needs: tuple[str | Need, ...] = ()
 
     def check(self) -> None:
         """Raise UserError where the spec itself is malformed."""
         super().check()
-        known = {p.name for p in self.params}
-        for need in self.needs:
-            match = _NEED.fullmatch(need)
-            parts = [condition.partition("=") for condition in (match[3] or "").split("&")] if match else []
-            if not match or (match[3] is not None and not all(eq and name in known for name, eq, _ in parts)):
-                raise UserError(
-                    f"{self.kind} {self.name}: needs must read stage, stage[param=value] or stage?param=value",
-                    found=repr(need),
-                )
+        known = {p.name: p for p in self.params}
+        for need in self._needs():
+            need.check(f"{self.kind} {self.name}", known)
 
-    def asks(self, params: Mapping[str, Any] | None = None) -> list[tuple[str, dict[str, str]]]:
-        """(stage, parameters in brackets) of every need that holds with these parameters; None: of all needs."""
-        found = []
-        for need in self.needs:
-            match = _NEED.fullmatch(need)
-            assert match, need
-            conditions = [condition.partition("=") for condition in (match[3] or "").split("&") if condition]
-            if params is None or all(str(params[name]).lower() in values.split("|") for name, _, values in conditions):
-                given = (part.partition("=") for part in split(match[2] or ""))
-                found.append((match[1], {name.strip(): value.strip() for name, _, value in given}))
-        return found
+    def asks(self, params: Mapping[str, Any] | None = None) -> list[Need]:
+        """Every need that holds with these parameters, typed; None: all needs."""
+        known = {p.name: p for p in self.params}
+        return [need for need in self._needs() if params is None or need.holds(params, known)]
 
     def stages(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The names of the stages that it asks for with these parameters."""
-        return tuple(dict.fromkeys(name for name, _ in self.asks(params)))
+        return tuple(dict.fromkeys(need.stage for need in self.asks(params)))
+
+    def _needs(self) -> list[Need]:
+        needs = (self.needs,) if isinstance(self.needs, str | Need) else self.needs
+        return [need if isinstance(need, Need) else Need(need) for need in needs]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +320,7 @@ class MethodSpec(NeedingSpec):
     """
 
     kind: ClassVar[str] = "method"
+    carded: ClassVar[bool] = True
     budgets: str = "fraction"
     bits: tuple[int, ...] = GRID
     random: bool = True
@@ -241,6 +351,7 @@ class DatasetSpec(Spec):
     """
 
     kind: ClassVar[str] = "dataset"
+    carded: ClassVar[bool] = True
     shape: DataShape | None = None
     resizable: bool = False
     license: str = ""
@@ -258,9 +369,49 @@ class ArchitectureSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolSpec(Spec):
-    """An evaluation recipe; its target is called as ``target(**params)`` and gives the recipe's table (TOML)."""
+    """An evaluation recipe: a TOML file, or a target that is called as ``target(**params)`` and gives its tables.
+
+    Attributes:
+        recipe: ``"package:path/inside.toml"`` instead of a target. ``base = "other"`` in the file names another one
+            beside it, ``other.toml``, whose keys it changes.
+    """
 
     kind: ClassVar[str] = "protocol"
+    carded: ClassVar[bool] = True
+    target: str = ""
+    recipe: str = ""
+
+    def check_place(self) -> None:
+        """Raise UserError unless there is a target or a recipe; a recipe takes no parameters."""
+        if not self.recipe:
+            super().check_place()
+            return
+        check_reference(self.recipe, f"protocol {self.name}: recipe")
+        if self.target or self.params:
+            found = f"target {self.target!r}" if self.target else f"parameter {self.params[0].name!r}"
+            raise UserError(f"protocol {self.name}: a recipe has neither target nor parameters", found=found)
+
+    @property
+    def place(self) -> str:
+        """What the offer is made from: its recipe or its target."""
+        return self.recipe or self.target
+
+    def load(self) -> Callable[..., dict[str, Any]]:
+        """What gives the tables."""
+        return self._tables if self.recipe else super().load()
+
+    def _tables(self) -> dict[str, Any]:
+        """The tables of the recipe.
+
+        Raises:
+            UserError: there is no such file.
+            OSError: it cannot be read.
+            ValueError: it is no TOML.
+        """
+        path = resource(self.recipe)
+        if path is None:
+            raise UserError(f"the recipe of protocol {self.name} is not there", found=self.recipe)
+        return read_layers(path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -377,7 +528,7 @@ def imported(reference: str) -> Any:
     return value
 
 
-def did_you_mean(name: str, known: Any) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``", did you mean 'dcq'?"`` where something is near, otherwise an empty string."""
     import difflib
 

@@ -161,7 +161,7 @@ class QuietDisplay(Display):
 
 
 @dataclass
-class Row:
+class Line:
     """One row of the live table: the seeds of one method at one budget."""
 
     head: tuple[str, str, str, str]  # method, dataset, ratio, network
@@ -193,11 +193,11 @@ class LiveDisplay(Display):
 
     def __init__(self, cells: list[Cell], done: dict[str, float], logs: Path) -> None:
         super().__init__(cells, done, logs)
-        rows: dict[tuple, Row] = {}
-        self._row: dict[str, Row] = {}  # by cell id: a tick touches what has changed, not every cell of the plan
+        rows: dict[tuple, Line] = {}
+        self._row: dict[str, Line] = {}  # by cell id: a tick touches what has changed, not every cell of the plan
         for cell in cells:
             key = (cell.method, cell.dataset, cell.kept, cell.architecture, cell.protocol, cell.match, cell.teacher)
-            row = rows.setdefault(key, Row((cell.method, cell.dataset, f"{cell.ratio:.4f}", cell.architecture)))
+            row = rows.setdefault(key, Line((cell.method, cell.dataset, f"{cell.ratio:.4f}", cell.architecture)))
             row.cells.append(cell)
             row.ended += cell.id in self.ended
             row.known += [self.accuracy[cell.id]] if cell.id in self.accuracy else []
@@ -263,7 +263,7 @@ class LiveDisplay(Display):
                 texts[id(self._row[work.cell.id])] = told([paces[item]], now, "training")
         return texts
 
-    def _visible(self, doing: dict[int, str]) -> list[Row]:
+    def _visible(self, doing: dict[int, str]) -> list[Line]:
         """The rows that fit on the terminal, in their order: what is being done first of all, then what is to come."""
         room = max(self._console.height - 6, 1)  # title, head, edges, caption
         if len(self.rows) <= room:

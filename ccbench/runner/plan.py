@@ -152,8 +152,9 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
 
 
 def canonical(dataset: str, plugins: Plugins) -> str:
-    """A dataset's name, parameters at their defaults left out."""
-    return read_call("dataset", dataset, plugins).label if "[" in dataset else dataset
+    """A dataset's own name, parameters at their defaults left out."""
+    named = "[" in dataset or plugins.alias("dataset", dataset)
+    return read_call("dataset", dataset, plugins).label if named else dataset
 
 
 class Conditions:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from ccbench.errors import UserError
+from ccbench.methods.task import StageContext
 from ccbench.stages.layers import as_map, layer_of
 from ccbench.stages.proxy import load_network, normalisation
 from ccbench.stages.rise import rise
@@ -21,7 +22,7 @@ EPSILON = 1e-6  # under the fraction of Grad-CAM++
 Saliency = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def run(context: Any, cam: str = "gradcam++", proxy: str | None = None, masks: int = 256) -> dict[str, np.ndarray]:
+def run(context: StageContext, cam: str, proxy: str | None, masks: int) -> dict[str, np.ndarray]:
     """Write ``attention.npy``: (n, H, W) float16 in [0, 1] of ``context.dataset``, one batch in memory at a time.
 
     Every map is scaled to reach from 0 to 1; a flat one is all 0. Maps are made where the network is; the host

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ccbench.methods.task import StageContext
 from ccbench.stages.layers import as_map, last_linear, layer_of
 from ccbench.stages.proxy import load_network, normalisation
 from ccbench.stages.rows import Rows
@@ -17,7 +16,7 @@ BATCH = 512
 
 
 @torch.no_grad()
-def run(context: Any, layer: str = "shallow", pool: int = 4, proxy: str | None = None) -> dict[str, np.ndarray]:
+def run(context: StageContext, layer: str, pool: int, proxy: str | None) -> dict[str, np.ndarray]:
     """Write ``features.npy``: (n, D) float32 of ``context.dataset``, one batch in memory at a time.
 
     Args:

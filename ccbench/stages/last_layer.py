@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
+from ccbench.methods.task import StageContext
 from ccbench.stages.layers import last_linear
 from ccbench.stages.proxy import load_network, normalisation
 from ccbench.stages.rows import Rows
@@ -16,7 +15,7 @@ BATCH = 512
 
 
 @torch.no_grad()
-def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
+def run(context: StageContext, proxy: str | None) -> dict[str, np.ndarray]:
     """The classifier's input h and the logits z of every image of ``context.dataset``, plain and in eval mode.
 
     The gradient of the cross entropy in the last layer's weights and bias is the outer product of

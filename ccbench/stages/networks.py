@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from ccbench.errors import UserError
-from ccbench.store import check_readable
+from ccbench.methods.task import Workbench
+from ccbench.store import Entry, check_readable
 from ccbench.training.images import Normalise
 from ccbench.training.networks import build_network
 
 WEIGHTS = "weights.safetensors"
 
 
-def fresh(bench: Any, architecture: str, seed: int = 0) -> torch.nn.Module:
+def fresh(bench: Workbench, architecture: str, seed: int = 0) -> torch.nn.Module:
     """A network for the whole training split, with the weights of a seed.
 
     Args:
@@ -43,7 +43,7 @@ def save(network: torch.nn.Module, folder: Path) -> None:
     save_file(state, str(folder / WEIGHTS))
 
 
-def restored(bench: Any, architecture: str, entry: Any) -> torch.nn.Module:
+def restored(bench: Workbench, architecture: str, entry: Entry) -> torch.nn.Module:
     """The network of an entry that :func:`save` wrote, in eval mode, on the bench's device.
 
     Args:
@@ -67,7 +67,7 @@ def restored(bench: Any, architecture: str, entry: Any) -> torch.nn.Module:
     return network.to(torch.device(bench.device)).to(memory_format=torch.channels_last).eval()
 
 
-def normalisation(bench: Any, entry: Any) -> Normalise:
+def normalisation(bench: Workbench, entry: Entry) -> Normalise:
     """How the network of an entry wants its images: from the arrays ``mean`` and ``std``, (3,) float32 in 0 .. 255."""
     mean, std = (torch.from_numpy(np.array(entry[name])) for name in ("mean", "std"))
     return Normalise(mean, std, bench.device)

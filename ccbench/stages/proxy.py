@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from ccbench.methods.task import StageContext
 from ccbench.offers.expressions import read_call
 from ccbench.stages import networks
 from ccbench.stages.dynamics import Log, Scores
+from ccbench.store import Entry
 from ccbench.training.images import DeviceData, Normalise
 from ccbench.training.loop import fit
 
@@ -18,7 +20,7 @@ FACTS = "facts.json"
 PLAIN_BATCH = 512
 
 
-def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
+def run(context: StageContext, proxy: str | None) -> dict[str, np.ndarray]:
     """Train the proxy on the full training split by the run's proxy recipe.
 
     The network's weights go to ``weights.safetensors`` of the entry's folder, score
@@ -81,12 +83,12 @@ def run(context: Any, proxy: str | None = None) -> dict[str, np.ndarray]:
     }
 
 
-def facts_of(entry: Any) -> dict[str, Any]:
+def facts_of(entry: Entry) -> dict[str, Any]:
     """What the proxy run noted: architecture, epochs, scores with versions and errors, whether a log was kept."""
     return json.loads((entry.path / FACTS).read_text())
 
 
-def load_network(context: Any, proxy: str | None = None) -> torch.nn.Module:
+def load_network(context: StageContext, proxy: str | None = None) -> torch.nn.Module:
     """The trained proxy network in eval mode, on the context's device; it takes normalised images.
 
     The proxy run is made first where it was not made yet.
@@ -95,7 +97,7 @@ def load_network(context: Any, proxy: str | None = None) -> torch.nn.Module:
     return networks.restored(context.bench, context.recipe.using(proxy).architecture, entry)
 
 
-def normalisation(context: Any, proxy: str | None = None) -> Normalise:
+def normalisation(context: StageContext, proxy: str | None = None) -> Normalise:
     """How the proxy network wants its images: (b, 3, H, W) uint8 to float32."""
     return networks.normalisation(context.bench, context.stage("proxy", proxy=proxy))
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ccbench.errors import UserError
+from ccbench.methods.task import StageContext
 from ccbench.offers.expressions import read_call
 from ccbench.stages.dynamics import Scores, replay
 from ccbench.stages.proxy import facts_of
 
 
-def run(context: Any, score: str = "aum", proxy: str | None = None) -> dict[str, np.ndarray]:
+def run(context: StageContext, score: str, proxy: str | None) -> dict[str, np.ndarray]:
     """A score of every image of the whole training split: a name, or ``name[param=value]``.
 
     A score that the run already had is read; one that was registered or changed

@@ -11,6 +11,7 @@ import numpy as np
 
 from ccbench.data import ImageDataset
 from ccbench.methods import identity
+from ccbench.methods.task import StageContext, Task, Workbench
 from ccbench.stages import networks
 from ccbench.stages.checkpoints import load_into, read_weights
 from ccbench.training.evaluation import accuracy
@@ -22,7 +23,7 @@ from ccbench.training.teacher import Teacher
 FACTS = "facts.json"
 
 
-def run(context: Any, teacher: str | None = None) -> dict[str, np.ndarray]:
+def run(context: StageContext, teacher: str | None) -> dict[str, np.ndarray]:
     """Train the teacher by the protocol's ``[teacher]`` recipe, or read it from ``--teacher FILE``.
 
     The weights go to ``weights.safetensors`` of the entry's folder, ``facts.json`` says what they are.
@@ -65,7 +66,7 @@ def run(context: Any, teacher: str | None = None) -> dict[str, np.ndarray]:
     return {"mean": normalise.mean.numpy(), "std": normalise.std.numpy()}
 
 
-def load_teacher(context: Any, teacher: str | None = None) -> Teacher:
+def load_teacher(context: Task | StageContext, teacher: str | None = None) -> Teacher:
     """The teacher of a run, on the device, made first where it was not made yet.
 
     Args:
@@ -87,7 +88,7 @@ def load_teacher(context: Any, teacher: str | None = None) -> Teacher:
     )
 
 
-def tested(bench: Any, teacher: Teacher, test: ImageDataset) -> float:
+def tested(bench: Workbench, teacher: Teacher, test: ImageDataset) -> float:
     """The teacher's accuracy on the test split, in [0, 1]; measured once and kept.
 
     Args:
@@ -108,6 +109,6 @@ def tested(bench: Any, teacher: Teacher, test: ImageDataset) -> float:
     return float(bench.store.get_or_make("teacher-accuracy", key, make)["accuracy"])
 
 
-def _recipe(bench: Any, teacher: str | None) -> Recipe:
+def _recipe(bench: Workbench, teacher: str | None) -> Recipe:
     """How the teacher is trained on this training split, without rules."""
     return bench.setting.recipe("teacher", teacher).resolve(None, bench.root.shape, bench.root.shape.images)

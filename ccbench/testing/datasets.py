@@ -15,7 +15,8 @@ import numpy as np
 from ccbench.data import DataSource, Splits, open_dataset, shape_of
 from ccbench.methods.guard import undisturbed
 from ccbench.offers.discovery import Plugins
-from ccbench.testing.methods import check_params, need
+from ccbench.offers.expressions import read_call
+from ccbench.testing.methods import check_card, check_params, need
 
 Check = Callable[["Shelf"], str]
 DATASET_CHECKS: dict[str, Check] = {}
@@ -36,7 +37,7 @@ class Shelf:
     def __init__(self, name: str, *, source: DataSource | None = None, extra: tuple[Any, ...] = ()) -> None:
         self.name = name
         self.plugins = Plugins(extra=extra)
-        self.spec = self.plugins.get("dataset", name.partition("[")[0])
+        self.spec = read_call("dataset", name, self.plugins).spec
         source = source or DataSource()
         self.source = source.for_dataset(name)
         self.changed: list[str] = []
@@ -84,6 +85,12 @@ def spec(shelf: Shelf) -> str:
     need(str(shelf.spec.license).strip(), f'{shelf.name} does not say its licence; license="unknown" is an answer')
     check_params(shelf.spec)
     return f"{len(shelf.spec.params)} parameters; licence: {shelf.spec.license}"
+
+
+@_check("card fits the schema")
+def card(shelf: Shelf) -> str:
+    """The card, where there is one, can be read and fits ``registry/schema.json``."""
+    return check_card(shelf.spec)
 
 
 @_check("train and test split")

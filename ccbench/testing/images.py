@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import colorsys
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ccbench.data import DataSource, ImageDataset, ImageStream
 from ccbench.testing.offers import DATASET, SHAPE
+
+if TYPE_CHECKING:
+    from ccbench.archive import CompressedDataset
+    from ccbench.methods.task import Task
 
 CLASSES = ("red", "green", "blue", "grey")
 _SHARES = (30, 26, 22, 18)  # of 96: a method that assumes equal classes is found out
@@ -61,7 +65,7 @@ class KitImages:
 class EveryOther:
     """Keep ``task.images`` images, spread evenly over the training set's order within each class."""
 
-    def compress(self, task: Any) -> Any:
+    def compress(self, task: Task) -> CompressedDataset:
         """Deterministic: it belongs to the kit, so it must not be what a check fails on."""
         from ccbench.archive import CompressedDataset
 

@@ -16,6 +16,7 @@ from ccbench.methods.compress import compress, prepare
 from ccbench.methods.guard import undisturbed
 from ccbench.methods.task import Task
 from ccbench.offers import faults
+from ccbench.offers.cards import read
 from ccbench.offers.expressions import Expression, parse
 from ccbench.offers.specs import Spec
 from ccbench.testing.lab import Lab, levels
@@ -58,8 +59,8 @@ def spec(lab: Lab) -> str:
         text = str(declared.summary)
         need(text.strip() and "\n" not in text, f"{step.name}: the summary must be one line, found {text!r}")
         check_params(declared)
-        for stage in (need.partition("?")[0] for need in declared.needs):
-            lab.plugins.get("stage", stage)
+        for asked in declared.asks():
+            lab.plugins.get("stage", asked.stage)
         for module in declared.imports:
             need(importlib.util.find_spec(module), f"{step.name} needs the module {module}, which is not installed")
         if declared.budgets == "bits":
@@ -85,6 +86,27 @@ def check_params(declared: Spec) -> None:
         except UserError as error:
             raise Failed(f"{where} does not accept its own default: {error}") from None
         need(value == param.default, f"{where} reads its default {param.default!r} as {value!r}")
+
+
+@_check("card fits the schema")
+def card(lab: Lab) -> str:
+    """The card of every step, where it has one, can be read and fits ``registry/schema.json``."""
+    return "; ".join(check_card(step.spec) for step in lab.expression.steps)
+
+
+def check_card(declared: Spec) -> str:
+    """What an offer's card holds, in words.
+
+    Raises:
+        Failed: it cannot be read, or does not fit.
+    """
+    try:
+        found = read(declared)
+    except UserError as error:
+        raise Failed(str(error)) from None
+    if found is None:
+        return f"{declared.name} has none"
+    return f"{declared.name}: {len(found.get('open', []))} open questions"
 
 
 @_check("builds with its defaults")

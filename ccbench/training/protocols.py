@@ -66,7 +66,7 @@ def load_protocol(name: str, plugins: Plugins) -> Protocol:
         raise
     except Exception as error:
         raise UserError(
-            f"protocol {name} cannot be read from {call.spec.target}",
+            f"protocol {name} cannot be read from {call.spec.place}",
             found=f"{type(error).__name__}: {error}",
             mend="ccbench plugins shows where it comes from",
         ) from error

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from ccbench.budget import DataShape
+from ccbench.offers.expressions import base_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class Rule:
 
     def holds(self, architecture: str, shape: DataShape, kept_images: int) -> bool:
         """Whether the rule speaks of this network, this dataset and a budget that keeps so many images."""
-        name = architecture.partition("[")[0]  # whatever its parameters
+        name = base_name(architecture)  # whatever its parameters
         named = not self.architecture or any(fnmatchcase(name, pattern) for pattern in self.architecture)
         return (
             named

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccbench.errors import UserError
-from ccbench.store import Store, atomic_write, default_store
+from ccbench.store import Store, atomic_write, default_store, new_file, new_folder
 
 
 @pytest.fixture
@@ -256,6 +257,52 @@ def test_a_reader_and_a_kill_only_ever_see_whole_files(tmp_path):
     text = path.read_text()
     assert len(text) == 100_000
     assert len(set(text)) == 1
+
+
+def interrupted(place, fill):
+    with place as part:
+        fill(part)
+        raise KeyboardInterrupt
+
+
+def test_a_new_folder_is_there_when_it_is_whole(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("out", "deep/er"):
+        with new_folder(Path(name)) as part:
+            (part / "x").write_text("1")
+            assert not Path(name).exists()
+        assert (tmp_path / name / "x").read_text() == "1"
+    with pytest.raises(UserError, match="out exists already"), new_folder(Path("out")):
+        pass
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(new_folder(Path("empty")), lambda part: (part / "x").write_text("1"))
+    assert not list(tmp_path.rglob(".*"))
+    assert not list((tmp_path / "empty").iterdir())
+    with new_folder(Path("empty")) as part:
+        (part / "x").write_text("1")
+    assert (tmp_path / "empty" / "x").exists()
+
+
+def test_a_new_file_keeps_the_old_one_until_it_is_whole(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(new_file(path), lambda file: file.write(b"new"))
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    with new_file(path) as file:
+        file.write(b"new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+def test_there_is_one_writer_of_files_and_folders():
+    """Renaming what is whole into its place, and flushing folders, which some systems cannot, is the store's."""
+    root = Path(__file__).resolve().parents[2]
+    sources = [path for room in ("ccbench", "cc_plugins") for path in (root / room).rglob("*.py")]
+    for own in ("os.fsync(", "}.part"):
+        assert [path.name for path in sources if own in path.read_text()] == ["store.py"], own
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

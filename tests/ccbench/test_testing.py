@@ -39,8 +39,8 @@ def failed(report):
 def test_a_sound_method_passes_every_check():
     report = check("kit-sound")
     assert report.ok, str(report)
-    assert report.ran == len(report.outcomes) == len(METHOD_CHECKS) == 18
-    assert str(report).splitlines()[-1] == "method kit-sound: 18 checks ran, 0 failed"
+    assert report.ran == len(report.outcomes) == len(METHOD_CHECKS) == 19
+    assert str(report).splitlines()[-1] == "method kit-sound: 19 checks ran, 0 failed"
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_a_breach_fails_its_own_check_alone():
 def test_what_does_not_come_back_is_tried_in_a_process_of_its_own_only(name, said, timeout):
     report = check(name, timeout=timeout)
     assert said in failed(report)["works in a spawned process"]
-    assert (report.ran, len(report.failures)) == (4, 1)
-    assert {o.status for o in report.outcomes[4:]} == {"not run"}
+    assert (report.ran, len(report.failures)) == (5, 1)
+    assert {o.status for o in report.outcomes[5:]} == {"not run"}
     assert not report.ok
 
 
@@ -208,7 +208,7 @@ def test_a_lab_keeps_to_its_folder(tmp_path):
 def test_a_dataset_passes_and_a_changing_one_does_not():
     report = testing.check_dataset("photodigits")
     assert report.ok, str(report)
-    assert report.ran == len(report.outcomes) == 8
+    assert report.ran == len(report.outcomes) == 9
 
 
 class Restless:
@@ -259,7 +259,7 @@ def test_the_command_exits_1_for_a_breach_and_its_json_is_clean():
     done = command("check", "kit-relabels", "--json")
     assert done.returncode == 1, done.stderr
     data = json.loads(done.stdout)
-    assert (data["kind"], data["subject"], data["ok"], data["ran"]) == ("method", "kit-relabels", False, 18)
+    assert (data["kind"], data["subject"], data["ok"], data["ran"]) == ("method", "kit-relabels", False, 19)
     assert "labels and pixels true" in {o["name"] for o in data["outcomes"] if o["status"] == "failed"}
 
 
@@ -279,7 +279,7 @@ def test_the_command_says_where_a_method_failed_and_where_the_rest_is_told():
 def test_the_command_knows_datasets_and_exits_0():
     done = command("check", "photodigits")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "dataset photodigits: 8 checks ran, 0 failed"
+    assert done.stdout.splitlines()[-1] == "dataset photodigits: 9 checks ran, 0 failed"
 
 
 @pytest.mark.parametrize(

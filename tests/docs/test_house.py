@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ccbench.offers.cards import read
+from ccbench.offers.discovery import plugins
+
 ROOT = Path(__file__).resolve().parents[2]
 CHECKS = (ROOT / ".ci" / "run").read_text().splitlines()
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
@@ -70,14 +73,7 @@ def test_the_citation_is_whole_and_says_what_the_cards_say():
     for paper in citation["references"]:
         names = ", ".join(f"{author['given-names']} {author['family-names']}" for author in paper["authors"])
         cited[paper["title"]] = (names, paper["year"])
-    cards = [
-        tomllib.loads(path.read_text())
-        for folder in ("registry", "cc_plugins")
-        for path in (ROOT / folder).rglob("*.toml")
-    ]
-    papers = [
-        card["paper"] for card in cards if card.get("name") in {"dcq", "dc3"} and "authors" in card.get("paper", {})
-    ]
+    papers = [read(plugins().get("method", name))["paper"] for name in ("dcq", "dc3")]
     assert cited == {paper["title"]: (paper["authors"], paper["year"]) for paper in papers}
 
 

@@ -26,7 +26,7 @@ def sections():
 
 
 SECTIONS = sections()
-EXAMPLES = {m[1]: m[0] for m in BLOCK.finditer(TEXT) if m[1].startswith("example_")}
+EXAMPLES = {m[1]: m[0] for m in BLOCK.finditer(TEXT) if m[1].startswith(("example_", "short_"))}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,7 +65,7 @@ def test_sections_are_of_hooks_that_exist():
     assert set(SECTIONS) == set(HOOKS)
 
 
-@pytest.mark.parametrize("module", EXAMPLES)
+@pytest.mark.parametrize("module", [name for name in EXAMPLES if name != "short_coreset"])  # it lies in a package
 def test_each_example_loads_alone_and_its_targets_can_be_imported(module):
     found = load(module)
     plugin = next(p for p in found.found if p.module == module)
@@ -281,3 +281,99 @@ def test_the_dataset_spec_says_the_shape_without_the_data():
     shape = shape_of("gradients", plugins=found, source=DataSource(), cache=Path("never-made"))
     assert shape == DataShape(40, 16, 16, 2)
     assert not Path("never-made").exists()
+
+
+# the shortest of each kind
+
+LINES = {
+    m[1].replace(" ", "-"): int(m[2])
+    for m in re.finditer(r"^\| \[([\w ]+)\]\(#[\w-]+\) \| (\d+) \|$", TEXT, re.MULTILINE)
+}
+SHORTEST = {
+    title.lower().replace(" ", "-"): BLOCK.search(body)
+    for title, body in re.findall(r"^### (.+?)\n(.*?)(?=^##)", TEXT, re.MULTILINE | re.DOTALL)
+}
+
+
+def test_the_table_counts_the_lines_of_every_kind():
+    counted = {title: sum(bool(line.strip()) for line in block[2].splitlines()) for title, block in SHORTEST.items()}
+    assert counted == LINES
+    kinds = {
+        kind for name in EXAMPLES if name.startswith("short_") for kind in KINDS if f"ccbench_{kind}s" in EXAMPLES[name]
+    }
+    assert kinds == set(KINDS)
+
+
+@pytest.mark.parametrize(("name", "module"), [("first", "short_method"), ("greys", "short_colors")])
+def test_the_shortest_methods_pass_the_kit(name, module):
+    from ccbench import testing
+
+    report = testing.check_method(name, extra=[module])
+    assert report.ok, str(report)
+
+
+def test_the_shortest_coreset_is_one_file_more_in_a_package(tmp_path, monkeypatch):
+    import shutil
+
+    from cc_plugins import coresets
+    from ccbench.methods.task import Task, Workbench
+    from ccbench.testing import image_set
+
+    (tmp_path / "my_coresets").mkdir()
+    shutil.copy(coresets.__file__, tmp_path / "my_coresets" / "__init__.py")
+    block = EXAMPLES["short_coreset"].removeprefix("```python\n").removesuffix("```")
+    (tmp_path / "my_coresets" / "darkest.py").write_text(block)
+    monkeypatch.syspath_prepend(tmp_path)
+    found, data = load("my_coresets"), image_set()
+    task = Task(Workbench(data, None, found, None), data, Budget.from_fraction("0.25"), np.arange(len(data)))
+    kept = found.get("method", "darkest").build().compress(task).ids
+    brightness = data.images.mean((1, 2, 3))
+    assert len(kept) == task.images
+    assert brightness[kept].max() <= np.delete(brightness, kept).min()
+
+
+def test_the_shortest_score_is_the_last_probability():
+    import torch
+
+    score = load("short_score").get("score", "last").load()(2, 2)
+    for logits in ([0.0, 5.0], [0.0, float(np.log(3))]):
+        score.update(0, torch.tensor([1]), torch.tensor([logits]), torch.tensor([1]))
+    np.testing.assert_allclose(score.result(), [np.nan, 0.75], rtol=1e-6)
+
+
+def test_the_shortest_stage_is_made(tmp_path):
+    from ccbench.methods.task import Workbench, run_stage
+    from ccbench.store import Store
+    from ccbench.testing import image_set
+
+    data = image_set(images=12, size=8)
+    bench = Workbench(data, Store(tmp_path), load("short_stage"), None)
+    np.testing.assert_allclose(run_stage(bench, data, "brightness", {})["brightness"], data.images.mean((1, 2, 3)))
+
+
+def test_the_shortest_dataset_passes_the_kit():
+    from ccbench import testing
+
+    report = testing.check_dataset("coins", extra=["short_dataset"])
+    assert report.ok, str(report)
+
+
+def test_the_shortest_network_and_protocol_train():
+    import torch
+
+    from ccbench.training import build_network, load_protocol
+
+    network = build_network("linear", classes=3, image_size=8, seed=0, plugins=load("short_network"))
+    assert network(torch.zeros(2, 3, 8, 8)).shape == (2, 3)
+    protocol = load_protocol("one-minute", load("short_protocol"))
+    assert (protocol.train.steps(10_000), protocol.architecture) == (200, "quicknet")
+
+
+def test_the_shortest_executor_and_command_run():
+    from click.testing import CliRunner
+
+    executor = load("short_executor").get("executor", "one-job").load()(jobs=4, memory_limit=None, threads=1)
+    assert executor.capacity == 1
+    executor.close(cancel=True)
+    result = CliRunner().invoke(load("short_command").get("command", "hello").load())
+    assert (result.exit_code, result.output) == (0, "hello\n")

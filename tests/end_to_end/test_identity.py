@@ -147,7 +147,7 @@ def test_parameters_work_for_networks_scores_protocols_and_executors(ccbench, tm
 MORE = """
 from pathlib import Path
 import numpy as np
-from ccbench import CompressedDataset, ExecutorSpec, MethodSpec, Param, ProtocolSpec, ScoreSpec, hookimpl
+from ccbench import CompressedDataset, ExecutorSpec, MethodSpec, Need, Param, ProtocolSpec, ScoreSpec, hookimpl
 
 class Seen:
     def __init__(self, n, classes, t=1):
@@ -174,7 +174,7 @@ def short(updates):
 
 @hookimpl
 def ccbench_methods():
-    needs = ("score[score=seen]", "score[score=seen[t=3]]")
+    needs = (Need("score", score="seen"), Need("score", score="seen[t=3]"))
     return [MethodSpec(name="ranked", target="more:Ranked", version="1", summary="x", needs=needs, random=False)]
 
 @hookimpl

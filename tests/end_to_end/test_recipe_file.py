@@ -48,6 +48,20 @@ def test_a_recipe_file_is_a_protocol(ccbench, records, recipe, tmp_path):
     assert record["protocol"] == plan["cells"][0]["protocol"] != first["protocol"]
 
 
+def test_a_base_lies_beside_the_file_and_counts(ccbench, recipe, tmp_path):
+    def planned():
+        (cell,) = json.loads(ccbench("plan", *RUN, "--json").stdout)["cells"]
+        return cell["protocol"]
+
+    recipe(RECIPE.format(iterations=8))
+    whole = planned()
+    (tmp_path / "below.toml").write_text(RECIPE.format(iterations=9))
+    recipe("base = 'below'\n[train]\niterations = 8\n")
+    assert planned() == whole  # the same tables, however they are written
+    (tmp_path / "below.toml").write_text(RECIPE.format(iterations=9).replace("64", "32"))
+    assert planned() != whole
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
@@ -56,6 +70,8 @@ def test_a_recipe_file_is_a_protocol(ccbench, records, recipe, tmp_path):
         ("bytes.toml", "\xff", "bytes.toml is no recipe file"),
         ("half.toml", "[train]\narchitecture = 'quicknet'\n", "needs [train] and [proxy]"),
         ("typo.toml", RECIPE.format(iterations=8).replace("lr", "rl", 1), "rl"),
+        ("layer.toml", "base = 'below'\n", "there is no recipe file below.toml"),
+        ("loop.toml", "base = 'loop'\n", "loop.toml is no recipe file"),
         ("plugin.py", "x = 1\n", "ccbench -p plugin.py run --protocol NAME"),
     ],
 )

@@ -1,110 +1,97 @@
-"""Every card fits its schema and says what its spec says; every offer of ours has a card."""
+"""Every card of ours fits the schema, belongs to an offer and repeats nothing of its spec; the index is up to date."""
 
 import json
-import re
-import tomllib
+from pathlib import Path
 
 import jsonschema
 import pytest
 
-from ccbench.offers.cards import card, registry
+from ccbench.offers.card_index import COMMAND, index
+from ccbench.offers.cards import find, misfit, read, registry
 from ccbench.offers.discovery import Plugins
+from ccbench.offers.resources import read_table
 
-KINDS = ("method", "dataset", "protocol")
+ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = Plugins()
-CARDS = [
-    pytest.param(kind, file, id=f"{kind}-{file.name.removesuffix('.toml')}")
-    for kind in KINDS
-    for file in sorted((registry() / f"{kind}s").iterdir(), key=lambda f: f.name)
-    if file.name.endswith(".toml")
-]
+SCHEMA = json.loads((registry() / "schema.json").read_text(encoding="utf-8"))
+FILES = sorted(
+    [*ROOT.glob("cc_plugins/*/cards/*"), *(ROOT / "registry").glob("[dm]*s/*"), *ROOT.glob("registry/pr*/*")]
+)
 OFFERS = [
-    pytest.param(kind, spec, id=f"{kind}-{name}")
-    for kind in KINDS
+    pytest.param(spec, id=f"{kind}-{name}")
+    for kind in ("method", "dataset", "protocol")
     for name, spec in PLUGINS.all(kind).items()
     if PLUGINS.owner(kind, name).distribution == "ccbench"
 ]
+GOOD = {
+    "paper": {"title": "t", "authors": "a", "venue": "v", "year": 2026, "section": "1", "url": "https://x"},
+    "open": [{"question": "q", "choice": "c"}, {"question": "q", "choice": "c"}],
+    "source": "s", "test": 1, "trains": "t", "metric": "m",
+}  # fmt: skip
 
 
-def read(file):
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+def test_the_schema_is_one():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert [p.name for p in (ROOT / "registry").rglob("*schema*")] == ["schema.json"]
 
 
-def schema(kind):
-    return json.loads((registry() / f"{kind}s" / "schema.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.relative_to(ROOT).as_posix())
+def test_card_fits_the_schema_and_belongs_to_an_offer(file):
+    jsonschema.Draft202012Validator(SCHEMA).validate(read_table(file))
+    owners = [spec for (spec,) in (o.values for o in OFFERS) if find(spec) and find(spec).resolve() == file]
+    assert [spec.name.rstrip(":") for spec in owners] == [file.stem]
 
 
-def default_of(param):
-    return "auto" if param.default is None else param.default
+@pytest.mark.parametrize("spec", OFFERS)
+def test_offer_has_a_card_with_what_only_a_card_says(spec):
+    card = read(spec)
+    assert card is not None
+    assert not spec.paper  # the card has it
+    own = {"method": set(), "dataset": {"source"}, "protocol": {"trains", "metric"}}[spec.kind]
+    may = {"test"} if spec.kind == "dataset" and spec.shape else set()
+    assert own | may <= set(card) <= own | may | {"paper", "open"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_schema_is_a_schema(kind):
-    jsonschema.Draft202012Validator.check_schema(schema(kind))
-
-
-@pytest.mark.parametrize(("kind", "file"), CARDS)
-def test_card_fits_its_schema(kind, file):
-    jsonschema.Draft202012Validator(schema(kind)).validate(read(file))
-
-
-@pytest.mark.parametrize(("kind", "file"), CARDS)
-def test_card_has_a_spec_and_is_found_under_its_name(kind, file):
-    facts = read(file)
-    assert facts["name"].rstrip(":") == file.name.removesuffix(".toml")
-    assert facts["name"] in PLUGINS.all(kind)
-    assert card(kind, facts["name"]) == facts
-
-
-@pytest.mark.parametrize(("kind", "spec"), OFFERS)
-def test_offer_has_a_card_that_agrees(kind, spec):
-    facts = card(kind, spec.name)
-    assert facts is not None, f"registry/{kind}s/{spec.name.rstrip(':')}.toml is missing"
-    assert facts["name"] == spec.name
-    assert facts["version"] == spec.version
-    assert facts.get("defaults", {}) == {p.name: default_of(p) for p in spec.params}
-    for name, value in facts.get("defaults", {}).items():
-        assert spec.read_params({name: value})[name] == {p.name: p.default for p in spec.params}[name]
-    if spec.paper:
-        assert "paper" in facts
-        assert set(re.findall(r"\b(?:19|20)\d\d\b", spec.paper)) <= {str(facts["paper"]["year"])}
-
-
-@pytest.mark.parametrize(("kind", "spec"), [o for o in OFFERS if o.values[0] == "method"])
-def test_method_card_agrees(kind, spec):
-    facts = card(kind, spec.name)
-    assert facts["budgets"] == spec.budgets
-    assert facts["random"] == spec.random
-    assert tuple(facts["needs"]) == spec.needs
-
-
-@pytest.mark.parametrize(("kind", "spec"), [o for o in OFFERS if o.values[0] == "dataset"])
-def test_dataset_card_agrees(kind, spec):
-    facts = card(kind, spec.name)
-    assert facts["license"] == spec.license
-    if spec.shape is None:
-        assert "shape" not in facts
-    else:
-        shape = facts["shape"]
-        known = (spec.shape.images, spec.shape.height, spec.shape.width, spec.shape.classes)
-        assert (shape["train"], shape["height"], shape["width"], shape["classes"]) == known
-
-
-@pytest.mark.parametrize("change", [
-    {"name": "Not A Name"}, {"colour": "red"}, {"version": 1}, {"budgets": "some"}, {"open": [{"question": "why?"}]},
-    {"paper": {"title": "t"}}, {"defaults": {"a": ["list"]}}, {"summary": ""},
+@pytest.mark.parametrize(("kind", "name", "paper", "questions"), [
+    ("method", "aum", 2020, 3), ("method", "octree", 1988, 3), ("method", "full", None, 1), ("method", "rded", 2024, 9),
+    ("dataset", "cifar10", 2009, 1), ("dataset", "folder:", None, 5), ("protocol", "dc3-hard", 2025, 3),
 ])  # fmt: skip
-def test_schema_refuses_a_wrong_card(change):
-    good = {"name": "x", "version": "1", "summary": "s", "stores": "s", "needs": [], "budgets": "bits", "random": True}
-    validator = jsonschema.Draft202012Validator(schema("method"))
-    validator.validate(good)
-    with pytest.raises(jsonschema.ValidationError):
-        validator.validate(good | change)
+def test_no_paper_and_no_question_got_lost(kind, name, paper, questions):
+    card = read(PLUGINS.all(kind)[name])
+    assert card.get("paper", {}).get("year") == paper
+    assert len(card["open"]) == questions
 
 
-@pytest.mark.parametrize("missing", ["name", "version", "summary", "stores", "needs", "budgets", "random"])
-def test_schema_wants_every_field(missing):
-    good = {"name": "x", "version": "1", "summary": "s", "stores": "s", "needs": [], "budgets": "bits", "random": True}
-    del good[missing]
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.Draft202012Validator(schema("method")).validate(good)
+CHANGES = [
+    (), ("name",), ("version",), ("needs",), ("paper", "doi"), ("paper", "title"), ("paper", "year"),
+    ("open", 1, "choice"), ("open", 0, "why"), ("open",), ("open", 1), ("paper",), ("test",), ("metric",),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", CHANGES, ids=lambda p: ".".join(map(str, p)) or "good")
+@pytest.mark.parametrize("value", ["text", "", 7, 0, 3000, True, None, 1.5, [], {}, ["x"], {"x": 1}], ids=repr)
+def test_the_reader_finds_what_the_schema_refuses(place, value):
+    card = json.loads(json.dumps(GOOD))
+    inner = card
+    for step in place[:-1]:
+        inner = inner[step]
+    if place:
+        inner[place[-1]] = value
+    fits = jsonschema.Draft202012Validator(SCHEMA).is_valid(card)
+    assert bool(misfit(card, SCHEMA)) is not fits
+
+
+@pytest.mark.parametrize("missing", [("paper", "title"), ("paper", "year"), ("open", 1, "question"), ("paper", "url")])
+def test_the_reader_misses_what_the_schema_misses(missing):
+    card = json.loads(json.dumps(GOOD))
+    inner = card
+    for step in missing[:-1]:
+        inner = inner[step]
+    del inner[missing[-1]]
+    fits = jsonschema.Draft202012Validator(SCHEMA).is_valid(card)
+    assert bool(misfit(card, SCHEMA)) is not fits
+    assert fits is (missing[-1] == "url")
+
+
+def test_the_index_is_up_to_date():
+    assert (ROOT / "registry" / "index.md").read_text(encoding="utf-8") == index(), f"regenerate it: {COMMAND}"

@@ -16,7 +16,7 @@ from ccbench.stages.layers import as_map, stages_of
 from ccbench.training.networks import build_network
 
 PLUGINS = Plugins(discover=False, extra=("cc_plugins.architectures",))
-NAMES = [spec.name for spec in OWN]
+NAMES = PLUGINS.names("architecture")
 
 # Parameters for 1,000 classes, as torchvision publishes them for its networks and timm for ViT-S
 PUBLISHED = {
@@ -71,7 +71,7 @@ def sides(network, size):
 
 
 def test_they_are_listed():
-    assert set(NAMES) <= set(PLUGINS.all("architecture"))
+    assert {spec.name for spec in OWN} == set(PLUGINS.all("architecture")) <= set(NAMES)
     assert {*PUBLISHED, "swinv2_tiny", "convnet-d3", "convnet-d4", "convnet-d5", "convnet-d6"} <= set(NAMES)
     for spec in OWN:
         assert spec.read_params({})  # each default is one of the values it takes

@@ -24,10 +24,13 @@ def test_a_network_that_does_not_fit_is_skipped_and_the_others_go_on(tmp_path):
     with (out / "leaderboard.csv").open() as file:
         rows = {row["architecture"]: row for row in csv.DictReader(file)}
     assert rows["quicknet"]["status"] == "ok"
-    assert rows["convnet-d6"]["status"].startswith(f"skipped: {REASON}")
-    assert "images of at least 64 pixels" in rows["convnet-d6"]["status"]
-    assert rows["convnet-d6"]["accuracy_mean"] == ""
+    assert rows["convnet[depth=6]"]["status"].startswith(f"skipped: {REASON}")
+    assert "images of at least 64 pixels" in rows["convnet[depth=6]"]["status"]
+    assert rows["convnet[depth=6]"]["accuracy_mean"] == ""
     records = [json.loads(path.read_text()) for path in out.glob("results/**/*.json")]
-    assert sorted((r["architecture"], r["status"]) for r in records) == [("convnet-d6", "skipped"), ("quicknet", "ok")]
+    assert sorted((r["architecture"], r["status"]) for r in records) == [
+        ("convnet[depth=6]", "skipped"),
+        ("quicknet", "ok"),
+    ]
     assert "1 ok" in done.stderr
     assert "1 skipped" in done.stderr

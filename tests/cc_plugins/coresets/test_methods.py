@@ -11,10 +11,14 @@ from ccbench import Budget, UserError
 from ccbench.data import ImageDataset
 from ccbench.methods.task import Task, Workbench
 from ccbench.offers.discovery import Plugins
+from ccbench.offers.expressions import parse
+from ccbench.plugin import MethodSpec, specs_of_modules
 from ccbench.store import Store
 
 PLUGINS = Plugins()
-SELECTING = ("random", "entropy", "forgetting", "el2n", "aum", "ccs")
+OURS = specs_of_modules("cc_plugins.coresets", MethodSpec)
+SELECTING = sorted(spec.name for spec in OURS if spec.budgets == "fraction")
+RANKING = [name for name in SELECTING if hasattr(PLUGINS.get("method", name).load(), "sign")]
 
 
 @dataclass
@@ -39,13 +43,14 @@ def dataset(n=60, classes=3, name="tiny"):
 
 def scores(n, seed=5):
     rng = np.random.default_rng(seed)
-    return {
+    known = {
         "aum": rng.uniform(-1, 1, n).astype(np.float32),
         "el2n": rng.uniform(0, 1.4, n).astype(np.float32),
         "forgetting": rng.integers(0, 4, n).astype(np.float32),
         "entropy": rng.uniform(0, 1, n).astype(np.float32),
         "correctness": rng.uniform(0, 1, n).astype(np.float32),
     }
+    return known | {name: rng.uniform(0, 1, n).astype(np.float32) for name in RANKING if name not in known}
 
 
 def task(tmp_path, kept, *, data=None, ids=None, known=None, seed=0):
@@ -62,6 +67,17 @@ def build(name, **params):
 
 def kept_ids(name, job, **params):
     return build(name, **params).compress(job).ids
+
+
+def test_there_are_methods_to_test():
+    assert set(SELECTING) >= {"random", "entropy", "forgetting", "el2n", "aum", "ccs"}
+    assert set(RANKING) >= {"entropy", "forgetting", "el2n", "aum"}
+
+
+def test_uniform_is_another_name_for_random():
+    assert parse("uniform[fraction=0.1]", PLUGINS).label == "random[fraction=0.1]"
+    with pytest.raises(UserError, match="takes no other balanced"):
+        parse("uniform[balanced=false]", PLUGINS)
 
 
 @pytest.mark.parametrize("name", SELECTING)
@@ -86,7 +102,7 @@ def test_which_end_is_kept(tmp_path, name, sign):
     assert job.asked == [("score", {"score": name, "proxy": None})]
 
 
-@pytest.mark.parametrize("name", ["entropy", "forgetting", "el2n", "aum", "random"])
+@pytest.mark.parametrize("name", [*RANKING, "random"])
 def test_balanced_gives_every_class_its_share(tmp_path, name):
     job = task(tmp_path, "1/4")
     ids = kept_ids(name, job, balanced=True)
@@ -150,7 +166,7 @@ def test_a_beta_that_does_not_fit_is_refused(tmp_path):
     assert len(build("ccs", beta=0.5).compress(job)) == 30
 
 
-@pytest.mark.parametrize("name", ["entropy", "forgetting", "el2n", "aum", "ccs"])
+@pytest.mark.parametrize("name", [*RANKING, "ccs"])
 def test_a_score_with_holes_is_an_error(tmp_path, name):
     job = task(tmp_path, "1/4")
     job.known = {k: v.copy() for k, v in job.known.items()}

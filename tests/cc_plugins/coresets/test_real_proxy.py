@@ -9,10 +9,12 @@ from ccbench import Budget
 from ccbench.data import DataSource, open_dataset
 from ccbench.methods.task import Task, Workbench
 from ccbench.offers.discovery import Plugins
+from ccbench.plugin import MethodSpec, ScoreSpec, specs_of_modules
 from ccbench.store import Store
 from ccbench.training.protocols import load_protocol
 
-NAMES = ("aum", "el2n", "forgetting", "entropy", "correctness")
+NAMES = [spec.name for spec in specs_of_modules("cc_plugins.coresets", ScoreSpec)]
+METHODS = [spec.name for spec in specs_of_modules("cc_plugins.coresets", MethodSpec) if spec.budgets == "fraction"]
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +32,11 @@ def task(bench, ids, kept):
 
 def test_all_methods_share_one_training(bench):
     job = task(bench, np.arange(400), "0.1")
-    for name in ("random", "entropy", "forgetting", "el2n", "aum", "ccs", "ccs"):
+    for name in (*METHODS, "ccs"):
         method = bench.plugins.get("method", name).build()
         assert len(method.compress(job)) == 40
+    assert {"random", "ccs"} <= set(METHODS)
+    assert {"aum", "entropy"} <= set(NAMES)
     scores = {name: np.asarray(job.stage("score", score=name)["score"]) for name in NAMES}
     assert len([p for p in (bench.store.root / "proxy").iterdir() if p.is_dir()]) == 1
     for name, values in scores.items():

@@ -9,7 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cc_plugins.coresets.scores import AUM, EL2N, Correctness, Entropy, Forgetting
+from cc_plugins.coresets.aum import AUMScore
+from cc_plugins.coresets.correctness import Correctness
+from cc_plugins.coresets.el2n import EL2NScore
+from cc_plugins.coresets.entropy import EntropyScore
+from cc_plugins.coresets.forgetting import ForgettingScore
 
 
 def logits_of(*rows):
@@ -33,24 +37,24 @@ EPOCHS = [(e, [0, 1], logits_of(*rows), [0, 2]) for e, rows in enumerate(PROBABI
 
 def test_aum_by_hand():
     # image 0: .7-.2, .2-.5, .6-.3; image 1: .3-.6, .8-.1, .4-.5
-    np.testing.assert_allclose(feed(AUM(2, 3), EPOCHS), [0.5 / 3, 0.3 / 3], rtol=1e-5)
+    np.testing.assert_allclose(feed(AUMScore(2, 3), EPOCHS), [0.5 / 3, 0.3 / 3], rtol=1e-5)
 
 
 def test_el2n_by_hand():
     first = [math.sqrt(0.09 + 0.04 + 0.01), math.sqrt(0.64 + 0.25 + 0.09), math.sqrt(0.16 + 0.09 + 0.01)]
     second = [math.sqrt(0.01 + 0.36 + 0.49), math.sqrt(0.01 + 0.01 + 0.04), math.sqrt(0.25 + 0.01 + 0.36)]
-    np.testing.assert_allclose(feed(EL2N(2, 3), EPOCHS), [np.mean(first), np.mean(second)], rtol=1e-5)
+    np.testing.assert_allclose(feed(EL2NScore(2, 3), EPOCHS), [np.mean(first), np.mean(second)], rtol=1e-5)
 
 
 def test_el2n_looks_at_ten_epochs_only():
     early = [(e, [0], logits_of([0.5, 0.5]), [0]) for e in range(10)]
     late = [(e, [0], logits_of([0.01, 0.99]), [0]) for e in range(10, 30)]
-    np.testing.assert_allclose(feed(EL2N(1, 2), early + late), [math.sqrt(0.5)], rtol=1e-6)
+    np.testing.assert_allclose(feed(EL2NScore(1, 2), early + late), [math.sqrt(0.5)], rtol=1e-6)
 
 
 def test_forgetting_by_hand():
     # image 0: right, wrong, right, so one event; image 1: wrong, right, wrong, so one event
-    np.testing.assert_array_equal(feed(Forgetting(2, 3), EPOCHS), [1, 1])
+    np.testing.assert_array_equal(feed(ForgettingScore(2, 3), EPOCHS), [1, 1])
 
 
 @pytest.mark.parametrize(
@@ -60,14 +64,14 @@ def test_forgetting_counts_falls_and_not_a_slow_start(seen, events):
     right, wrong = [0.9, 0.1], [0.1, 0.9]
     batches = [(e, [1], logits_of(right if r == "1" else wrong), [0]) for e, r in enumerate(seen)]
     batches.append((0, [0], logits_of(right), [0]))
-    result = feed(Forgetting(2, 2), batches)
+    result = feed(ForgettingScore(2, 2), batches)
     assert np.isnan(result[1]) if events is None else result[1] == events
 
 
 def test_forgetting_takes_repeats_in_one_batch_in_order():
     right, wrong = [0.9, 0.1], [0.1, 0.9]
     rows = [right, right, wrong, wrong, right, wrong]  # image 0: right, wrong, right, wrong; image 1: right, wrong
-    result = feed(Forgetting(2, 2), [(0, [0, 1, 0, 1, 0, 0], logits_of(*rows), [0] * 6)])
+    result = feed(ForgettingScore(2, 2), [(0, [0, 1, 0, 1, 0, 0], logits_of(*rows), [0] * 6)])
     np.testing.assert_array_equal(result, [2, 1])
 
 
@@ -76,7 +80,7 @@ def test_correctness_by_hand():
 
 
 def test_entropy_is_of_the_last_network_only():
-    score = Entropy(3, 2)
+    score = EntropyScore(3, 2)
     score.update(0, torch.tensor([0]), logits_of([0.5, 0.5]), torch.tensor([0]))
     assert np.isnan(score.result()).all()
     score.finish(torch.tensor([2, 0]), logits_of([0.5, 0.5], [0.25, 0.75]), torch.tensor([0, 0]))
@@ -85,7 +89,7 @@ def test_entropy_is_of_the_last_network_only():
     np.testing.assert_allclose(score.result(), [quarter, 0, math.log(2)], atol=1e-6)
 
 
-@pytest.mark.parametrize("cls", [AUM, EL2N, Forgetting, Correctness, Entropy])
+@pytest.mark.parametrize("cls", [AUMScore, EL2NScore, ForgettingScore, Correctness, EntropyScore])
 def test_an_unseen_image_has_no_score(cls):
     score = cls(3, 2)
     assert np.isnan(score.result()).all()
@@ -134,7 +138,12 @@ def test_like_a_loop_that_keeps_everything(seed, n, classes, epochs):
             ids = np.resize(np.roll(order, -start), size)
             batches.append((epoch, ids, torch.tensor(rng.normal(0, 3, (size, classes))), labels[ids]))
     expected = slow_scores(n, batches)
-    for name, cls in (("aum", AUM), ("el2n", EL2N), ("forgetting", Forgetting), ("correctness", Correctness)):
+    for name, cls in (
+        ("aum", AUMScore),
+        ("el2n", EL2NScore),
+        ("forgetting", ForgettingScore),
+        ("correctness", Correctness),
+    ):
         np.testing.assert_allclose(feed(cls(n, classes), batches), expected[name], atol=1e-5, err_msg=name)
 
 
@@ -142,8 +151,8 @@ def test_half_precision_logits_of_a_replayed_log():
     rng = np.random.default_rng(0)
     logits = torch.tensor(rng.normal(0, 5, (64, 10)))
     ids, labels = list(range(64)), rng.integers(10, size=64)
-    whole = feed(AUM(64, 10), [(0, ids, logits, labels)])
-    half = feed(AUM(64, 10), [(0, ids, logits.half(), labels)])
+    whole = feed(AUMScore(64, 10), [(0, ids, logits, labels)])
+    half = feed(AUMScore(64, 10), [(0, ids, logits.half(), labels)])
     np.testing.assert_allclose(half, whole, atol=5e-3)
 
 
@@ -152,7 +161,7 @@ def test_memory_does_not_grow_with_epochs():
         return sum(t.numel() for t in vars(score).values() if isinstance(t, torch.Tensor))
 
     batch = ([0, 1, 2], torch.zeros(3, 50), [0, 1, 2])
-    for cls in (AUM, EL2N, Forgetting, Correctness):
+    for cls in (AUMScore, EL2NScore, ForgettingScore, Correctness):
         score = cls(3, 50)
         feed(score, [(0, *batch)])
         before = held(score)

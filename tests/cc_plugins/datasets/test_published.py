@@ -306,7 +306,7 @@ def test_built_again_when_an_image_changes(small, tmp_path):
 def test_images_are_read_while_they_stream(tmp_path, monkeypatch):
     """After the first batch at most one more has been read: what lies behind it can still change."""
     monkeypatch.setattr(reading, "_BATCH_BYTES", 3 * 24 * 24 * 3)  # three images
-    batches = iter(Small().splits(DataSource(root=ten(tmp_path)))["train"].batches)
+    batches = iter(Small(partial=False).splits(DataSource(root=ten(tmp_path)))["train"].batches)
     first = next(batches)
     assert first.shape == (3, 24, 24, 3)
     late = tmp_path / "imagenette2" / "train" / WNIDS[-1] / f"b{WNIDS[-1]}.JPEG"
@@ -333,7 +333,7 @@ def test_the_classes_are_ten_each_and_of_imagenet():
 
 @pytest.mark.skipif(not (REAL / "val").is_dir(), reason="no imagenette2 under CCBENCH_DATA")
 def test_the_real_set_is_whole_and_three_of_its_classes_are_read(open_, tmp_path):
-    layout = Imagenette()._layout(DataSource(root=REAL.parent))
+    layout = Imagenette(partial=False)._layout(DataSource(root=REAL.parent))
     assert (len(layout.train.files), len(layout.test.files)) == Imagenette.counts
     for split in ("train", "val"):
         (tmp_path / "imagenette2" / split).mkdir(parents=True)

@@ -153,7 +153,7 @@ def test_what_was_expected_and_what_was_found(case, open_, root, tmp_path):
 
 @real
 def test_the_real_set_is_whole():
-    layout = TinyImageNet()._layout(DataSource(root=REAL.parent))
+    layout = TinyImageNet(partial=False)._layout(DataSource(root=REAL.parent))
     assert (len(layout.train.files), len(layout.test.files), len(layout.classes)) == (100_000, 10_000, 200)
     assert np.bincount(layout.train.labels).tolist() == [500] * 200
     assert np.bincount(layout.test.labels).tolist() == [50] * 200

@@ -15,7 +15,6 @@ from PIL import Image
 from cc_plugins.dc3.generate import compensated, prepare
 from cc_plugins.dc3.pipeline import load
 from cc_plugins.dc3.prompts import PAPER, Prompts
-from cc_plugins.dc3.settings import Settings
 from ccbench import UserError
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
@@ -23,6 +22,7 @@ from ccbench.methods.task import Task, Workbench
 from ccbench.offers.discovery import Plugins
 from ccbench.seeds import derive
 from ccbench.store import Store
+from tests.cc_plugins.dc3.tiny_pipeline import configured
 
 TWO = Prompts("make it {p}", cool=("ice",), warm=("fire",))
 
@@ -45,7 +45,7 @@ def generate(*given, **options):
 
 @pytest.fixture
 def settings(tiny_model):
-    return Settings(model=str(tiny_model), steps=3, resolution=32, batch=4)
+    return configured(model=str(tiny_model), steps=3, resolution=32, batch=4)
 
 
 def options(settings, **changed):
@@ -262,7 +262,7 @@ class Deadly(list):
         if said[0] == 2 * 3 + 2:
             os.kill(os.getpid(), signal.SIGKILL)
 
-settings = Settings(model=sys.argv[2], steps=3, resolution=32, batch=4)
+settings = configured(model=sys.argv[2], steps=3, resolution=32, batch=4)
 generate(task(Path(sys.argv[1]), Deadly()), images(8), np.arange(8), **options(settings))
 """
 
@@ -289,7 +289,7 @@ def test_numbers_that_overflow_are_no_picture(settings, tiny_model, tmp_path):
     tensors = load_file(file)
     tensors["conv_out.weight"] *= float("inf")
     save_file(tensors, file, {"format": "pt"})
-    broken = Settings(model=str(model), steps=2, resolution=32, batch=2)
+    broken = configured(model=str(model), steps=2, resolution=32, batch=2)
     with pytest.raises(UserError, match="not finite in float32"):
         generate(task(tmp_path), images(1), np.array([0]), **options(broken))
     assert not blobs(tmp_path)
@@ -297,7 +297,7 @@ def test_numbers_that_overflow_are_no_picture(settings, tiny_model, tmp_path):
 
 def test_a_missing_model_is_an_error_before_anything_is_made(tmp_path):
     with pytest.raises(UserError, match="neither a local folder"):
-        generate(task(tmp_path), images(1), np.array([0]), **options(Settings(model=str(tmp_path / "none"))))
+        generate(task(tmp_path), images(1), np.array([0]), **options(configured(model=str(tmp_path / "none"))))
 
 
 def test_calls_that_make_no_sense(settings, tmp_path):

@@ -7,7 +7,6 @@ import torch
 from PIL import Image
 
 from cc_plugins.dc3.latents import run
-from cc_plugins.dc3.settings import Settings
 from cc_plugins.dc3.stages import LATENTS
 from cc_plugins.dc3.weights import revision_of
 from ccbench import UserError
@@ -15,6 +14,7 @@ from ccbench.data import ImageDataset
 from ccbench.methods.task import StageContext, Workbench
 from ccbench.offers.discovery import Plugins
 from ccbench.store import Store
+from tests.cc_plugins.dc3.tiny_pipeline import configured
 
 LABELS = np.array([0, 1, 0, 0, 1, 0, 2, 0, 1, 0, 0, 1])  # seven, four and one image
 
@@ -31,7 +31,7 @@ def stage(tiny_model, tmp_path):
     def make(data, model=tiny_model, **params):
         bench = Workbench(data, Store(tmp_path), Plugins(), None, progress=lambda *told: said.append(told))
         values = LATENTS.read_params({"model": str(model), "resolution": 32, "batch": 3, **params})
-        values["revision"] = params.get("revision", revision_of(Settings(model=str(model))))
+        values["revision"] = params.get("revision", revision_of(configured(model=str(model))))
         return run(StageContext(bench, data, LATENTS, values, tmp_path), **values)["latents"]
 
     make.said = said
@@ -126,7 +126,7 @@ def test_larger_images_are_shrunk_as_pillow_shrinks_them(stage, tiny_model):
 
 def test_a_folder_is_asked_for_by_what_it_holds(stage, tiny_model, tmp_path):
     model = shutil.copytree(tiny_model, tmp_path / "model")
-    held = revision_of(Settings(model=str(model)))
+    held = revision_of(configured(model=str(model)))
     assert stage(dataset(), model=model, revision=held).any()
     with pytest.raises(UserError, match="not the one that is asked for") as caught:
         stage(dataset(), model=model, revision=None)

@@ -1,8 +1,8 @@
-import inspect
 import io
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from fractions import Fraction
 
 import numpy as np
@@ -12,7 +12,6 @@ from PIL import Image
 from cc_plugins.dc3 import COMPENSATE, GENERATED, STITCHES
 from cc_plugins.dc3 import DC3 as SPEC
 from cc_plugins.dc3.generate import compensated
-from cc_plugins.dc3.method import DC3
 from cc_plugins.dc3.prompts import prompts_of
 from cc_plugins.dc3.settings import Settings
 from cc_plugins.dc3.shifts import SHIFTS, shifted
@@ -28,6 +27,7 @@ from ccbench.methods.task import Task, Workbench
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import parse
 from ccbench.store import Store
+from tests.cc_plugins.dc3.tiny_pipeline import configured
 
 FREE = [kind for kind in COMPENSATE if kind not in GENERATED]
 LABELS = np.repeat([0, 1, 2], [30, 24, 18])[np.random.default_rng(0).permutation(72)]
@@ -57,7 +57,7 @@ def make_task(folder, ipc=4, *, size=(16, 16), seed=0, base=0, ids=None, images=
 
 
 def build(**params):
-    return DC3(**SPEC.read_params(params))
+    return SPEC.build(**params)
 
 
 @pytest.fixture
@@ -77,12 +77,8 @@ def saved(result, folder):
 
 def test_parameters_are_the_methods():
     SPEC.check()
-    named = inspect.signature(DC3.__init__).parameters
-    own = {n: a.default for n, a in named.items() if n not in {"self", "diffusion"}}
-    settings = {n: getattr(Settings(), n) for n in Settings.__dataclass_fields__}
-    assert {p.name: p.default for p in SPEC.params} == own | settings
     assert set(STITCHES) == set(next(p for p in SPEC.params if p.name == "stitch").choices)
-    build()
+    assert {field.name for field in fields(Settings)} <= {p.name for p in SPEC.params}
 
 
 def test_stages_that_are_not_used_are_not_needed():
@@ -170,7 +166,7 @@ def test_pictures_depend_on_seed_and_image_alone(tmp_path):
 def test_vae_features_are_asked_for_by_the_models_content(tiny, tmp_path):
     task = make_task(tmp_path)
     chosen = build(**(tiny | {"features": "auto", "compensate": "null"})).select(task)
-    settings = Settings(model=tiny["model"])
+    settings = configured(model=tiny["model"])
     latents = [params for name, params in task.asked if name == "latents"]
     assert latents == [{"model": tiny["model"], "revision": revision_of(settings), "dtype": "auto"}]
     task.arrays["latents"] = {"latents": task.arrays["last-layer"]["features"]}
@@ -186,7 +182,7 @@ def test_diffusion_is_generated_stitched_and_stored(kind, tiny, tmp_path):
     result = method.compress(task)
     sources = np.array(result.meta["source"])
     pictures = compensated(task, task.dataset.images[sources], sources, variants=2, settings=method.settings,
-                           prompts=prompts_of(kind), seed=task.shared_seed("dc3 compensate"))  # fmt: skip
+                           prompts=prompts_of(kind, ""), seed=task.shared_seed("dc3 compensate"))  # fmt: skip
     expected = [
         stitched(p, "half", task.shared_seed("dc3 stitch"), int(i)) for p, i in zip(pictures, sources, strict=True)
     ]

@@ -7,8 +7,9 @@ import torch
 from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionInstructPix2PixPipeline
 from safetensors.torch import load_file
 
-from cc_plugins.dc3.pipeline import Settings, load, load_vae
+from cc_plugins.dc3.pipeline import load, load_vae
 from ccbench import UserError
+from tests.cc_plugins.dc3.tiny_pipeline import configured
 
 
 def weights(model, part):
@@ -16,7 +17,7 @@ def weights(model, part):
 
 
 def test_the_pipeline_is_the_saved_one_with_eulers_ancestral_scheduler(tiny_model):
-    pipeline = load(Settings(model=str(tiny_model)), "cpu")
+    pipeline = load(configured(model=str(tiny_model)), "cpu")
     assert isinstance(pipeline, StableDiffusionInstructPix2PixPipeline)
     assert isinstance(pipeline.scheduler, EulerAncestralDiscreteScheduler)
     assert pipeline.scheduler.config.beta_end == 0.012  # from its configuration, not the class's default 0.02
@@ -31,16 +32,16 @@ def test_the_pipeline_is_the_saved_one_with_eulers_ancestral_scheduler(tiny_mode
 
 
 def test_another_data_type_rounds_the_same_weights(tiny_model):
-    unet = load(Settings(model=str(tiny_model), dtype="bfloat16"), "cpu").unet.state_dict()
+    unet = load(configured(model=str(tiny_model), dtype="bfloat16"), "cpu").unet.state_dict()
     for name, tensor in weights(tiny_model, "unet").items():
         assert torch.equal(unet[name], tensor.bfloat16())
 
 
 def test_one_is_kept_per_process_while_the_model_stays_the_same(tiny_model, tmp_path):
     model = shutil.copytree(tiny_model, tmp_path / "model")
-    settings = Settings(model=str(model))
+    settings = configured(model=str(model))
     first = load(settings, "cpu")
-    assert load(Settings(model=str(model), steps=3, guidance=7, batch=2), "cpu") is first  # weights are what counts
+    assert load(configured(model=str(model), steps=3, guidance=7, batch=2), "cpu") is first  # weights are what counts
     file = model / "vae" / "diffusion_pytorch_model.safetensors"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
@@ -52,15 +53,15 @@ def test_loading_says_nothing(tiny_model, tmp_path):
     model = shutil.copytree(tiny_model, tmp_path / "model")
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
-        load(Settings(model=str(model), dtype="float16"), "cpu")
-        load_vae(Settings(model=str(model)), "cpu")
+        load(configured(model=str(model), dtype="float16"), "cpu")
+        load_vae(configured(model=str(model)), "cpu")
     assert said.getvalue() == ""
 
 
 def test_the_vae_alone_is_the_pipelines(tiny_model, tmp_path):
     alone = tmp_path / "model"
     shutil.copytree(tiny_model / "vae", alone / "vae")
-    vae = load_vae(Settings(model=str(alone)), "cpu")
+    vae = load_vae(configured(model=str(alone)), "cpu")
     assert not vae.training
     assert not any(p.requires_grad for p in vae.parameters())
     for name, tensor in weights(tiny_model, "vae").items():
@@ -73,4 +74,4 @@ def test_pickled_weights_are_never_read(tiny_model, tmp_path):
     torch.save(load_file(file), file.with_suffix(".bin"))
     file.unlink()
     with pytest.raises(UserError, match="pickled"):
-        load(Settings(model=str(model)), "cpu")
+        load(configured(model=str(model)), "cpu")

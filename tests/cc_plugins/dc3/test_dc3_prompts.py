@@ -16,7 +16,7 @@ def test_the_papers_prompts():
 
 @pytest.mark.parametrize(("compensate", "text"), [("null", ""), ("hr", "High-Resolution images")])
 def test_fixed_prompts_of_table_6(compensate, text):
-    prompts = prompts_of(compensate)
+    prompts = prompts_of(compensate, "")
     assert {prompts.draw(hue, number, seed) for hue in ("cool", "warm") for number in (0, 1) for seed in range(9)} == {
         text
     }

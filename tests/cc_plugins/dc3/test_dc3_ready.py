@@ -6,13 +6,14 @@ import sys
 import pytest
 from huggingface_hub import constants
 
-from cc_plugins.dc3 import memory
+from cc_plugins.dc3 import DC3, memory
 from cc_plugins.dc3.ready import ready
-from cc_plugins.dc3.settings import MODEL, REVISION, Settings
+from cc_plugins.dc3.settings import MODEL, REVISION
 from cc_plugins.dc3.weights import PIPELINE, VAE, identity, locate, revision_of
 from ccbench import UserError
+from tests.cc_plugins.dc3.tiny_pipeline import configured
 
-DIFFUSION = {"compensate": "diffusion", "features": "network"}
+DIFFUSION = DC3.read_params({"features": "network"})
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -40,7 +41,7 @@ def reason(model, **params):
 
 @pytest.mark.parametrize("compensate", ["none", "hsv_shift", "color_jitter", "balance"])
 def test_without_diffusion_no_model_is_asked_for(compensate):
-    assert ready({"compensate": compensate, "features": "network", "model": "nowhere/at-all"}, "cpu") is None
+    assert ready({**DIFFUSION, "compensate": compensate, "model": "nowhere/at-all"}, "cpu") is None
 
 
 @pytest.mark.parametrize("compensate", ["diffusion", "null", "hr"])
@@ -72,7 +73,7 @@ def test_the_hubs_client_takes_that_command(hub):
 def test_the_cache_is_found_by_branch_and_by_commit(hub):
     assert reason("someone/edits") is None  # the pinned commit belongs to the default model; another's is main
     assert reason("someone/edits", revision=COMMIT) is None
-    settings = Settings(model="someone/edits")
+    settings = configured(model="someone/edits")
     assert locate(settings).samefile(hub / "snapshots" / COMMIT)
     assert identity(settings) == f"someone/edits@{COMMIT}"
     assert revision_of(settings) == COMMIT
@@ -192,10 +193,10 @@ def test_asking_imports_no_torch(tiny_model, hub, monkeypatch):
 
 
 def test_a_folders_identity_is_what_is_read_from_it(tiny_model, model):
-    settings = Settings(model=str(model))
+    settings = configured(model=str(model))
     found, vae = identity(settings), revision_of(settings)
     assert found.startswith("sha256:")
-    assert identity(Settings(model=str(tiny_model))) == found  # a copy is the same model
+    assert identity(configured(model=str(tiny_model))) == found  # a copy is the same model
     (model / "README.md").write_text("unread")
     assert identity(settings) == found
     weights = model / "unet" / "diffusion_pytorch_model.safetensors"
@@ -212,10 +213,10 @@ def test_a_folders_identity_is_what_is_read_from_it(tiny_model, model):
 
 
 def test_the_default_model_is_pinned():
-    assert Settings().commit == REVISION
-    assert Settings(revision="main").commit == "main"
-    assert Settings(model="x/y", revision=REVISION).commit == "main"
-    assert Settings(model="x/y", revision="v2").commit == "v2"
+    assert configured().commit == REVISION
+    assert configured(revision="main").commit == "main"
+    assert configured(model="x/y", revision=REVISION).commit == "main"
+    assert configured(model="x/y", revision="v2").commit == "v2"
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,7 @@ def test_the_default_model_is_pinned():
 )
 def test_settings_out_of_range(value, says):
     with pytest.raises(UserError, match=says):
-        Settings(**value)
+        configured(**value)
 
 
 def test_weights_count_as_many_bytes_as_their_type(tiny_model):
@@ -242,16 +243,16 @@ def test_weights_count_as_many_bytes_as_their_type(tiny_model):
         path.parent.name: sum(tensor.numel() for tensor in load_file(path).values())
         for path in tiny_model.glob("*/*.safetensors")
     }
-    settings = Settings(model=str(tiny_model), resolution=64, batch=3)
+    settings = configured(model=str(tiny_model), resolution=64, batch=3)
     single, half = (memory.needed(tiny_model, settings, device) for device in ("cpu", "cuda:0"))
     assert single[0] - half[0] > 2 * sum(counts.values())  # 4 bytes instead of 2, and the working memory
     assert single[0] > single[1]  # one component at a time needs less
-    more = memory.needed(tiny_model, Settings(model=str(tiny_model), resolution=64, batch=96), "cuda:0")
+    more = memory.needed(tiny_model, configured(model=str(tiny_model), resolution=64, batch=96), "cuda:0")
     assert more[0] > half[0]
 
 
 def test_too_little_gpu_memory_is_said_before_it_is_tried(tiny_model):
-    settings = Settings(model=str(tiny_model), batch=8)
+    settings = configured(model=str(tiny_model), batch=8)
     _, least = memory.needed(tiny_model, settings, "cuda:0")
     memory.check_memory(tiny_model, settings, least, "cuda:0")
     with pytest.raises(UserError, match="GiB of GPU memory at resolution 256 and batch 8") as caught:
@@ -275,7 +276,7 @@ def test_content_changes_with_the_files_and_not_with_other_parameters(tiny_model
     from cc_plugins.dc3.ready import content
 
     copy = shutil.copytree(tiny_model, tmp_path / "model")
-    given = {"compensate": "diffusion", "features": "auto", "model": str(tiny_model), "prompts": ""}
+    given = DC3.read_params({"model": str(tiny_model)})
     one = content(given)
     assert one
     assert content({**given, "model": str(copy)}) == one
@@ -289,4 +290,4 @@ def test_content_changes_with_the_files_and_not_with_other_parameters(tiny_model
         hues.write_text(f'template = "{{p}}"\ncool = ["rain"]\nwarm = ["{warm}"]\n')
         found.add(content({**given, "prompts": str(hues)}))
     assert len(found | {one}) == 3
-    assert content({"compensate": "diffusion"}) == "", "the pinned commit names its content"
+    assert content(DIFFUSION) == "", "the pinned commit names its content"

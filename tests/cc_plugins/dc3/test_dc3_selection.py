@@ -78,7 +78,7 @@ def test_random_choice_of_one_bin_asks_for_no_stage():
 def test_random_choice_is_even_over_a_bin():
     counts = np.zeros(6)
     for seed in range(3000):
-        bin_ = Bin(np.arange(6), 0, never, np.random.default_rng(seed))
+        bin_ = Bin(np.arange(6), 0, never, np.random.default_rng(seed), "graphcut", "released")
         counts[RULES["random"](bin_, 2)] += 1
     assert counts.sum() == 6000
     assert np.abs(counts - 1000).max() < 5 * np.sqrt(1000 * 2 / 3)  # five standard deviations

@@ -36,7 +36,7 @@ def labelled(lab, pictures, temperature=1.0):
 def test_png_is_exact_and_jpeg_is_smaller(codec, same):
     y, x = np.mgrid[:64, :64]
     picture = np.stack([4 * x % 256, 4 * y % 256, (x + y) % 256], -1).astype(np.uint8)
-    blob = encoded(picture, codec, 75)
+    blob = encoded(picture, codec, 75, "auto")
     back = EncodedImages([blob], codec).decode(0)
     assert np.array_equal(back, picture) == same
     assert np.abs(back.astype(int) - picture).mean() < 12
@@ -45,7 +45,7 @@ def test_png_is_exact_and_jpeg_is_smaller(codec, same):
 def test_shrinking_averages():
     """A chequerboard of single pixels becomes grey; without antialiasing it would be black or white."""
     board = np.repeat((255 * (np.indices((64, 64)).sum(0) % 2))[..., None], 3, axis=2).astype(np.uint8)
-    back = EncodedImages([encoded(resized(board, (16, 16)), "png")], "png").decode(0)
+    back = EncodedImages([encoded(resized(board, (16, 16)), "png", 75, "auto")], "png").decode(0)
     assert np.abs(back.astype(int) - 127).max() <= 12
 
 

@@ -1,7 +1,16 @@
 """An InstructPix2Pix pipeline of a few hundred kB, built from configuration: random weights, a tokenizer of letters."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+
+from cc_plugins.dc3 import DC3
+from cc_plugins.dc3.settings import Settings
+
+
+def configured(**changes) -> Settings:
+    """The settings that DC3 runs the model by where nobody says anything, and changes of them."""
+    return replace(Settings.of(DC3.read_params({})), **changes)
 
 
 def build(folder: Path, seed: int = 0) -> Path:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cc_plugins.dcq import attention, colors, gpu, palettes, quantise
-from cc_plugins.dcq.method import DCQ
+from cc_plugins.dcq import DCQ, attention, colors, gpu, palettes, quantise
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
 from ccbench.methods.task import Task, Workbench
@@ -65,7 +64,7 @@ def _compressed(monkeypatch, device="cpu"):
     maps = np.random.default_rng(1).random((30, 16, 16)).astype(np.float16)
     monkeypatch.setattr(Task, "stage", lambda *a, **k: {"attention": maps})
     task = Task(Workbench(data, None, None, None, device=device), data, Budget.from_bits(3), np.arange(30))
-    return DCQ(features="histogram", clusters=3, refine_steps=15).compress(task)
+    return DCQ.build(features="histogram", clusters=3, refine_steps=15).compress(task)
 
 
 def _agree(a, b):

@@ -16,7 +16,7 @@ def _rgb(palette):
     return {tuple(c) for c in lab_to_bytes(torch.from_numpy(palette)).tolist()}
 
 
-def _colors(rgb):
+def _colors(rgb) -> tuple[np.ndarray, np.ndarray]:
     return np.unique(cell_codes(np.asarray(rgb, np.uint8).reshape(-1, 3)), return_counts=True)
 
 

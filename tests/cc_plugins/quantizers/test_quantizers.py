@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.cluster import KMeans
 
-from cc_plugins.quantizers.per_image import from_rgb24, rgb24
 from ccbench import Budget, UserError
 from ccbench.data import ImageDataset
+from ccbench.methods.per_image import from_rgb24, rgb24
 from ccbench.methods.task import Task, Workbench
 from ccbench.offers.discovery import Plugins
 from ccbench.store import Store

@@ -10,7 +10,6 @@ from PIL import Image
 from torchvision.transforms.v2 import functional as tv
 
 from cc_plugins.rded import RDED as SPEC
-from cc_plugins.rded.method import RDED
 from ccbench import testing
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
@@ -101,8 +100,8 @@ def test_soft_labels_are_stored_and_the_teacher_knows_its_own_choice(lab):
 def test_auto_factor_is_one_up_to_64_pixels():
     for size, factor in ((32, 1), (64, 1), (65, 2), (224, 2)):
         task = SimpleNamespace(dataset=SimpleNamespace(images=np.empty((0, size, size, 3), np.uint8)))
-        assert RDED(factor=None)._factor(task) == factor
-        assert RDED(factor=3)._factor(task) == 3
+        assert SPEC.build(factor=None)._factor(task) == factor
+        assert SPEC.build(factor=3)._factor(task) == 3
 
 
 @pytest.mark.parametrize(
@@ -123,7 +122,7 @@ def test_too_few_images_are_a_skip_with_the_reason(lab, text, ipc, reason):
 def test_compress_itself_refuses_as_well(lab):
     task = Task(lab.bench(), lab.splits.train, Budget.from_fraction(0.25), np.arange(96), {})
     with pytest.raises(UserError, match="mipc=2 looks at fewer"):
-        RDED(**SPEC.read_params({"mipc": 2})).compress(task)
+        SPEC.build(mipc=2).compress(task)
 
 
 def test_flat_images_square_or_not(tmp_path):
@@ -133,13 +132,9 @@ def test_flat_images_square_or_not(tmp_path):
     for images in (np.full((24, 16, 16, 3), 128, np.uint8), np.zeros((24, 16, 24, 3), np.uint8)):
         data = ImageDataset.from_arrays(images, np.arange(24) % 4, lab.splits.train.classes, name="flat")
         task = Task(bench, data, Budget.from_ipc(2, data.shape), np.arange(24), {})
-        result = RDED(**SPEC.read_params({"codec": "png", "crops": 2, "soft_labels": "stored"})).compress(task)
+        result = SPEC.build(codec="png", crops=2, soft_labels="stored").compress(task)
         assert (decoded(result) == images[0, 0, 0]).all()
         assert np.isfinite(result.soft_labels).all()
-
-
-def test_params_of_the_spec_are_those_of_the_class():
-    assert RDED(**SPEC.read_params({})).__dict__ == RDED().__dict__
 
 
 @pytest.mark.parametrize("check", testing.checks("rded[crops=2]"))

@@ -53,7 +53,7 @@ def one_loss(teacher, image, label, box, side, size):
 @pytest.mark.parametrize("factor", [1, 2, 3])
 def test_scores_equal_torchvisions_one_by_one(context, factor):
     teacher, data = load_teacher(context), context.dataset
-    found = realism.run(context, mipc=5, crops=4, factor=factor, draw=0)
+    found = realism.run(context, mipc=5, crops=4, factor=factor, draw=0, teacher=None)
     for position, box, loss in zip(found["images"], found["boxes"], found["losses"], strict=True):
         image, label = data.images[position], int(data.labels[position])
         expected = one_loss(teacher, image, label, box.tolist(), 32 // factor, 32)
@@ -61,7 +61,7 @@ def test_scores_equal_torchvisions_one_by_one(context, factor):
 
 
 def test_of_each_image_the_best_crop_of_each_class_the_lowest_first(context):
-    found = realism.run(context, mipc=300, crops=6, factor=2, draw=0)
+    found = realism.run(context, mipc=300, crops=6, factor=2, draw=0, teacher=None)
     labels = context.dataset.labels[found["images"]]
     assert sorted(found["images"].tolist()) == list(range(96))  # every class is smaller than mipc: all it has
     assert labels.tolist() == sorted(labels.tolist())
@@ -82,7 +82,7 @@ def test_of_each_image_the_best_crop_of_each_class_the_lowest_first(context):
 
 
 def test_a_class_gives_mipc_images_drawn_anew_for_each_draw(context):
-    one, again, two = (realism.run(context, mipc=7, crops=2, factor=1, draw=draw) for draw in (0, 0, 1))
+    one, again, two = (realism.run(context, mipc=7, crops=2, factor=1, draw=draw, teacher=None) for draw in (0, 0, 1))
     assert np.bincount(context.dataset.labels[one["images"]]).tolist() == [7] * 4
     assert all(np.array_equal(one[name], again[name]) for name in one)
     assert set(one["images"]) != set(two["images"])
@@ -90,9 +90,9 @@ def test_a_class_gives_mipc_images_drawn_anew_for_each_draw(context):
 
 
 def test_how_many_are_scored_at_once_does_not_show(context, monkeypatch):
-    many = realism.run(context, mipc=10, crops=3, factor=2, draw=0)
+    many = realism.run(context, mipc=10, crops=3, factor=2, draw=0, teacher=None)
     monkeypatch.setattr(realism, "CROPS", 7)  # cuts through the crops of an image
-    few = realism.run(context, mipc=10, crops=3, factor=2, draw=0)
+    few = realism.run(context, mipc=10, crops=3, factor=2, draw=0, teacher=None)
     assert np.array_equal(many["images"], few["images"])
     assert np.array_equal(many["boxes"], few["boxes"])
     np.testing.assert_allclose(many["losses"], few["losses"], atol=1e-4)
@@ -102,7 +102,7 @@ def test_crops_of_oblong_images_keep_their_shape(bench):
     """Boxes and canvases of a training set that is no square, with a teacher of squares: networks here take both."""
     images = np.random.default_rng(0).integers(0, 256, (8, 20, 40, 3)).astype(np.uint8)
     data = ImageDataset.from_arrays(images, np.array([0, 1, 2, 3] * 2), bench.root.classes, name="oblong")
-    found = realism.run(make(bench, data), mipc=2, crops=50, factor=2, draw=0)
+    found = realism.run(make(bench, data), mipc=2, crops=50, factor=2, draw=0, teacher=None)
     heights, widths = found["boxes"][:, 2], found["boxes"][:, 3]
     assert (np.abs(widths - 2 * heights) <= 1.5).all()
     assert np.isfinite(found["losses"]).all()

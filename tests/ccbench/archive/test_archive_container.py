@@ -236,6 +236,22 @@ def test_a_full_disk_leaves_no_file_and_keeps_the_old_one(tmp_path, make):
     assert path.read_bytes() == b"before"
 
 
+def test_a_system_that_opens_no_folders_can_save(tmp_path, monkeypatch):
+    """Windows refuses to open a folder; the flush of it is left to the store, which knows."""
+    opened, synced = os.open, []
+
+    def refuse(path, *args, **more):
+        if Path(path).is_dir():
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *args, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr("ccbench.store.sync", synced.append)
+    rng = np.random.default_rng(0)
+    dataset(raw(2, 2, 2, rng), rng).save(tmp_path / "a.ccb")
+    assert synced == [tmp_path]
+
+
 def test_places_that_cannot_be_written(tmp_path):
     rng = np.random.default_rng(0)
     data = dataset(raw(2, 2, 2, rng), rng)

@@ -8,6 +8,7 @@ import torch
 from archive_samples import datasets, encoded, palette, pixels_of, raw
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL.PngImagePlugin import PngImageFile
 
 from ccbench.archive import CompressedDataset, PaletteImages, decode
 from ccbench.archive.palette import lookup_table
@@ -104,6 +105,19 @@ def test_large_encoded_images_decode_in_threads(codec):
     payload = encoded(3, 130, 130, np.random.default_rng(0), codec)
     got = plain(payload).decode([2, 0, 1])
     assert (got.permute(0, 2, 3, 1).numpy() == pixels_of(payload)[[2, 0, 1]]).all()
+
+
+def test_a_picture_of_another_size_is_refused_before_its_pixels_are_unpacked(monkeypatch):
+    payload = encoded(2, 4, 4, np.random.default_rng(0))
+    payload.blobs = [payload.blobs[0], encoded(1, 4000, 5000, np.random.default_rng(0)).blobs[0]]
+    unpacked = []
+    load = PngImageFile.load
+    monkeypatch.setattr(PngImageFile, "load", lambda self: unpacked.append(self.size) or load(self))
+    assert payload.decode(0).shape == (4, 4, 3)
+    with pytest.raises(UserError, match="another size") as caught:
+        payload.decode(1)
+    assert caught.value.found == "(4000, 5000), not (4, 4)"
+    assert set(unpacked) == {(4, 4)}
 
 
 def test_encoded_images_are_decoded_once_for_training(monkeypatch):

@@ -49,10 +49,10 @@ def test_an_empty_folder_will_do_and_a_full_one_will_not(tmp_path):
     (tmp_path / "out").mkdir()
     assert export(data, tmp_path / "out") == 2
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(UserError, match="not empty"):
+    with pytest.raises(UserError, match="exists already"):
         export(data, tmp_path / "out")
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="not empty"):
+    with pytest.raises(UserError, match="exists already"):
         export(data, tmp_path / "file")
     with pytest.raises(UserError, match="cannot write"):
         export(data, tmp_path / "file" / "below")

@@ -49,7 +49,8 @@ def test_the_wheel_is_a_distribution_with_the_entry_point(installed):
     metadata = message_from_string((info / "METADATA").read_text())
     assert (metadata["Name"], metadata.get_all("Requires-Dist")[0]) == ("my-method", "ccbench")
     assert "my-method = my_method" in (info / "entry_points.txt").read_text()
-    assert (root / "site" / "my_method.py").exists()
+    assert (root / "site" / "my_method" / "method.py").exists()
+    assert (root / "site" / "my_method" / "cards" / "my-method.toml").exists()
 
 
 def test_its_own_tests_pass_and_run_the_kit(installed):
@@ -65,9 +66,11 @@ def test_it_is_listed_checked_and_benchmarked_beside_random(installed):
     code, text = command("-m", "ccbench", "list", "methods", cwd=root, **environment)
     assert code == 0
     assert "my-method" in text
+    code, text = command("-m", "ccbench", "describe", "my-method", cwd=root, **environment)
+    assert "Does every class keep the same number of images?" in text  # its card
     code, text = command("-m", "ccbench", "check", "my-method", cwd=root, **environment)
     assert code == 0, text
-    assert "method my-method: 18 checks ran, 0 failed" in text
+    assert "method my-method: 19 checks ran, 0 failed" in text
     run = ["--methods", "my-method,random", "--ratio", "0.92", "--seeds", "1", "--out", "out"]
     kit = ["--dataset", "ccbench-kit", "--protocol", "ccbench-kit"]
     code, text = command("-m", "ccbench", "-p", "ccbench.testing.offers", "run", *run, *kit, cwd=root, **environment)
@@ -95,8 +98,8 @@ def test_a_package_reads_as_its_name(tmp_path):
     project = tomllib.loads((folder / "pyproject.toml").read_text())
     assert project["project"]["name"] == "two-words2"
     assert project["project"]["entry-points"]["ccbench"] == {"two-words2": "two_words2"}
-    assert project["tool"]["setuptools"]["py-modules"] == ["two_words2"]
-    assert "class TwoWords2:" in (folder / "two_words2.py").read_text()
+    assert project["tool"]["setuptools"]["packages"] == ["two_words2"]
+    assert "class TwoWords2:" in (folder / "two_words2" / "method.py").read_text()
     assert not list(tmp_path.glob(".*"))
     for file in folder.rglob("*.*"):
         assert "$" not in file.read_text()

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from ccbench.offers.discovery import KINDS, Plugins
+from ccbench.offers.discovery import KINDS, Plugins, plugins
 
 MINE = """
 from ccbench import MethodSpec, Param, hookimpl
@@ -65,6 +65,35 @@ def test_describe_shows_the_cards_open_questions(ccbench):
     assert card["paper"]["year"] == 2023
 
 
+def test_the_paper_is_the_cards(ccbench):
+    listed = {item["name"]: item for item in json.loads(ccbench("list", "methods", "--json").out)}
+    assert listed["ccs"]["paper"].endswith("Coverage-centric Coreset Selection for High Pruning Rates, ICLR 2023")
+    assert "Atul Prakash, Coverage-centric" in ccbench("describe", "ccs").out
+    assert "Pleiss et al." in ccbench("describe", "aum").out  # the score has no card
+
+
+def test_describe_shows_what_only_a_card_says(ccbench):
+    assert "source" in (out := ccbench("describe", "cifar10").out)
+    assert "test       10000" in out
+    assert "metric" in ccbench("describe", "quick").out
+
+
+def test_a_bad_card_is_its_plugins_fault_and_no_traceback(ccbench, module, tmp_path):
+    module("mine", MINE.replace('name="bad name"', 'name="good"'))
+    (tmp_path / "here" / "cards").mkdir()
+    (tmp_path / "here" / "cards" / "mine.toml").write_text("open = [")
+    for args in (("-p", "mine", "describe", "mine"), ("list", "methods", "--json")):
+        done = ccbench(*args)
+        assert done.code == 0
+        assert "mine" in done.out
+        assert "broken: mine" in done.err
+        plugins.cache_clear()
+    shown = ccbench("plugins").out
+    assert "FAILED  mine" in shown
+    assert "the card of method mine cannot be read" in shown
+    assert "Traceback" not in shown
+
+
 def test_a_name_of_several_kinds_shows_all(ccbench):
     kinds = [item["kind"] for item in json.loads(ccbench("describe", "aum", "--json").out)]
     assert kinds == ["method", "score"]
@@ -109,3 +138,30 @@ def test_only_methods_with_palettes_show_palette_sizes(ccbench):
     shown = {name: ccbench("describe", name).out for name in ("ccs", "full", "dcq")}
     lines = {name: [line.split()[0] for line in text.splitlines() if line.split()] for name, text in shown.items()}
     assert [name for name, words in lines.items() if "bits" in words] == ["dcq"]
+
+
+def test_aliases_stand_beside_their_offer(ccbench):
+    lines = ccbench("list", "architectures").out.splitlines()
+    place = next(i for i, line in enumerate(lines) if line.split()[0] == "convnet")
+    assert [line.split()[0] for line in lines[place + 1 : place + 9]] == [
+        f"convnet-d{depth}{norm}" for norm in ("", "-bn") for depth in (3, 4, 5, 6)
+    ]
+    assert lines[place + 1].endswith("is convnet")
+    assert lines[place + 6].endswith("is convnet[depth=4,norm=batch]")
+    data = json.loads(ccbench("list", "architectures", "--json").out)
+    (convnet,) = [item for item in data if item["name"] == "convnet"]
+    assert convnet["aliases"][1] == {"name": "convnet-d4", "stands_for": "convnet[depth=4]"}
+
+
+def test_describe_an_alias_says_what_it_is(ccbench):
+    out = ccbench("describe", "convnet-d5-bn").out
+    assert out.startswith("architecture convnet-d5-bn is convnet[depth=5,norm=batch]\narchitecture convnet\n")
+    assert out.split("\n", 1)[1] == ccbench("describe", "convnet").out
+    assert "did you mean 'convnet-d5'" in ccbench("describe", "convnet-d55").err
+
+
+def test_describe_says_needs_in_words(ccbench):
+    out = ccbench("describe", "dc3").out
+    assert "latents where features is auto and compensate is diffusion or null or hr" in out
+    needs = json.loads(ccbench("describe", "aum", "--json").out)[0]["needs"]
+    assert {"stage": "score", "params": {"score": "aum"}, "when": {}} in needs

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccbench import ArchitectureSpec, MethodSpec, Param, ProtocolSpec, ScoreSpec, StageSpec, hookimpl
+from ccbench import ArchitectureSpec, DatasetSpec, MethodSpec, Need, Param, ProtocolSpec, ScoreSpec, StageSpec, hookimpl
 from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, ImageDataset
 from ccbench.errors import UserError
+from ccbench.methods import identity
 from ccbench.methods.task import StageContext, Task, Workbench, run_stage
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
@@ -68,7 +69,7 @@ class Offers:
             self._spec(MethodSpec, "plainly", params=(Param(name="strength", default=1, doc="x"),), random=False),
             self._spec(MethodSpec, "by-file", params=(Param(name="ids", default=self.file, type=Path, doc="x"),)),
             self._spec(MethodSpec, "seen", params=(proxy,), needs=("mean-look",), random=False),
-            self._spec(MethodSpec, "ranked", params=(by, proxy), needs=("score[score=aim]",)),
+            self._spec(MethodSpec, "ranked", params=(by, proxy), needs=(Need("score", score="aim"),)),
             self._spec(MethodSpec, "taught", needs=("teacher",)),
             self._spec(MethodSpec, "taught-by-a-stage", needs=("teacher-look",)),
             self._spec(
@@ -77,6 +78,10 @@ class Offers:
             self._spec(MethodSpec, "odd", identity=f"{HERE}:five"),
             self._spec(MethodSpec, "raising", identity=f"{HERE}:raising"),
         ]
+
+    @hookimpl
+    def ccbench_datasets(self):
+        return [self._spec(DatasetSpec, "d")]
 
     @hookimpl
     def ccbench_stages(self):
@@ -339,3 +344,23 @@ def test_a_stage_that_needs_itself_is_an_error(bench, monkeypatch):
     monkeypatch.setitem(bench.plugins._specs["stage"], "mean-look", spec)
     with pytest.raises(UserError, match="needs itself"):
         run_stage(bench, bench.root, "mean-look", {})
+
+
+@pytest.mark.parametrize(
+    ("need", "message"),
+    [
+        (
+            Need("features", lair="final"),
+            "method seen needs features[lair=final]: stage features has no parameter 'lair'",
+        ),
+        (Need("features", layer="last"), "features: parameter layer takes one of"),
+        (Need("score", score="aims"), "no score is called 'aims', did you mean 'aim'?"),
+        (Need("fetures"), "method seen needs fetures: no stage is called 'fetures', did you mean 'features'?"),
+    ],
+)
+def test_a_need_that_its_stage_does_not_take_is_an_error_that_says_so(bench, need, message):
+    spec = replace(bench.plugins.get("method", "seen"), needs=(need,))
+    spec.check()  # the stage may be another plugin's
+    with pytest.raises(UserError) as caught:
+        identity.needs(bench.setting, spec, spec.read_params({}))
+    assert message in str(caught.value)

@@ -5,9 +5,8 @@ from types import ModuleType
 
 import pytest
 
-from ccbench import MethodSpec, Param, hookimpl
+from ccbench import MethodSpec, Need, Param, hookimpl
 from ccbench.budget import DataShape
-from ccbench.errors import UserError
 from ccbench.methods.ready import unready
 from ccbench.offers.discovery import Plugins
 from ccbench.runner.plan import Data, Request, make_plan
@@ -32,7 +31,11 @@ class Picky:
                     Param(name="model", default="missing", doc="there or missing"),
                     Param(name="size", default="small", doc="small or large"),
                 ),
-                needs=("proxy", "teacher?model=there|elsewhere", "features?size=large&model=elsewhere"),
+                needs=(
+                    "proxy",
+                    Need("teacher", when={"model": ("there", "elsewhere")}),
+                    Need("features", when={"size": "large", "model": "elsewhere"}),
+                ),
             )
         ]
 
@@ -105,17 +108,3 @@ def test_needs_follow_the_parameters(plugins):
     assert parse("picky[model=elsewhere]", plugins).needs == ("proxy", "teacher")
     assert parse("picky[model=elsewhere,size=large]", plugins).needs == ("proxy", "teacher", "features")
     assert parse("picky[size=large]", plugins).needs == ("proxy",)
-
-
-@pytest.mark.parametrize("need", ["teacher?", "teacher?model", "teacher?size=3", "teacher?model=x&size=3"])
-def test_a_condition_that_names_no_parameter_is_an_error(need):
-    spec = MethodSpec(
-        name="x",
-        target="m:f",
-        version="1",
-        summary="",
-        needs=(need,),
-        params=(Param(name="model", default="", doc=""),),
-    )
-    with pytest.raises(UserError, match="stage\\?param=value"):
-        spec.check()

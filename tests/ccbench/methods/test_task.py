@@ -59,7 +59,7 @@ def test_a_newer_version_is_another_address(bench, kind):
         spec = PLUGINS.get(of, name)
         return replace(spec, version="new") if of == kind and name in {"quicknet", "aum", "proxy"} else spec
 
-    assert address(replace(bench, plugins=SimpleNamespace(get=get)), "score") != old
+    assert address(replace(bench, plugins=SimpleNamespace(get=get, alias=PLUGINS.alias)), "score") != old
 
 
 def test_whole_stages_do_not_see_what_a_pipeline_kept(bench):

@@ -6,8 +6,9 @@ import pytest
 from ccbench.errors import UserError
 from ccbench.offers import discovery as module_under_test
 from ccbench.offers.discovery import BUILTIN, KINDS, Plugins
+from ccbench.offers.expressions import parse, read_call
 from ccbench.offers.hookspecs import hookimpl
-from ccbench.offers.specs import DatasetSpec, MethodSpec
+from ccbench.offers.specs import Alias, CommandSpec, DatasetSpec, MethodSpec, Param, StageSpec
 
 
 def spec(name="mine", **facts):
@@ -207,3 +208,84 @@ def test_no_installed_plugin_is_broken_and_every_kind_is_offered():
     found = Plugins()
     assert broken(found) == {}
     assert all(found.all(kind) for kind in KINDS)
+
+
+DEPTH = (Param(name="depth", default=3, low=1, high=6, doc=""), Param(name="norm", default="a", doc=""))
+
+
+def deep(*aliases, name="net", **facts):
+    return spec(name, params=DEPTH, aliases=aliases, **facts)
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("net-3", "net"),  # its parameters are the defaults
+        ("net-4", "net[depth=4]"),
+        ("net-4[norm=b]", "net[depth=4,norm=b]"),
+        ("net-4b", "net[depth=4,norm=b]"),
+        ("nett", "net"),
+    ],
+)
+def test_an_alias_stands_for_its_offer_with_parameters(text, label):
+    aliases = Alias("net-3", depth=3), Alias("net-4", depth=4), Alias("net-4b", norm="b", depth="4"), Alias("nett")
+    found = find(module("m", ccbench_methods=[deep(*aliases)]))
+    assert broken(found) == {}
+    assert read_call("method", text, found).label == label == parse(text, found).label
+    assert parse(f"{text}+net[fraction=0.5]", found).label == f"{label}+net[fraction=0.5]"
+    assert found.get("method", text.partition("[")[0]) is found.get("method", "net")
+    assert list(found.all("method")) == ["net"]
+    assert found.names("method") == ["net", "net-3", "net-4", "net-4b", "nett"]
+    assert found.owner("method", "net-4").name == "m"
+
+
+def test_an_alias_keeps_what_it_sets():
+    found = find(module("m", ccbench_methods=[deep(Alias("net-4", depth=4))]))
+    with pytest.raises(UserError, match="net-4 is net with depth=4 and takes no other depth") as caught:
+        parse("net-4[depth=5]", found)
+    assert caught.value.mend == "net[depth=5]"
+    with pytest.raises(UserError, match="did you mean 'net-4'"):
+        parse("net4", found)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (deep(Alias("net-7", depth=7)), "alias net-7: net: parameter depth must lie in [1, 6]"),
+        (deep(Alias("net-4", deep=4)), "has no parameter 'deep', did you mean 'depth'?"),
+        (deep(Alias("net", depth=4)), "'net' is its name already"),
+        (deep(Alias("x"), Alias("x", depth=4)), "'x' is its name already"),
+        (deep(Alias("Net 4", depth=4)), "aliases are names with parameters"),
+        (deep(Alias("net:", depth=4)), "aliases are names with parameters"),
+        (deep("net-4"), "aliases are names with parameters"),
+    ],
+)
+def test_an_alias_that_cannot_be_meant_is_an_error_of_the_plugin(wrong, reason):
+    found = find(module("m", ccbench_methods=[wrong, spec("other")]))
+    assert reason in broken(found)["m"]
+    assert list(found.all("method")) == ["other"]
+
+
+@pytest.mark.parametrize("cls", [StageSpec, CommandSpec])
+def test_what_users_do_not_name_has_no_aliases(cls):
+    with pytest.raises(UserError, match="has one name and no aliases"):
+        cls(name="x", target="a:b", version="1", summary="", aliases=(Alias("y"),)).check()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (spec("net-4"), deep(Alias("net-4", depth=4), name="net")),  # an alias is another's name
+        (deep(Alias("net-4", depth=4)), spec("net-4")),  # a name is another's alias
+        (deep(Alias("net-4", depth=4)), deep(Alias("net-4", depth=5), name="other")),
+    ],
+)
+def test_aliases_clash_like_names(first, second):
+    found = find(module("a", ccbench_methods=[first]), module("b", ccbench_methods=[second]))
+    assert list(broken(found)) == ["b"]
+    assert "method 'net-4' is offered by both" in broken(found)["b"]
+    with pytest.raises(UserError, match="offered by both") as caught:
+        parse("net-4", found)
+    assert all(f"({name})" in str(caught.value) for name in "ab")
+    if second.name != "net-4":
+        assert found.get("method", second.name) is second  # only the name that clashes is lost

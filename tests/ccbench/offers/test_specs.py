@@ -1,9 +1,11 @@
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ccbench.errors import UserError
-from ccbench.offers.specs import DatasetSpec, MethodSpec, Param, did_you_mean
+from ccbench.offers.specs import DatasetSpec, MethodSpec, Need, Param, did_you_mean
 
 
 def spec(**changes):
@@ -130,3 +132,55 @@ def test_suggestions():
     assert did_you_mean("dqc", ["dcq", "ccs"]) == ", did you mean 'dcq'?"
     assert did_you_mean("zzzzz", ["dcq", "ccs"]) == ""
     assert did_you_mean("", []) == ""
+
+
+@pytest.mark.parametrize(
+    ("needs", "params", "stages"),
+    [
+        (("proxy", Need("features")), {}, ("proxy", "features")),
+        ((Need("teacher", when={"mode": "b"}),), {}, ()),
+        ((Need("teacher", when={"mode": "b"}),), {"mode": "b"}, ("teacher",)),
+        ((Need("teacher", when={"mode": ("a", "b")}),), {"mode": "b"}, ("teacher",)),
+        ((Need("teacher", when={"mode": "a", "refine": False}),), {}, ()),
+        ((Need("teacher", when={"mode": "a", "refine": False}),), {"refine": "no"}, ("teacher",)),
+        ((Need("teacher", when={"size": None}),), {}, ("teacher",)),
+        ((Need("teacher", when={"size": None}),), {"size": "4"}, ()),
+        ((Need("teacher", when={"rate": 1}),), {"rate": "1.0"}, ("teacher",)),
+        (("score", Need("score", score="aum"), Need("score", when={"mode": "b"})), {}, ("score",)),
+    ],
+)
+def test_a_need_is_asked_for_where_its_conditions_hold(needs, params, stages):
+    one = spec(params=PARAMS, needs=needs)
+    one.check()
+    assert one.stages(one.read_params(params)) == stages
+    assert [need.stage for need in one.asks()] == [n if isinstance(n, str) else n.stage for n in needs]
+
+
+def test_a_need_sets_parameters_of_the_stage_and_reads_as_it_is_meant():
+    need = Need("score", when={"mode": ("a", "b"), "size": 3}, score="aum", stage=2)
+    assert dict(need.params) == {"score": "aum", "stage": 2}
+    assert str(need) == "score[score=aum,stage=2] where mode is a or b and size is 3"
+    assert need == Need("score", when={"mode": ("a", "b"), "size": 3}, score="aum", stage=2) != Need("score")
+    assert len({need, Need("score"), Need("score")}) == 2
+    assert pickle.loads(pickle.dumps(need)) == need
+
+
+@pytest.mark.parametrize(
+    ("needs", "message"),
+    [
+        (("score[score=aum]",), 'Need("score", score="aum")'),  # no little language
+        (("teacher?mode=b",), "needs are names of stages"),
+        ((3,), "needs are names of stages"),
+        ((Need("Teacher"),), "needs are names of stages"),
+        ((Need("teacher", when={"mod": "b"}),), "no such parameter, did you mean 'mode'?"),
+        ((Need("teacher", when={"mode": "c"}),), "mode is 'c', which it never is"),
+        ((Need("teacher", when={"mode": ("a", "c")}),), "takes one of a, b"),
+        ((Need("teacher", when={"clusters": 101}),), "must lie in"),
+        ((Need("teacher", when={"refine": "maybe"}),), "takes bool"),
+    ],
+)
+def test_a_need_that_cannot_be_meant_is_an_error_of_the_plugin(needs, message):
+    with pytest.raises(UserError) as caught:
+        spec(params=PARAMS, needs=needs).check()
+    assert message in str(caught.value)
+    assert "method mine: " in str(caught.value)

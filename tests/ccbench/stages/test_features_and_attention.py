@@ -100,7 +100,7 @@ def test_attention_is_at_the_true_class(cam, bench, tmp_path, monkeypatch):
         {},
         tmp_path,
     )
-    assert attention.run(made, cam=cam, masks=400) == {}
+    assert attention.run(made, cam=cam, proxy=None, masks=400) == {}
     maps = np.load(tmp_path / "attention.npy")
     assert maps.shape == (6, 16, 16)
     assert maps.dtype == np.float16

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from cc_plugins.architectures import OWN
 from ccbench.errors import Unfit, UserError
 from ccbench.offers.discovery import Plugins
 from ccbench.stages.layers import last_linear
@@ -24,6 +23,7 @@ WIDTHS = {
     "swin_tiny": 768,
     "swinv2_tiny": 768,
     "vit_small": 384,
+    "convnet": 128 * 4**2,
     **{f"convnet-d{d}{norm}": 128 * (32 >> d) ** 2 for d in (3, 4, 5) for norm in ("", "-bn")},
 }
 
@@ -38,7 +38,7 @@ def penultimate(network, images):
     return logits, seen[0]
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in OWN])
+@pytest.mark.parametrize("name", PLUGINS.names("architecture"))
 def test_logits_are_the_layer_of_its_input(name):
     try:
         network = build_network(name, classes=7, image_size=32, seed=0, plugins=PLUGINS).eval()

@@ -89,7 +89,9 @@ def test_a_new_version_is_computed_again(bench, monkeypatch):
 
     made = Workbench(newer.root, newer.store, newer.plugins, newer.recipe, 0)
     found = score.run(
-        StageContext(made, newer.root, newer.plugins.get("stage", "score"), {}, newer.store.root), score="seen"
+        StageContext(made, newer.root, newer.plugins.get("stage", "score"), {}, newer.store.root),
+        score="seen",
+        proxy=None,
     )
     np.testing.assert_array_equal(found["score"], np.full(96, 204))
 

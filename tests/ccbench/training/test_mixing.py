@@ -35,7 +35,7 @@ class Fixed:
         ((8, 8), 0.99, (3, 3), (3, 3, 3, 3)),  # less than a pixel: nothing
     ],
 )
-def test_boxes_by_hand(size, share, centre, box):
+def test_boxes_by_hand(size: tuple[int, int], share, centre, box):
     assert cut_box(*size, share, Fixed(*centre)) == box
 
 

@@ -1,15 +1,13 @@
-"""What the selection methods share: reading a score, ranking by it, and equal shares of classes."""
+"""Reading a score, ranking by it, and equal shares of classes: what runs of the selection methods share."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from ccbench import UserError
+from ccbench.plugin import Task, UserError
 
 
-def read_score(task: Any, score: str, proxy: str | None) -> np.ndarray:
+def read_score(task: Task, score: str, proxy: str | None) -> np.ndarray:
     """A score of the task's images, (n,) float64, in the order of ``task.dataset``.
 
     Raises:

@@ -1,0 +1,124 @@
+"""Everything that the author of a plugin imports, with types.
+
+    from ccbench.plugin import MethodSpec, Param, hookimpl
+
+The specs, budgets and errors are there at once. Whatever brings numpy or torch along is imported when it is first asked
+for, so ask inside the functions that use it, or under ``TYPE_CHECKING`` where a name only stands in a signature:
+``ccbench list`` reads the top of every plugin. ``docs/plugins.md`` has an example of each hook.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ccbench.budget import Budget, DataShape
+from ccbench.errors import Unfit, UserError
+from ccbench.offers.hookspecs import hookimpl
+from ccbench.offers.modules import specs_of_modules
+from ccbench.offers.specs import (
+    Alias,
+    ArchitectureSpec,
+    CommandSpec,
+    DatasetSpec,
+    ExecutorSpec,
+    MethodSpec,
+    Need,
+    Param,
+    ProtocolSpec,
+    ScoreSpec,
+    StageSpec,
+)
+
+if TYPE_CHECKING:
+    from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, RawImages
+    from ccbench.data import DataSource, ImageDataset, ImageStream, NoTest, held_back
+    from ccbench.executors import Executor, Finished, WorkItem
+    from ccbench.machine import cores
+    from ccbench.methods.per_image import PerImage
+    from ccbench.methods.task import StageContext, Task
+    from ccbench.stages.proxy import load_network
+    from ccbench.stages.teacher import load_teacher
+    from ccbench.store import Blobs, Entry
+    from ccbench.training.images import DeviceData
+    from ccbench.training.resample import random_boxes, resize, resized_crop
+    from ccbench.training.teacher import Teacher
+
+_LAZY = {
+    "Blobs": "store",
+    "CompressedDataset": "archive",
+    "DataSource": "data",
+    "DeviceData": "training.images",
+    "EncodedImages": "archive",
+    "Entry": "store",
+    "Executor": "executors",
+    "Finished": "executors",
+    "ImageDataset": "data",
+    "ImageStream": "data",
+    "NoTest": "data",
+    "PaletteImages": "archive",
+    "PerImage": "methods.per_image",
+    "RawImages": "archive",
+    "StageContext": "methods.task",
+    "Task": "methods.task",
+    "Teacher": "training.teacher",
+    "WorkItem": "executors",
+    "cores": "machine",
+    "held_back": "data",
+    "load_network": "stages.proxy",
+    "load_teacher": "stages.teacher",
+    "random_boxes": "training.resample",
+    "resize": "training.resample",
+    "resized_crop": "training.resample",
+}
+
+__all__ = [
+    "Alias",
+    "ArchitectureSpec",
+    "Blobs",
+    "Budget",
+    "CommandSpec",
+    "CompressedDataset",
+    "DataShape",
+    "DataSource",
+    "DatasetSpec",
+    "DeviceData",
+    "EncodedImages",
+    "Entry",
+    "Executor",
+    "ExecutorSpec",
+    "Finished",
+    "ImageDataset",
+    "ImageStream",
+    "MethodSpec",
+    "Need",
+    "NoTest",
+    "PaletteImages",
+    "Param",
+    "PerImage",
+    "ProtocolSpec",
+    "RawImages",
+    "ScoreSpec",
+    "StageContext",
+    "StageSpec",
+    "Task",
+    "Teacher",
+    "Unfit",
+    "UserError",
+    "WorkItem",
+    "cores",
+    "held_back",
+    "hookimpl",
+    "load_network",
+    "load_teacher",
+    "random_boxes",
+    "resize",
+    "resized_crop",
+    "specs_of_modules",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"ccbench.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'ccbench.plugin' has no attribute {name!r}")
