@@ -36,12 +36,12 @@ def memory(root: Path = Path("/")) -> int | None:
         root: the folder that has the system's ``proc`` and ``sys``.
     """
     try:
-        found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+        sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     except (ValueError, OSError, AttributeError):
-        found = []
+        sizes = []
     for group in _groups(root, "memory"):
-        found += [n for name in ("memory.max", "memory.limit_in_bytes") if (n := _number(group / name)) is not None]
-    return min(found, default=None)
+        sizes += [n for name in ("memory.max", "memory.limit_in_bytes") if (n := _number(group / name)) is not None]
+    return min(sizes, default=None)
 
 
 def share_of_memory(jobs: int) -> int | None:

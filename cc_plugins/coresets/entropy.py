@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cc_plugins.coresets._final import Final
 from cc_plugins.coresets._ranked import Ranked, ranking
 from ccbench.plugin import ScoreSpec
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
 
 SPECS = (
@@ -34,22 +34,10 @@ class Entropy(Ranked):
     score = "entropy"
 
 
-class EntropyScore:
+class EntropyScore(Final):
     """Entropy in nats, in [0, ln C], of the trained network's prediction for the plain image (DCQ, A.2.1)."""
 
-    def __init__(self, n: int, classes: int) -> None:
-        import numpy as np
-
-        self._entropy = np.full(n, np.nan, np.float32)
-
-    def update(self, epoch: int, ids: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        """Training batches leave no mark: only the finished network counts."""
-
-    def finish(self, ids: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        """Take the plain images' logits, all at once or batch by batch."""
-        log_p = logits.detach().float().log_softmax(1)
-        self._entropy[ids.cpu().numpy()] = -(log_p.exp() * log_p).sum(1).cpu().numpy()
-
-    def result(self) -> np.ndarray:
-        """(n,) float32."""
-        return self._entropy.copy()
+    def seen(self, logits: torch.Tensor) -> torch.Tensor:
+        """The entropy of each prediction."""
+        log_p = logits.log_softmax(1)
+        return -(log_p.exp() * log_p).sum(1)

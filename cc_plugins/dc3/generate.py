@@ -192,7 +192,7 @@ def _denoise(
         return {}
 
     try:
-        found = pipeline(
+        pictures = pipeline(
             prompt=[picture.prompt for picture in full],
             image=squares,
             num_inference_steps=settings.steps,
@@ -209,13 +209,13 @@ def _denoise(
             found=str(error).splitlines()[0],
             mend=f"dc3[batch={max(1, settings.batch // 2)}]; pictures that are finished are kept",
         ) from None
-    if not np.isfinite(found).all():
+    if not np.isfinite(pictures).all():
         raise UserError(
             f"the diffusion model gives numbers that are not finite in {settings.dtype_on(str(pipeline.device))}",
             found=settings.model,
             mend="dc3[dtype=float32]",
         )
-    return (found * 255).round().astype(np.uint8)
+    return (pictures * 255).round().astype(np.uint8)
 
 
 def _png(picture: np.ndarray) -> bytes:

@@ -58,7 +58,7 @@ def run(
     data = context.dataset
     vae: Any = load_vae(settings, context.device)
     kind, normalise = next(vae.parameters()).dtype, _normalisation(data, context.device)
-    found = np.zeros((len(data.labels), components), np.float32)
+    projected = np.zeros((len(data.labels), components), np.float32)
     done = 0
     for label in range(len(data.classes)):
         rows = np.flatnonzero(data.labels == label)
@@ -72,14 +72,14 @@ def run(
                 means = np.empty((len(rows), mean.shape[1]), np.float32)
             means[start : start + len(chosen)] = mean
             done += len(chosen)
-            context.progress(done, len(found), "latents")
+            context.progress(done, len(projected), "latents")
         if means is not None:
             if not np.isfinite(means).all():
                 raise UserError(
                     f"the VAE gives latents that are not finite in {kind}", found=model, mend="dtype=float32"
                 )
-            found[rows] = _principal(means, components, context.seed(f"class {label}"))
-    return {"latents": found}
+            projected[rows] = _principal(means, components, context.seed(f"class {label}"))
+    return {"latents": projected}
 
 
 def _normalisation(data: ImageDataset, device: str) -> Normalise:
@@ -97,8 +97,8 @@ def _principal(means: np.ndarray, components: int, seed: int) -> np.ndarray:
     """(n, D) float32 -> (n, components) float32 by PCA, zeros beyond what n images span."""
     from sklearn.decomposition import PCA
 
-    found = np.zeros((len(means), components), np.float32)
+    projected = np.zeros((len(means), components), np.float32)
     kept = min(components, *means.shape)
     if len(means) > 1:  # one image has no direction of its own
-        found[:, :kept] = PCA(kept, random_state=seed).fit_transform(means)
-    return found
+        projected[:, :kept] = PCA(kept, random_state=seed).fit_transform(means)
+    return projected

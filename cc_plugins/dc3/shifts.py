@@ -90,10 +90,10 @@ SHIFTS: dict[str, Callable[[np.ndarray, np.random.Generator, bool], np.ndarray]]
 def _in_strips(change: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
     """``change``, which looks at one pixel at a time, of some rows at once: floats of a large picture take much."""
     rows = max(1, STRIP // image.shape[1])
-    found = np.empty_like(image)
+    shifted = np.empty_like(image)
     for start in range(0, len(image), rows):
-        found[start : start + rows] = change(image[start : start + rows])
-    return found
+        shifted[start : start + rows] = change(image[start : start + rows])
+    return shifted
 
 
 def shifted(image: np.ndarray, kind: str, variants: int, seed: int, key: int) -> np.ndarray:

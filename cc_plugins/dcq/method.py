@@ -132,9 +132,9 @@ class DCQ:
         else:
             rows = image_rows(images, self.features, rng)
         task.progress(0, 1, "clustering")
-        found = kmeans_clusters(rows, n, self.clusters, rng, place(task))
+        assigned = kmeans_clusters(rows, n, self.clusters, rng, place(task))
         task.progress(1, 1, "clustering")
-        return found
+        return assigned
 
     def palettes(self, task: Task, members: list[np.ndarray], entries: int, at: Images) -> np.ndarray:
         """(k, entries, 3) float32 LAB palettes of the clusters' kept pixels (section 3.2.2)."""
@@ -145,8 +145,8 @@ class DCQ:
         out = np.empty((len(members), entries, 3), np.float32)
         for c, ids in enumerate(members):
             if on_cpu(task):
-                found = distinct_colors(images, ids, attention, self.keep_percent)
-                out[c] = kmeans_palette(*found, entries, int(seeds[c]))
+                colors = distinct_colors(images, ids, attention, self.keep_percent)
+                out[c] = kmeans_palette(*colors, entries, int(seeds[c]))
             else:
                 pixels = images.shape[1] * images.shape[2]
                 table = gpu.count_colors(at, ids, attention, self.keep_percent, pixels, task.device)

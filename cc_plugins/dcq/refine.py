@@ -260,10 +260,10 @@ class _Block:
             with torch.no_grad():
                 point.copy_(rgb_to_lab(lab_to_rgb(point)))
             if step == steps or step % max(1, steps // CHECKS) == 0:
-                found = lab_to_bytes(point.detach())
-                now = self._judge(found)
+                rounded = lab_to_bytes(point.detach())
+                now = self._judge(rounded)
                 better = now < after
-                best = torch.where(better[:, None, None], found, best)
+                best = torch.where(better[:, None, None], rounded, best)
                 after = torch.where(better, now, after)
             if progress is not None:
                 progress(step)

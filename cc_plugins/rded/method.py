@@ -96,14 +96,14 @@ class RDED:
 
         data, factor, ipc = task.dataset, self._factor(task), _ipc(task)
         size, draw = tuple(data.images.shape[1:3]), task.repetition
-        found = task.stage("realism", mipc=self.mipc, crops=self.crops, factor=factor, draw=draw, teacher=self.teacher)
-        labels = data.labels[found["images"]]
+        crops = task.stage("realism", mipc=self.mipc, crops=self.crops, factor=factor, draw=draw, teacher=self.teacher)
+        labels = data.labels[crops["images"]]
         for label in range(len(data.classes)):
             best = np.flatnonzero(labels == label)[: ipc * factor**2]
             for first in range(ipc):
                 rows = best[first::ipc]
-                pixels = torch.from_numpy(np.ascontiguousarray(data.images[found["images"][rows]])).permute(0, 3, 1, 2)
-                boxes = torch.from_numpy(np.array(found["boxes"][rows]))
+                pixels = torch.from_numpy(np.ascontiguousarray(data.images[crops["images"][rows]])).permute(0, 3, 1, 2)
+                boxes = torch.from_numpy(np.array(crops["boxes"][rows]))
                 yield mosaic(resized_crop(pixels, boxes, tile(size, factor)), factor, size).numpy()
             task.progress(label + 1, len(data.classes), "pictures")
 

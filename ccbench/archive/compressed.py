@@ -242,18 +242,18 @@ class CompressedDataset:
 
     def content_digest(self) -> str:
         """Sixteen hexadecimal digits over pixels as stored, ids, labels, soft labels and weights; not over ``meta``."""
-        found = hashlib.sha256()
+        digest = hashlib.sha256()
         payload = self.payload
         parts: list[Any] = [getattr(payload, name, None) for name in ("images", "packed", "palettes", "clusters")]
         for part in (*parts, self.ids, self.labels, self.soft_labels, self.weights):
             if part is None:
-                found.update(b"-")
+                digest.update(b"-")
             else:  # as bytes in place: a large set is not copied for it
-                found.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
-                found.update(b"+")
+                digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
+                digest.update(b"+")
         for blob in getattr(payload, "blobs", ()):
-            found.update(hashlib.sha256(blob).digest())
-        return found.hexdigest()[:16]
+            digest.update(hashlib.sha256(blob).digest())
+        return digest.hexdigest()[:16]
 
     def save(self, path: str | os.PathLike[str]) -> int:
         """Write the file, whole or not at all; equal content makes equal bytes.

@@ -117,12 +117,12 @@ def sizes(path: str | os.PathLike[str]) -> dict[str, int]:
     with Path(path).open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
-    found = {"": 8 + length}
+    sizes = {"": 8 + length}
     for name, entry in header.items():
         if name != "__metadata__":
             start, end = entry["data_offsets"]
-            found[name] = end - start
-    return found
+            sizes[name] = end - start
+    return sizes
 
 
 def read_digest(path: str | os.PathLike[str]) -> str:

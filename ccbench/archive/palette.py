@@ -88,10 +88,10 @@ class PaletteImages:
 
     def arrays(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Facts and arrays for the file."""
-        found = {"packed": self.packed, "palettes": self.palettes}
+        arrays = {"packed": self.packed, "palettes": self.palettes}
         if self.clusters is not None:
-            found["clusters"] = self.clusters.astype(smallest(len(self.palettes) - 1))
-        return {"bits": self.bits, "size": [self._n, *self.shape]}, found
+            arrays["clusters"] = self.clusters.astype(smallest(len(self.palettes) - 1))
+        return {"bits": self.bits, "size": [self._n, *self.shape]}, arrays
 
     @classmethod
     def from_arrays(cls, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> PaletteImages:

@@ -55,11 +55,11 @@ def measure(batches: Iterable[np.ndarray]) -> ColorMeasure:
         histogram += channel_histogram(batch)
         sums, pixels = opponent_sums(batch), batch.shape[1] * batch.shape[2]
         values.append(np.stack([from_sums(sums, pixels, form) for form in FORMS], axis=1))
-    found = np.concatenate(values) if values else np.empty((0, len(FORMS)))
-    if not len(found):
+    means = np.concatenate(values) if values else np.empty((0, len(FORMS)))
+    if not len(means):
         raise UserError("colours can only be measured where there is an image")
-    dc3, hasler = found.mean(0)  # of all at once, so that the split into batches leaves no trace
-    return ColorMeasure(float(dc3), float(hasler), histogram, len(found))
+    dc3, hasler = means.mean(0)  # of all at once, so that the split into batches leaves no trace
+    return ColorMeasure(float(dc3), float(hasler), histogram, len(means))
 
 
 def measure_dataset(dataset: ImageDataset) -> ColorMeasure:
@@ -91,9 +91,9 @@ def measured(dataset: ImageDataset, store: Store) -> ColorMeasure:
     """
 
     def make(folder: Path) -> dict[str, np.ndarray]:
-        found = measure_dataset(dataset)
-        means = np.array([found.colorfulness, found.colorfulness_hasler])
-        return {"histogram": found.histogram, "colorfulness": means}
+        fresh = measure_dataset(dataset)
+        means = np.array([fresh.colorfulness, fresh.colorfulness_hasler])
+        return {"histogram": fresh.histogram, "colorfulness": means}
 
     facts = {"dataset": dataset.name, "split": dataset.split}
     entry = store.get_or_make(KIND, store.key(colors=VERSION, dataset=dataset.digest), make, facts)

@@ -71,7 +71,7 @@ def _stdout_aside() -> Iterator[None]:
         os.close(kept)
 
 
-def kind_of(name: str, found: Plugins) -> str:
+def kind_of(name: str, offers: Plugins) -> str:
     """Whether a name is a method's or a dataset's.
 
     Raises:
@@ -81,17 +81,17 @@ def kind_of(name: str, found: Plugins) -> str:
 
     base = base_name(name)
     for kind in ("dataset", "method"):
-        if base in found.all(kind):
+        if base in offers.all(kind):
             return kind
-    if ":" in base and base.partition(":")[0] + ":" in found.all("dataset"):
+    if ":" in base and base.partition(":")[0] + ":" in offers.all("dataset"):
         return "dataset"
     try:
-        parse(name, found)
+        parse(name, offers)
     except UserError as error:
         if "+" in name or "[" in name or "offered by both" in error.what:
             raise
-        names = [*found.all("method"), *found.all("dataset")]
-        broken = ", ".join(f"{p.name} of {p.distribution}" for p in found.broken())
+        names = [*offers.all("method"), *offers.all("dataset")]
+        broken = ", ".join(f"{p.name} of {p.distribution}" for p in offers.broken())
         mend = "ccbench list methods, ccbench list datasets"
         if Path(name).is_dir():
             mend = f"ccbench check folder:{name}"

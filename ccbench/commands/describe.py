@@ -22,22 +22,22 @@ _SHOWN = {"kind", "name", "summary", "params", "distribution", "module"}  # thes
 @click.option("--json", "as_data", is_flag=True, help="Print JSON: a list with one object for each kind.")
 def describe(name: str, as_data: bool) -> None:
     """Show everything known about NAME, of any kind: method, dataset, architecture, protocol and so on."""
-    found = plugins()
-    specs = _find(name, found)
+    offers = plugins()
+    specs = _find(name, offers)
     if as_data:
-        data = [{**as_json(spec, found), "card": found.card(spec)} for spec in specs]
+        data = [{**as_json(spec, offers), "card": offers.card(spec)} for spec in specs]
         click.echo(json.dumps(data, indent=1, default=str))
     else:
-        click.echo("\n\n".join(_text(name, spec, found) for spec in specs))
-    warn_broken(found)
+        click.echo("\n\n".join(_text(name, spec, offers) for spec in specs))
+    warn_broken(offers)
 
 
-def _find(name: str, found: Plugins) -> list[Spec]:
+def _find(name: str, offers: Plugins) -> list[Spec]:
     """Every spec of a name; only where no list holds it are the plugins asked, for that may import much."""
     specs = [
         s
         for kind in KINDS
-        for s in found.all(kind).values()
+        for s in offers.all(kind).values()
         if name in {s.name, s.name.rstrip(":"), *(a.name for a in s.aliases)}
     ]
     if specs:
@@ -45,24 +45,24 @@ def _find(name: str, found: Plugins) -> list[Spec]:
     clash = None
     for kind in KINDS:
         try:
-            specs.append(found.get(kind, name))
+            specs.append(offers.get(kind, name))
         except UserError as error:
             clash = error if "offered by both" in error.what else clash
     if specs:
         return specs
     if clash is not None:
         raise clash
-    names = {n for kind in KINDS for n in found.names(kind)}
+    names = {n for kind in KINDS for n in offers.names(kind)}
     raise UserError(f"nothing is called {name!r}{did_you_mean(name, names)}", mend="ccbench list shows what there is")
 
 
-def _text(name: str, spec: Spec, found: Plugins) -> str:
-    card = found.card(spec) or {}
-    facts = as_json(spec, found) | {key: value for key, value in card.items() if key not in {"paper", "open"}}
+def _text(name: str, spec: Spec, offers: Plugins) -> str:
+    card = offers.card(spec) or {}
+    facts = as_json(spec, offers) | {key: value for key, value in card.items() if key not in {"paper", "open"}}
     if isinstance(spec, NeedingSpec):
         facts["needs"] = spec.asks()
     facts["aliases"] = [f"{a['name']} is {a['stands_for']}" for a in facts["aliases"]]
-    alias = [f"{spec.kind} {a.name} is {label_of(spec, a, found)}" for a in spec.aliases if a.name == name]
+    alias = [f"{spec.kind} {a.name} is {label_of(spec, a, offers)}" for a in spec.aliases if a.name == name]
     lines = [*alias, f"{spec.kind} {spec.name}", *_wrapped(spec.summary, "  "), ""]
     rows = [
         (key.replace("_", " "), _value(value))

@@ -33,13 +33,13 @@ def doctor(data_root: Path | None) -> None:
 
     Exit code 0 where a run can start, 1 where a line begins with "!".
     """
-    found = plugins()
+    offers = plugins()
     parts: list[tuple[str, Callable[[], Iterator[Row]]]] = [
         ("versions", versions),
         ("devices", devices),
-        ("data", lambda: datasets(found, data_root)),
+        ("data", lambda: datasets(offers, data_root)),
         ("cache", cache),
-        ("plugins", lambda: broken(found)),
+        ("plugins", lambda: broken(offers)),
     ]
     trouble = False
     for title, part in parts:
@@ -89,7 +89,7 @@ def devices() -> Iterator[Row]:
         yield f"faster on {name}", f"{fastest(name)} (measured just now)"
 
 
-def datasets(found: Plugins, root: Path | None) -> Iterator[Row]:
+def datasets(offers: Plugins, root: Path | None) -> Iterator[Row]:
     """Which datasets can be opened without a download."""
     from ccbench.data import DataSource
 
@@ -97,7 +97,7 @@ def datasets(found: Plugins, root: Path | None) -> Iterator[Row]:
     if root is not None and not root.is_dir():
         yield "", f"! there is no folder {root}"
     source = DataSource(root)
-    for name, spec in found.all("dataset").items():
+    for name, spec in offers.all("dataset").items():
         if name.endswith(":"):
             continue  # a family, such as a user's own folders
         try:
@@ -127,8 +127,8 @@ def cache() -> Iterator[Row]:
         yield "writable", f"! no ({error.strerror or error}): set CCBENCH_CACHE to a folder you may write"
 
 
-def broken(found: Plugins) -> Iterator[Row]:
+def broken(offers: Plugins) -> Iterator[Row]:
     """Plugins with an error."""
-    yield "found", f"{len(found.found)}, {len(found.broken())} broken"
-    for plugin in found.broken():
+    yield "found", f"{len(offers.found)}, {len(offers.broken())} broken"
+    for plugin in offers.broken():
         yield f"{plugin.name} ({plugin.distribution})", f"! {'; '.join(plugin.errors)}"

@@ -26,23 +26,24 @@ def list_(ctx: click.Context, kind: str | None, as_data: bool) -> None:
         ctx.invoke(show, as_data=as_data)
         return
     kinds = [kind_of(kind)] if kind else [k for k in KINDS if k != "command"]
-    found = plugins()
+    offers = plugins()
     if as_data:
-        click.echo(json.dumps([as_json(s, found) for k in kinds for s in found.all(k).values()], indent=1, default=str))
-        warn_broken(found)
+        shown = [as_json(spec, offers) for kind in kinds for spec in offers.all(kind).values()]
+        click.echo(json.dumps(shown, indent=1, default=str))
+        warn_broken(offers)
         return
     for one in kinds:
-        specs = found.all(one)
+        specs = offers.all(one)
         click.echo(f"{one}s" if specs else f"{one}s: none")
         if specs:
-            click.echo(table([row for spec in specs.values() for row in _rows(one, spec, found)]))
-    warn_broken(found)
+            click.echo(table([row for spec in specs.values() for row in _rows(one, spec, offers)]))
+    warn_broken(offers)
 
 
-def _rows(kind: str, spec: Spec, found: Plugins) -> list[tuple[str, ...]]:
+def _rows(kind: str, spec: Spec, offers: Plugins) -> list[tuple[str, ...]]:
     """An offer, and under it what else it goes by."""
     source = _source(kind, spec.name)
-    aliases = [(a.name, spec.version, source, f"is {label_of(spec, a, found)}") for a in spec.aliases]
+    aliases = [(a.name, spec.version, source, f"is {label_of(spec, a, offers)}") for a in spec.aliases]
     return [(spec.name, spec.version, source, plain(spec.summary)), *aliases]
 
 

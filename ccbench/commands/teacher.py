@@ -35,9 +35,9 @@ def teacher(file: Path | None, **given: Any) -> None:
     check_device(given["device"])
     use_machine(given["device"], given["threads"])
     source = TeacherSource.of(file, given["arch"])
-    found = plugins()
-    network = source.architecture or load_protocol(given["protocol"], found).teacher.architecture
-    read_call("architecture", network, found)
+    offers = plugins()
+    network = source.architecture or load_protocol(given["protocol"], offers).teacher.architecture
+    read_call("architecture", network, offers)
     context = Context(
         dataset=given["dataset"],
         source=_options.source(given, given["dataset"]),

@@ -70,7 +70,7 @@ def with_differences(frame: pd.DataFrame) -> pd.DataFrame:
     for row in rows:
         if row["method"] in means and row["accuracy_mean"] is not None:
             means[row["method"]][*_place(row, row["method"]), row["teacher"]].append(row["accuracy_mean"])
-    found: dict[str, list[float]] = {"random": [], "full": []}
+    differences: dict[str, list[float]] = {"random": [], "full": []}
     for row in rows:
         mine = float("nan") if row["accuracy_mean"] is None else row["accuracy_mean"]
         for name, known in means.items():
@@ -78,8 +78,8 @@ def with_differences(frame: pd.DataFrame) -> pd.DataFrame:
             references = known.get((*place, row["teacher"])) or known.get((*place, "")) or []
             if row["method"] == name:  # a reference is its own, whichever version of it others are compared with
                 references = [mine]
-            found[name].append(mine - references[0] if len(references) == 1 else float("nan"))
-    return frame.assign(**{f"diff_{name}": pd.Series(v, frame.index, "float64") for name, v in found.items()})
+            differences[name].append(mine - references[0] if len(references) == 1 else float("nan"))
+    return frame.assign(**{f"diff_{name}": pd.Series(v, frame.index, "float64") for name, v in differences.items()})
 
 
 def _place(row: Mapping[Any, Any], reference: str) -> tuple[Any, ...]:

@@ -84,13 +84,13 @@ def _widths(held: Sequence[Held], width: int) -> list[int | None]:
     left = width - _width(held)
     if left < 0:
         return [None] * len(held)
-    found: list[int | None] = []
+    widths: list[int | None] = []
     for column, values in held:
         least = _least(column, values)
         more = min(left, max(len(column.title), *map(len, values)) - least)
-        found.append(least + more)
+        widths.append(least + more)
         left -= more
-    return found
+    return widths
 
 
 def _width(held: Sequence[Held]) -> int:

@@ -94,7 +94,7 @@ def needs(
     setting: Setting, spec: NeedingSpec, params: Mapping[str, Any], *, within: tuple[str, ...] = ()
 ) -> list[Facts]:
     """What every stage depends on that a method or a stage declares, the parameters they share handed on."""
-    found = []
+    facts = []
     for need in spec.asks(params):
         try:
             other = setting.plugins.get("stage", need.stage)
@@ -105,8 +105,8 @@ def needs(
         except UserError as error:
             what = f"{spec.kind} {spec.name} needs {need}: {error.what}"
             raise UserError(what, found=error.found, mend=error.mend) from None
-        found.append(depends(setting, other, values, within=within))
-    return found
+        facts.append(depends(setting, other, values, within=within))
+    return facts
 
 
 def stage(setting: Setting, spec: StageSpec, params: Mapping[str, Any]) -> Facts:
@@ -118,12 +118,12 @@ def stage(setting: Setting, spec: StageSpec, params: Mapping[str, Any]) -> Facts
 
 def networks_of(spec: NeedingSpec, plugins: Plugins, *, within: tuple[str, ...] = ()) -> set[str]:
     """The parameters that name a network which this stage, or a stage that it hands them on to, trains."""
-    found = {spec.trains} if isinstance(spec, StageSpec) else set()
+    names = {spec.trains} if isinstance(spec, StageSpec) else set()
     for need in spec.asks():
         if need.stage not in within:  # a circle is an error of depends
             other = plugins.get("stage", need.stage)
-            found |= networks_of(other, plugins, within=(*within, need.stage)) - set(dict(need.params))
-    return found & {p.name for p in spec.params}
+            names |= networks_of(other, plugins, within=(*within, need.stage)) - set(dict(need.params))
+    return names & {p.name for p in spec.params}
 
 
 def roles(spec: NeedingSpec, plugins: Plugins) -> set[str]:

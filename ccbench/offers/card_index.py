@@ -23,17 +23,17 @@ def index() -> str:
     Raises:
         UserError: a card cannot be read.
     """
-    found = Plugins()
+    offers = Plugins()
     lines = ["# Offers and cards", "", f"Written by `{COMMAND}`; `ccbench describe NAME` shows all of one."]
     for kind in (kind for kind in KINDS if kind != "command"):
-        rows = [_cells(spec) for spec in found.all(kind).values() if _ours(spec, found)]
+        rows = [_cells(spec) for spec in offers.all(kind).values() if _ours(spec, offers)]
         table = [HEAD, ("---",) * len(HEAD), *rows]
         lines += ["", f"## {kind.capitalize()}s", "", *(f"| {' | '.join(row)} |" for row in table)]
     return "\n".join(lines) + "\n"
 
 
-def _ours(spec: Spec, found: Plugins) -> bool:
-    owner = found.owner(spec.kind, spec.name)
+def _ours(spec: Spec, offers: Plugins) -> bool:
+    owner = offers.owner(spec.kind, spec.name)
     return owner is not None and owner.distribution == "ccbench"
 
 
@@ -48,4 +48,4 @@ def _cells(spec: Spec) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    atomic_write(_ROOT / "registry" / "index.md", index())
+    atomic_write(cards.registry() / "index.md", index())

@@ -17,9 +17,9 @@ def place(error: BaseException, modules: Iterable[str] = ()) -> str:
         error: as it was caught.
         modules: names of plugins beside the installed ones.
     """
-    found = plugins()
-    names = [*modules, *(plugin.module for plugin in found.found)]
-    names += [spec.place for kind in KINDS for spec in found.all(kind).values()]
+    offers = plugins()
+    names = [*modules, *(plugin.module for plugin in offers.found)]
+    names += [spec.place for kind in KINDS for spec in offers.all(kind).values()]
     tops = {re.split(r"[.:]", name)[0] for name in names} - {"ccbench"}
     last = ""
     for frame, line in traceback.walk_tb(error.__traceback__):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -49,6 +48,8 @@ def read_table(path: Path) -> dict[str, Any]:
         OSError: it cannot be read.
         ValueError: it is no TOML, or not UTF-8.
     """
+    import tomllib  # most commands read no table
+
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 

@@ -196,7 +196,7 @@ def read_all(*outs: str | Path) -> tuple[list[Record], list[str]]:
     Raises:
         UserError: a record was written by a newer version.
     """
-    found: list[Record] = []
+    records: list[Record] = []
     problems: list[str] = []
     paths = {path.resolve(): path for out in outs for path in (Path(out) / FOLDER).rglob("*.json")}
     for _, path in sorted(paths.items()):
@@ -219,8 +219,8 @@ def read_all(*outs: str | Path) -> tuple[list[Record], list[str]]:
             problems.append(f"{path}: its content does not fit its checksum; it was changed after it was written")
         else:
             known = {name: value for name, value in facts.items() if name in _KINDS}
-            found.append(Record(**{**known, "kept": Fraction(facts["kept"])}))
-    return found, problems
+            records.append(Record(**{**known, "kept": Fraction(facts["kept"])}))
+    return records, problems
 
 
 def latest(records: Iterable[Record]) -> list[Record]:

@@ -76,7 +76,7 @@ class Summary:
 def plan_run(
     request: Request,
     source: DataSource,
-    found: Plugins,
+    offers: Plugins,
     device: str | None = None,
     *,
     look: Container[str] | None = None,
@@ -99,7 +99,7 @@ def plan_run(
     cache, notes = default_store().root, list[str]()
 
     def data(dataset: str) -> Data:
-        where: dict[str, Any] = {"plugins": found, "source": source.for_dataset(dataset), "cache": cache}
+        where: dict[str, Any] = {"plugins": offers, "source": source.for_dataset(dataset), "cache": cache}
         options = option_text(source)
         if look is not None and dataset not in look:
             return Data(shape_of(dataset, **where, notes=notes), options=options)
@@ -108,7 +108,7 @@ def plan_run(
         test = "" if isinstance(splits.tested, NoTest) and not tested else splits.test.digest
         return Data(splits.train.shape, splits.train.digest, test, options)
 
-    plan = make_plan(request, found, data, device=device)
+    plan = make_plan(request, offers, data, device=device)
     plan.notes += [*notes, *few_notes(plan.cells, plan.expressions, {n: d.shape for n, d in plan.data.items()})]
     if not plan.runnable:
         reasons = list(dict.fromkeys(c.skip for c in plan.cells))
@@ -126,21 +126,21 @@ def execute(request: Request, options: Options) -> Summary:
     """
     from ccbench.leaderboard import write
 
-    found = plugins()
+    offers = plugins()
     check_device(options.device)
-    executor = read_call("executor", options.executor, found)
-    plan = plan_run(request, options.source, found, options.device, tested=True)
+    executor = read_call("executor", options.executor, offers)
+    plan = plan_run(request, options.source, offers, options.device, tested=True)
     with claimed(options.out):
         largest = max(data.shape.raw_bytes for data in plan.data.values())
         jobs, threads = workers(options.jobs, options.threads, gpu=on_gpu(options.device), dataset_bytes=largest)
-        items = _items(request, options, found, jobs)
+        items = _items(request, options, offers, jobs)
         known, problems = _known(plan, options.out)
         done = {i: r.accuracy for i, r in known.items() if r.ok and r.accuracy is not None}
         attempts = {i: r.attempt for i, r in known.items()}
         book = Book(options.out, plan.cells, attempts)
         artifacts = items.artifacts(plan, done)
         with make_display(options.display, plan.cells, done, options.out / "logs") as display:
-            broken = [f"broken plugin {p.name} of {p.distribution}: {p.errors[0]}" for p in found.broken()]
+            broken = [f"broken plugin {p.name} of {p.distribution}: {p.errors[0]}" for p in offers.broken()]
             unready = [f"error: {problem}" for problem in plan.problems]
             for note in (*unready, *plan.notes, *_emulated(plan, options.device), *problems, *broken):
                 display.note(note)
@@ -188,13 +188,13 @@ def _emulated(plan: Plan, device: str | None) -> list[str]:
     return [f"{name} is emulated on this {place} and slow; --precision float32 is not" for name in slow]
 
 
-def _items(request: Request, options: Options, found: Plugins, jobs: int) -> Items:
+def _items(request: Request, options: Options, offers: Plugins, jobs: int) -> Items:
     """What makes the work items of this run."""
     return Items(
         out=options.out,
         cache=default_store().root,
         source=options.source,
-        plugins=found,
+        plugins=offers,
         device=options.device,
         compile=options.compile,
         timeout=options.timeout,

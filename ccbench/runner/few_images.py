@@ -22,14 +22,14 @@ def few_notes(
         expressions: by the cells' method labels.
         shapes: of the training splits, by the cells' datasets.
     """
-    found: dict[tuple[str, Fraction, int], list[str]] = {}
+    kept_few: dict[tuple[str, Fraction, int], list[str]] = {}
     for cell in cells:
         shape = shapes[cell.dataset]
         images = 0 if cell.skip else kept_images(expressions[cell.method], Budget(cell.kept), shape)
         if 0 < images < FEW * shape.classes:
-            methods = found.setdefault((cell.dataset, cell.kept, images), [])
+            methods = kept_few.setdefault((cell.dataset, cell.kept, images), [])
             methods += [cell.method] * (cell.method not in methods)
-    for (dataset, kept, images), methods in found.items():
+    for (dataset, kept, images), methods in kept_few.items():
         each = images / shapes[dataset].classes
         kept_by = f"{images:,} images, {each:.3g} of a class on average, are kept by {', '.join(methods)}"
         yield (

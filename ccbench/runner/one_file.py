@@ -69,12 +69,12 @@ def evaluate_file(
     if not dataset:
         raise UserError(f"{file} does not say which dataset it was made from", mend="add --dataset NAME")
     source = source_of(compressed, dataset, source)
-    found = plugins()
+    offers = plugins()
     check_device(device)
-    recipe = load_protocol(protocol, found).at(precision)
-    network = read_call("architecture", architecture or recipe.architecture, found).label
+    recipe = load_protocol(protocol, offers).at(precision)
+    network = read_call("architecture", architecture or recipe.architecture, offers).label
     store = default_store()
-    splits = open_origin(file, compressed, dataset, source, plugins=found, cache=store.root)
+    splits = open_origin(file, compressed, dataset, source, plugins=offers, cache=store.root)
     if splits.drawn and compressed.meta.get("dataset_digest", splits.train.digest) != splits.train.digest:
         raise UserError(
             f"{file} was not made from the training split of {dataset} and may hold images of its test split",
@@ -93,7 +93,7 @@ def evaluate_file(
         precision=precision,
         threads=threads,
     )
-    under, digest = Conditions(recipe, request, found), file_digest(file)
+    under, digest = Conditions(recipe, request, offers), file_digest(file)
     cell = _cell(compressed, under, dataset, data, kept, network, seed)
     if cell is None:  # a row of its own: a run must not take it for one of its cells
         versions = "+".join(compressed.meta.get("versions", ["?"]))

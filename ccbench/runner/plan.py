@@ -139,7 +139,7 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
             skip = unable.get(expression.label) or _why_not(expression, own, data.shape, request.match)
             rows.setdefault((expression.label, own.kept), (expression, skip))
         for under in conditions:
-            found = {
+            by_network = {
                 network: [
                     under.cell(dataset, data, expression, kept, network, skip)
                     for (_, kept), (expression, skip) in rows.items()
@@ -147,7 +147,7 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
                 for network in networks or (under.recipe.architecture,)
             }
             for seed in range(request.seeds):
-                plan.cells += [replace(cell, seed=seed) for cells in found.values() for cell in cells]
+                plan.cells += [replace(cell, seed=seed) for cells in by_network.values() for cell in cells]
     return plan
 
 
@@ -236,11 +236,11 @@ class Conditions:
         if expression.label not in self._methods:
             try:
                 facts = identity.method(self.setting, expression)
-                found = facts, "+".join(step["version"] for step in facts), ""
+                answer = facts, "+".join(step["version"] for step in facts), ""
             except UserError as error:  # a plugin's fault must not stop the other methods
                 declared = "+".join(step.spec.version for step in expression.steps)
-                found = [], declared, f"{expression.label}: {error.what}"
-            self._methods[expression.label] = found
+                answer = [], declared, f"{expression.label}: {error.what}"
+            self._methods[expression.label] = answer
         return self._methods[expression.label]
 
 

@@ -68,10 +68,10 @@ class Scores:
 
     def results(self) -> dict[str, np.ndarray]:
         """(n,) float32 by name, of the scores that did not fail."""
-        found: dict[str, np.ndarray] = {}
+        arrays: dict[str, np.ndarray] = {}
         for name, score in list(self._live.items()):
-            self._guard(name, lambda name=name, score=score: found.__setitem__(name, self._checked(score.result())))
-        return found
+            self._guard(name, lambda name=name, score=score: arrays.__setitem__(name, self._checked(score.result())))
+        return arrays
 
     def _checked(self, values: Any) -> np.ndarray:
         array = np.asarray(values, dtype=np.float32)

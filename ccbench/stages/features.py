@@ -41,10 +41,10 @@ def run(context: StageContext, layer: str, pool: int, proxy: str | None) -> dict
             try:
                 network(normalise(images))
             except _Reached as reached:
-                found = reached.values.float()
+                values = reached.values.float()
             if layer != "penultimate":
-                found = F.adaptive_avg_pool2d(as_map(found, network), pool)
-            features.write(start, found.flatten(1).cpu().numpy())
+                values = F.adaptive_avg_pool2d(as_map(values, network), pool)
+            features.write(start, values.flatten(1).cpu().numpy())
             start += len(ids)
             context.progress(start, len(data), "features")
     finally:

@@ -115,9 +115,9 @@ def classes(shelf: Shelf) -> str:
 @_check("declared shape")
 def shape(shelf: Shelf) -> str:
     """The shape in the spec, where there is one, is the data's."""
-    found = shelf.splits.train.shape
+    shape = shelf.splits.train.shape
     told = shape_of(shelf.name, plugins=shelf.plugins, source=shelf.source, cache=shelf.folder / "first")
-    need(told == found, f"declared {told}, found {found}")
+    need(told == shape, f"declared {told}, found {shape}")
     return "declared" if shelf.spec.shape else "read from the data"
 
 

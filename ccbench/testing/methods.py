@@ -44,10 +44,10 @@ def need(condition: object, text: str, log: str = "") -> None:
 @_check("version declared")
 def version(lab: Lab) -> str:
     """Every step's spec says a version."""
-    found = {step.name: step.spec.version for step in lab.expression.steps}
-    for name, text in found.items():
+    versions = {step.name: step.spec.version for step in lab.expression.steps}
+    for name, text in versions.items():
         need(isinstance(text, str) and text.strip(), f"{name} declares no version")
-    return ", ".join(f"{name} {text}" for name, text in found.items())
+    return ", ".join(f"{name} {text}" for name, text in versions.items())
 
 
 @_check("spec and parameters documented")
@@ -194,12 +194,12 @@ def ids(lab: Lab) -> str:
     n = len(lab.splits.train)
     synthetic = 0
     for title, _, made in lab.all_levels():
-        found = np.asarray(made.result.ids)
-        real = found[found >= 0]
+        ids = np.asarray(made.result.ids)
+        real = ids[ids >= 0]
         need(len(np.unique(real)) == len(real), f"at {title} an id comes twice")
         need(not len(real) or real.max() < n, f"at {title} there is id {real.max(initial=0)}; the set has {n} images")
-        need(found.min() >= -1, f"at {title} there is id {found.min()}")
-        synthetic += len(found) - len(real)
+        need(ids.min() >= -1, f"at {title} there is id {ids.min()}")
+        synthetic += len(ids) - len(real)
     return f"{synthetic} synthetic images" if synthetic else ""
 
 

@@ -111,8 +111,8 @@ def _through(order: torch.Tensor, index: torch.Tensor, border: int) -> torch.Ten
     """Where an index into the shuffled image, padded by a border, lies in the image that was not shuffled."""
     last = order.shape[1] - 1
     inside = index - border
-    found = order.gather(1, inside.clamp(0, last)) + border
-    return torch.where((inside < 0) | (inside > last), index, found)
+    places = order.gather(1, inside.clamp(0, last)) + border
+    return torch.where((inside < 0) | (inside > last), index, places)
 
 
 def _reflect(index: torch.Tensor, size: int) -> torch.Tensor:

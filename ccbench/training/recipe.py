@@ -132,14 +132,14 @@ class Recipe:
         Raises:
             UserError: the keys that rules set contradict each other.
         """
-        found = replace(self.using(architecture), when=())
+        resolved = replace(self.using(architecture), when=())
         for rule in self.when:
-            if rule.holds(found.architecture, shape, kept_images):
-                found = replace(found, **dict(rule.overrides))
-        if found.epochs_of == "budget":
-            found = replace(found, batch=min(found.batch, kept_images))
-        found.check(f"the recipe of {found.architecture} at {kept_images} images")
-        return found
+            if rule.holds(resolved.architecture, shape, kept_images):
+                resolved = replace(resolved, **dict(rule.overrides))
+        if resolved.epochs_of == "budget":
+            resolved = replace(resolved, batch=min(resolved.batch, kept_images))
+        resolved.check(f"the recipe of {resolved.architecture} at {kept_images} images")
+        return resolved
 
     def steps(self, images: int) -> int:
         """Updates of the training; the same for every method.

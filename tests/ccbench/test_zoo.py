@@ -76,7 +76,7 @@ def zoo(tmp_path_factory):
         command = [sys.executable, "-m", "ccbench", *args]
         return subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, timeout=300)
 
-    call.here = here
+    vars(call)["here"] = here
     return call
 
 

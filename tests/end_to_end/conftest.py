@@ -66,7 +66,7 @@ def ccbench(environment, tiny_path, tmp_path):
         assert "Traceback" not in done.stdout + done.stderr
         return done
 
-    call.path = str(tiny_path)
+    vars(call)["path"] = str(tiny_path)
     return call
 
 

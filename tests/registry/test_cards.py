@@ -17,12 +17,13 @@ SCHEMA = json.loads((registry() / "schema.json").read_text(encoding="utf-8"))
 FILES = sorted(
     [*ROOT.glob("cc_plugins/*/cards/*"), *(ROOT / "registry").glob("[dm]*s/*"), *ROOT.glob("registry/pr*/*")]
 )
-OFFERS = [
-    pytest.param(spec, id=f"{kind}-{name}")
+SPECS = [
+    spec
     for kind in ("method", "dataset", "protocol")
     for name, spec in PLUGINS.all(kind).items()
     if PLUGINS.owner(kind, name).distribution == "ccbench"
 ]
+OFFERS = [pytest.param(spec, id=f"{spec.kind}-{spec.name}") for spec in SPECS]
 GOOD = {
     "paper": {"title": "t", "authors": "a", "venue": "v", "year": 2026, "section": "1", "url": "https://x"},
     "open": [{"question": "q", "choice": "c"}, {"question": "q", "choice": "c"}],
@@ -38,7 +39,7 @@ def test_the_schema_is_one():
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.relative_to(ROOT).as_posix())
 def test_card_fits_the_schema_and_belongs_to_an_offer(file):
     jsonschema.Draft202012Validator(SCHEMA).validate(read_table(file))
-    owners = [spec for (spec,) in (o.values for o in OFFERS) if find(spec) and find(spec).resolve() == file]
+    owners = [spec for spec in SPECS if (card := find(spec)) and card.resolve() == file]
     assert [spec.name.rstrip(":") for spec in owners] == [file.stem]
 
 

@@ -43,7 +43,7 @@ def whole(target, counts, size, classes, name="small"):
         params=(partial,),
     )
     module = types.ModuleType("small_plugin")
-    module.ccbench_datasets = hookimpl(lambda: [spec])
+    vars(module)["ccbench_datasets"] = hookimpl(lambda: [spec])
     return Plugins(extra=(module,), discover=False)
 
 

@@ -34,7 +34,7 @@ def stage(tiny_model, tmp_path):
         values["revision"] = params.get("revision", revision_of(configured(model=str(model))))
         return run(StageContext(bench, data, LATENTS, values, tmp_path), **values)["latents"]
 
-    make.said = said
+    vars(make)["said"] = said
     return make
 
 

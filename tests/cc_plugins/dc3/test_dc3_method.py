@@ -36,6 +36,9 @@ LABELS = np.repeat([0, 1, 2], [30, 24, 18])[np.random.default_rng(0).permutation
 class Given(Task):
     """A real task, but that the network's arrays are given by the test."""
 
+    asked: list
+    arrays: dict
+
     def stage(self, name, **params):
         self.asked.append((name, params))
         return self.arrays[name]

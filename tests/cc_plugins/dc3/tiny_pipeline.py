@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cc_plugins.dc3 import DC3
 from cc_plugins.dc3.settings import Settings
@@ -55,7 +56,7 @@ def build(folder: Path, seed: int = 0) -> Path:
             num_attention_heads=2,
             num_hidden_layers=2,
         )
-        pipeline = StableDiffusionInstructPix2PixPipeline(
+        pipeline: Any = StableDiffusionInstructPix2PixPipeline(
             vae=vae,
             text_encoder=CLIPTextModel(config),
             tokenizer=CLIPTokenizer.from_pretrained(folder / "letters", model_max_length=77),

@@ -108,6 +108,6 @@ def test_on_a_terminal(tmp_path):
     from ccbench.leaderboard.writing import load
 
     fill(tmp_path, "[bold]x[/bold]")
-    console = Console(file=io.StringIO(), width=200)
+    console = Console(file=(told := io.StringIO()), width=200)
     show(load([tmp_path]), console)
-    assert "[bold]x[/bold]" in console.file.getvalue()  # as text, not as markup
+    assert "[bold]x[/bold]" in told.getvalue()  # as text, not as markup

@@ -28,6 +28,7 @@ class Toy:
     make = staticmethod(good)
     mark = "1"
     built = 0
+    source = None
 
     def __init__(self, size=3):
         self.size = size
@@ -53,7 +54,7 @@ def offer(shape=None, cls="Toy", imports=()):
     more = {"target": target, "version": "1", "summary": "", "params": params}
     specs = [DatasetSpec(name="toy", shape=shape, imports=imports, **more), DatasetSpec(name="toys:", **more)]
     module = types.ModuleType("toy_plugin")
-    module.ccbench_datasets = hookimpl(lambda: specs)
+    vars(module)["ccbench_datasets"] = hookimpl(lambda: specs)
     return Plugins(extra=(module,), discover=False)
 
 

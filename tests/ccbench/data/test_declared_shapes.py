@@ -63,7 +63,7 @@ def plugins(resizable=True):
         params=(Param(name="few", default=False, doc=""),),
     )
     module = types.ModuleType("scaled_plugin")
-    module.ccbench_datasets = hookimpl(lambda: [spec])
+    vars(module)["ccbench_datasets"] = hookimpl(lambda: [spec])
     return Plugins(extra=(module,), discover=False)
 
 
@@ -115,7 +115,7 @@ def test_a_set_that_is_not_resizable_says_so(tmp_path):
 def test_a_disk_that_is_too_small_is_said_before_an_image_is_read(tmp_path):
     spec = DatasetSpec(name="vast", target=f"{__name__}:Vast", version="1", summary="")
     module = types.ModuleType("vast_plugin")
-    module.ccbench_datasets = hookimpl(lambda: [spec])
+    vars(module)["ccbench_datasets"] = hookimpl(lambda: [spec])
     here = {"plugins": Plugins(extra=(module,), discover=False), "source": DataSource(), "cache": tmp_path}
     with pytest.raises(UserError, match="cannot hold dataset vast") as caught:
         open_dataset("vast", **here)

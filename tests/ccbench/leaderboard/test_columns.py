@@ -88,9 +88,9 @@ def test_tables_show_further_columns_only_when_asked_and_where_there_is_a_value(
     assert "DC3" not in render(frame, "md")
     assert '<th class="n">Colourfulness</th>' in render(frame, "html", ("colorfulness",))
     assert r"{lrrrrrrrrrl}" in render(frame, "latex", ("colorfulness",))
-    console = Console(file=io.StringIO(), width=200)
+    console = Console(file=(told := io.StringIO()), width=200)
     show(frame, console, ("colorfulness",))
-    assert "31.26" in console.file.getvalue()
+    assert "31.26" in told.getvalue()
 
 
 def test_a_teacher_is_shown_unasked(make):

@@ -14,9 +14,9 @@ TAUGHT = {"teacher": "resnet18", "teacher_accuracy": 0.9, "teacher_bytes": 44_00
 
 
 def shown(frame, width):
-    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console = Console(file=(told := io.StringIO()), width=width, color_system=None)
     show(frame, console)
-    text = console.file.getvalue()
+    text = told.getvalue()
     assert max(map(len, text.splitlines())) <= width
     return text
 

@@ -68,7 +68,7 @@ def test_the_figure_shows_the_numbers(make):
     assert "%" in axis.get_xlabel()
     assert "%" in axis.get_ylabel()
     line = next(c for c in axis.containers if c.get_label() == "dcq")
-    x, y = line.lines[0].get_data()
+    x, y = line.lines[0].get_data()  # type: ignore[attr-defined]
     assert sorted(zip(x.round(6), y.round(6), strict=True)) == [
         (26.0, 75.0),
         (51.0, 85.0),

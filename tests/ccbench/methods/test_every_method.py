@@ -28,7 +28,7 @@ def test_all_is_every_method_once():
 
 def test_a_method_of_that_name_is_the_method():
     offer = ModuleType("offer")
-    offer.ccbench_methods = hookimpl(
+    vars(offer)["ccbench_methods"] = hookimpl(
         lambda: [MethodSpec(name="all", target="a:B", version="1", summary="x")], specname="ccbench_methods"
     )
     assert [c.method for c in plan(("all",), Plugins(extra=(offer,))).cells] == ["all"]

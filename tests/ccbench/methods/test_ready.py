@@ -52,16 +52,16 @@ def plugins(monkeypatch):
     def identity(params):
         return {"there": module.files, "broken": 1 / 0 if params["model"] == "broken" else ""}.get(params["model"], "")
 
-    module.ready, module.identity, module.files = ready, identity, "one"
+    vars(module).update(ready=ready, identity=identity, files="one")
     monkeypatch.setitem(sys.modules, "picky_methods", module)
     return Plugins(
         discover=False,
-        extra=(Picky(), "cc_plugins.coresets", "cc_plugins.protocols", "cc_plugins.architectures"),
+        extra=(Picky(), *(f"cc_plugins.{name}" for name in ("architectures", "coresets", "datasets", "protocols"))),
     )
 
 
 def plan(plugins, *methods):
-    request = Request(methods=methods, budgets=(("ratio", "0.9"),), datasets=("d",), seeds=2)
+    request = Request(methods=methods, budgets=(("ratio", "0.9"),), datasets=("photodigits",), seeds=2)
     return make_plan(request, plugins, lambda name: Data(DataShape(100, 8, 8, 2)), device="cpu")
 
 
@@ -94,7 +94,7 @@ def test_what_a_method_reads_outside_its_parameters_is_part_of_its_version(plugi
     one = cell()
     assert one.method_version.startswith("1@")
     assert cell() == one
-    sys.modules["picky_methods"].files = "two"
+    vars(sys.modules["picky_methods"])["files"] = "two"
     assert cell().id != one.id
     assert plan(plugins, "picky", "random").cells[0].method_version == "1"
     assert plan(plugins, "picky[model=broken]", "random").cells[0].method_version == "1"

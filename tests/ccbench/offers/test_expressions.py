@@ -22,7 +22,7 @@ def offering(*specs):
     def ccbench_methods():
         return list(specs)
 
-    module.ccbench_methods = ccbench_methods
+    vars(module)["ccbench_methods"] = ccbench_methods
     return Plugins(extra=(module,), discover=False)
 
 

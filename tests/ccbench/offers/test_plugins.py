@@ -154,7 +154,7 @@ def test_a_plugin_resolves_names_that_no_list_holds():
             raise RuntimeError("boom")
         return spec(name) if kind == "method" and name.startswith("any") else None
 
-    made.ccbench_resolve = ccbench_resolve
+    vars(made)["ccbench_resolve"] = ccbench_resolve
     found = find(made)
     assert found.get("method", "anything").name == "anything"
     with pytest.raises(UserError, match="no dataset is called 'anything'"):
@@ -174,7 +174,7 @@ def test_every_tracker_hears_although_one_fails():
         def ccbench_cell_finished(record):
             act(record)
 
-        made.ccbench_cell_finished = ccbench_cell_finished
+        vars(made)["ccbench_cell_finished"] = ccbench_cell_finished
         return made
 
     def fail(record):

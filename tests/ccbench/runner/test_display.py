@@ -43,9 +43,9 @@ def live(tmp_path):
         shown._console = Console(file=io.StringIO(), width=250, height=height)
 
         def rows():
-            console = Console(file=io.StringIO(), width=250)
+            console = Console(file=(told := io.StringIO()), width=250)
             console.print(shown._live.renderable)
-            lines = console.file.getvalue().splitlines()
+            lines = told.getvalue().splitlines()
             return [[part.strip() for part in line.split("│")[1:-1]] for line in lines if line.startswith("│")], lines
 
         return shown, rows
@@ -115,9 +115,9 @@ def test_numbers_are_whole_on_a_narrow_terminal(live, clock, width):
     shown, _ = live(cells, {c.id: 0.5 + i / 100 for i, c in enumerate(cells[:10])})
     says(shown.logs, cells[11].id, 120, 1300, "train")
     shown.tick({cells[11].id: doing(artifact(*cells), cells[11])})
-    console = Console(file=io.StringIO(), width=width)
+    console = Console(file=(told := io.StringIO()), width=width)
     console.print(shown._live.renderable)
-    drawn = console.file.getvalue()
+    drawn = told.getvalue()
     for text in ("0.9167", "10/12", "54.50 ± 3.03", "ratio", "done"):
         assert text in drawn, drawn
     assert "…" not in drawn

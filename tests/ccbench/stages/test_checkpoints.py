@@ -73,7 +73,7 @@ def test_torchs_averaged_model_loads(tmp_path):
 def test_other_objects_are_converted_where_they_are_trusted(tmp_path, whole):
     net, file = Net(), tmp_path / "it's mine.pth"
     module = types.ModuleType("my_networks")  # a class of theirs, pickled by its name
-    module.Net = type("Net", (Net,), {"__module__": "my_networks"})
+    vars(module)["Net"] = type("Net", (Net,), {"__module__": "my_networks"})
     sys.modules["my_networks"] = module
     (tmp_path / "my_networks.py").write_text("import torch\nclass Net(torch.nn.Module): pass\n")
     net = module.Net()
