@@ -49,7 +49,7 @@ class Call(Generic[S]):
 
     def _labelled(self, first: tuple[str, ...]) -> str:
         default = {p.name: p.default for p in self.spec.params}
-        parts = [*first, *(f"{n}={_text(v)}" for n, v in self.params if v != default[n])]
+        parts = [*first, *(f"{n}={written(v)}" for n, v in self.params if v != default[n])]
         return f"{self.name}[{','.join(parts)}]" if parts else self.name
 
     def build(self, *args: Any, **more: Any) -> Any:
@@ -306,7 +306,7 @@ def _given(kind: str, name: str, arguments: str, plugins: Plugins) -> dict[str, 
     twice = next((key for key in given if key in fixed), None)
     if twice is not None:
         raise UserError(
-            f"{name} is {own} with {twice}={_text(fixed[twice])} and takes no other {twice}",
+            f"{name} is {own} with {twice}={written(fixed[twice])} and takes no other {twice}",
             found=f"{twice}={given[twice]}",
             mend=f"{own}[{twice}={given[twice]}]",
         )
@@ -326,7 +326,7 @@ def _arguments(name: str, arguments: str) -> dict[str, str]:
     return found
 
 
-def _text(value: Any) -> str:
+def written(value: Any) -> str:
     """The shortest text that reads back as the same value."""
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
