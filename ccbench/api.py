@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccbench.data import TEST_SHARE, DataSource
+from ccbench.data.names import split_names
 from ccbench.machine import counted_threads
 from ccbench.methods.teacher_source import TeacherSource
+from ccbench.offers.discovery import plugins
 from ccbench.offers.expressions import split
 from ccbench.records.record import latest, read_all
 from ccbench.runner.execute import Options, execute
@@ -78,7 +80,7 @@ def run(
     request = Request(
         methods=tuple(split(methods) if isinstance(methods, str) else methods),
         budgets=tuple((unit, str(v)) for unit in UNITS for v in _list(given[unit])),
-        datasets=tuple(_list(dataset)),
+        datasets=split_names(dataset, plugins()) if isinstance(dataset, str) else tuple(dataset),
         architectures=tuple(_list(arch)),
         protocols=tuple(_list(protocol)),
         seeds=seeds,

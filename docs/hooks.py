@@ -20,14 +20,20 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
-def on_page_markdown(text: str, config: Any, **_: Any) -> str:
-    """Links to files of the repository work there; the site has their text alone."""
-    for name, place in re.findall(r"\[([^]]*)\]\(\.\./([\w./-]+)\)", text):
-        if place.endswith(".md"):
+def on_page_markdown(text: str, *, page: Any, config: Any, **_: Any) -> str:
+    """Links from a page to files beside ``docs/`` work in the repository; the site has their text alone.
+
+    Raises:
+        PluginError: there is no such file.
+    """
+    docs = _root(config) / "docs"
+    for name, place in re.findall(r"\[([^]]*)\]\((\.\./[\w./-]+)\)", text):
+        target = (docs / page.file.src_uri).parent.joinpath(place).resolve()
+        if target.is_relative_to(docs):
             continue
-        if not (_root(config) / place).exists():
-            raise PluginError(f"a page links to {place}, which is not there")
-        text = text.replace(f"[{name}](../{place})", name)
+        if not target.exists():
+            raise PluginError(f"{page.file.src_uri} links to {place}, which is not there")
+        text = text.replace(f"[{name}]({place})", name)
     return text
 
 
@@ -72,4 +78,4 @@ def _link(name: str) -> str:
 
 
 def _root(config: Any) -> Path:
-    return Path(config.config_file_path).parent
+    return Path(config.config_file_path).resolve().parent

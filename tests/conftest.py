@@ -1,6 +1,7 @@
 """Every test run has a cache of its own, and needs no data from outside."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,19 @@ def _own_cache(tmp_path_factory):
     os.environ.pop("CCBENCH_CACHE")
     if before is not None:
         os.environ["CCBENCH_CACHE"] = before
+
+
+@pytest.fixture
+def wait_for():
+    """Wait until a condition holds, or fail: ``wait_for(lambda: path.exists())``."""
+
+    def call(condition, seconds=120):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "it never happened"
+            time.sleep(0.02)
+
+    return call
 
 
 def pytest_collection_modifyitems(items):

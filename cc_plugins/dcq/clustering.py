@@ -22,11 +22,11 @@ PASSES = 10  # over all images after that
 ROWS = 2048  # rows in memory at a time
 COMPONENTS = 64
 
-Rows = Callable[[np.ndarray], np.ndarray]  # ids (b,) to rows (b, D) float32
+RowsOf = Callable[[np.ndarray], np.ndarray]  # ids (b,) to rows (b, D) float32
 
 
 def kmeans_clusters(
-    rows: Rows, n: int, clusters: int, rng: np.random.Generator, device: str | torch.device = "cpu"
+    rows: RowsOf, n: int, clusters: int, rng: np.random.Generator, device: str | torch.device = "cpu"
 ) -> np.ndarray:
     """K-means of n rows that need not fit into memory.
 
@@ -63,7 +63,7 @@ def kmeans_clusters(
 class _Batches:
     """All rows in batches, on the device of some of them (``like``); held on a GPU that has twice the memory free."""
 
-    def __init__(self, rows: Rows, n: int, like: Tensor) -> None:
+    def __init__(self, rows: RowsOf, n: int, like: Tensor) -> None:
         self.rows, self.n, self.device = rows, n, like.device
         size = n * like.shape[1] * like.element_size()
         held = self.device.type == "cuda" and size <= torch.cuda.mem_get_info(self.device)[0] // 2
@@ -157,7 +157,7 @@ def random_clusters(n: int, clusters: int, rng: np.random.Generator) -> np.ndarr
     return rng.permutation(n) % min(clusters, n)
 
 
-def image_rows(images: np.ndarray, kind: str, rng: np.random.Generator) -> Rows:
+def image_rows(images: np.ndarray, kind: str, rng: np.random.Generator) -> RowsOf:
     """Rows for ``image``, ``pca``, ``histogram``, ``ccv`` or ``glcm``.
 
     ``image`` is made anew whenever it is asked for. The others are made once and, beyond

@@ -56,7 +56,7 @@ def _palette_decoder(payload: PaletteImages, device: torch.device) -> Decoder:
     return PlanarDecoder(payload, two=pairs <= max(_PAIRS_BYTES, _TABLE_SHARE * payload.packed.size))
 
 
-class Rows:
+class DeviceRows:
     """(n, m) uint8 rows that live on one device: on the CPU where they are, otherwise copied there once."""
 
     def __init__(self, array: np.ndarray, device: torch.device) -> None:
@@ -75,7 +75,7 @@ class RawDecoder:
 
     def __init__(self, images: np.ndarray, device: torch.device) -> None:
         self.shape = images.shape[1:]
-        self._rows = Rows(images.reshape(len(images), -1), device)
+        self._rows = DeviceRows(images.reshape(len(images), -1), device)
 
     def __call__(self, index: torch.Tensor) -> torch.Tensor:
         """Positions (b,) -> (b, 3, H, W) uint8."""
@@ -107,11 +107,11 @@ class PaletteDecoder:
         self._base = torch.from_numpy(owner * entries).to(device, self._type)
         self._mask = entries - 1
         if self._aligned:
-            self._rows = Rows(payload.packed.reshape(len(payload), -1), device)
+            self._rows = DeviceRows(payload.packed.reshape(len(payload), -1), device)
             step = payload.bits * self._width
             self._shifts = torch.arange(0, run * payload.bits, step, device=device, dtype=torch.int64)
         else:
-            self._stream = Rows(payload.packed.reshape(-1, 1), device)
+            self._stream = DeviceRows(payload.packed.reshape(-1, 1), device)
             self._last = payload.packed.size - 1
             self._within = torch.arange(self._pixels, device=device, dtype=torch.int64)
 

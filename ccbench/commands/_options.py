@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from ccbench.errors import UserError
 from ccbench.offers.expressions import split
 
 
@@ -27,40 +26,11 @@ class Datasets(Listed):
     """A comma-separated list of datasets; commas inside a folder's path belong to it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Split the text.
+        """Split the text."""
+        from ccbench.data.names import split_names
+        from ccbench.offers.discovery import plugins
 
-        Raises:
-            UserError: what follows a path is neither a dataset nor a part of a folder that exists.
-        """
-        pieces, found = super().convert(value, param, ctx), list[str]()
-        while pieces:
-            many = _folder(pieces)
-            if not many and found and ":" in found[-1] and not _is_dataset(pieces[0]):
-                raise UserError(
-                    f"a comma separates datasets, and no dataset is called {pieces[0]!r}",
-                    found=value,
-                    mend="if the comma belongs to a folder's path, look whether that folder exists; otherwise "
-                    "ccbench list datasets",
-                )
-            found.append(",".join(pieces[: many or 1]))
-            pieces = pieces[many or 1 :]
-        return tuple(found)
-
-
-def _folder(pieces: tuple[str, ...]) -> int:
-    """How many pieces, the first of them ``NAME:PATH``, make the path of a folder that a dataset or nothing follows."""
-    for n in range(1, len(pieces) + 1 if ":" in pieces[0] else 1):
-        path = ",".join(pieces[:n]).partition(":")[2]
-        if Path(path).is_dir() and all(map(_is_dataset, pieces[n : n + 1])):
-            return n
-    return 0
-
-
-def _is_dataset(text: str) -> bool:
-    from ccbench.offers.discovery import plugins
-    from ccbench.offers.expressions import base_name
-
-    return ":" in text or base_name(text) in plugins().all("dataset")
+        return value if isinstance(value, tuple) else split_names(value, plugins())
 
 
 LIST = Listed()

@@ -49,7 +49,7 @@ class Call(Generic[S]):
 
     def _labelled(self, first: tuple[str, ...]) -> str:
         default = {p.name: p.default for p in self.spec.params}
-        parts = [*first, *(f"{n}={_text(v)}" for n, v in self.params if v != default[n])]
+        parts = [*first, *(f"{n}={written(v)}" for n, v in self.params if v != default[n])]
         return f"{self.name}[{','.join(parts)}]" if parts else self.name
 
     def build(self, *args: Any, **more: Any) -> Any:
@@ -68,6 +68,16 @@ class Step(Call[MethodSpec]):
     budget: tuple[str, str] | None
 
     @property
+    def given(self) -> dict[str, Any]:
+        """What its target is built with: every parameter, and of a family what stands behind the colon."""
+        family = {"argument": self.name.partition(":")[2]} if self.spec.name.endswith(":") else {}
+        return {**dict(self.params), **family}
+
+    def build(self, *args: Any, **more: Any) -> Any:
+        """As of any call, with :attr:`given`."""
+        return self.spec.load()(*args, **more, **self.given)
+
+    @property
     def label(self) -> str:
         """The canonical text: its own budget, and what differs from the defaults in the spec's order."""
         return self._labelled(("=".join(self.budget),) if self.budget else ())
@@ -79,7 +89,7 @@ class Step(Call[MethodSpec]):
         if not self.spec.identity:
             return own
         try:
-            outside = imported(self.spec.identity)(dict(self.params))
+            outside = imported(self.spec.identity)(self.given)
         except UserError:  # it is not ready, and ccbench.methods.ready says why
             outside = ""
         except Exception as error:
@@ -306,7 +316,7 @@ def _given(kind: str, name: str, arguments: str, plugins: Plugins) -> dict[str, 
     twice = next((key for key in given if key in fixed), None)
     if twice is not None:
         raise UserError(
-            f"{name} is {own} with {twice}={_text(fixed[twice])} and takes no other {twice}",
+            f"{name} is {own} with {twice}={written(fixed[twice])} and takes no other {twice}",
             found=f"{twice}={given[twice]}",
             mend=f"{own}[{twice}={given[twice]}]",
         )
@@ -326,7 +336,7 @@ def _arguments(name: str, arguments: str) -> dict[str, str]:
     return found
 
 
-def _text(value: Any) -> str:
+def written(value: Any) -> str:
     """The shortest text that reads back as the same value."""
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)

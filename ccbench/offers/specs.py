@@ -303,6 +303,9 @@ class NeedingSpec(Spec):
 class MethodSpec(NeedingSpec):
     """A compression method; its target is a class with ``compress(task) -> CompressedDataset``.
 
+    It is built with every parameter by keyword. A family, whose name ends in a colon, answers to ``name:ANYTHING`` and
+    also gets ``argument="ANYTHING"``; so do ``identity`` and ``ready``, among the parameters.
+
     Attributes:
         budgets: ``"fraction"`` takes any budget by keeping fewer images, ``"bits"``
             only q/24 for q in ``bits``, ``"any"`` any budget, ``"none"`` keeps everything.

@@ -17,7 +17,7 @@ from ccbench.methods import identity
 from ccbench.methods.ready import unready
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
-from ccbench.offers.expressions import Expression, parse, read_call
+from ccbench.offers.expressions import Expression, parse, read_call, written
 from ccbench.quantities import amount
 from ccbench.records.cells import Cell
 from ccbench.training import Protocol, load_protocol
@@ -75,9 +75,7 @@ class Data:
 
 def option_text(source: DataSource) -> str:
     """How a source reads a dataset, where not by default: ``image_size=32,skip_bad=true``."""
-    return ",".join(
-        f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in source.options().items()
-    )
+    return ",".join(f"{name}={written(value)}" for name, value in source.options().items())
 
 
 @dataclass
@@ -246,7 +244,7 @@ class Conditions:
 
 def _every(methods: tuple[str, ...], plugins: Plugins) -> list[str]:
     """The methods that were asked for, ``all`` spelled out, unless a method has that name."""
-    there = plugins.all("method")
+    there = [name for name in plugins.all("method") if not name.endswith(":")]  # a family is no method by itself
     return [name for method in methods for name in (there if method == "all" and "all" not in there else [method])]
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from ccbench.methods.task import StageContext
 from ccbench.stages.layers import as_map, last_linear, layer_of
 from ccbench.stages.proxy import load_network, normalisation
-from ccbench.stages.rows import Rows
+from ccbench.stages.rows import RowFile
 from ccbench.training.images import DeviceData
 
 BATCH = 512
@@ -35,7 +35,7 @@ def run(context: StageContext, layer: str, pool: int, proxy: str | None) -> dict
         hook = last_linear(network).register_forward_pre_hook(lambda _m, inputs: _stop(inputs[0]))
     else:
         hook = layer_of(network, layer).register_forward_hook(lambda _m, _i, output: _stop(output))
-    features, start = Rows(context.folder / "features.npy", len(data)), 0
+    features, start = RowFile(context.folder / "features.npy", len(data)), 0
     try:
         for ids, images in data.batches(BATCH):
             try:

@@ -8,7 +8,7 @@ import torch
 from ccbench.methods.task import StageContext
 from ccbench.stages.layers import last_linear
 from ccbench.stages.proxy import load_network, normalisation
-from ccbench.stages.rows import Rows
+from ccbench.stages.rows import RowFile
 from ccbench.training.images import DeviceData
 
 BATCH = 512
@@ -31,7 +31,7 @@ def run(context: StageContext, proxy: str | None) -> dict[str, np.ndarray]:
     data = DeviceData.from_dataset(context.dataset, context.device)
     inputs: list[torch.Tensor] = []
     hook = last_linear(network).register_forward_pre_hook(lambda _m, given: inputs.append(given[0]))
-    out = {name: Rows(context.folder / f"{name}.npy", len(data)) for name in ("features", "logits")}
+    out = {name: RowFile(context.folder / f"{name}.npy", len(data)) for name in ("features", "logits")}
     start = 0
     try:
         for ids, images in data.batches(BATCH):

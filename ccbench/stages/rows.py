@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 
-class Rows:
+class RowFile:
     """An ``.npy`` file (n, D) float32 that is made when the first rows show what D is.
 
     Args:

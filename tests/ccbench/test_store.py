@@ -100,21 +100,27 @@ def test_keys(named, data):
     assert Store.key(**{k: v for k, v in named.items() if k != name}) != key
 
 
-def _make_slowly(root, queue, barrier):
+def _make_together(root, queue, calling, barrier):
     def make(folder):
         queue.put(os.getpid())
-        time.sleep(0.5)
+        while calling.value < 2:  # the other one asks before this is done
+            time.sleep(0.001)
         return {"x": np.arange(3)}
 
-    barrier.wait()
+    barrier.wait(60)
+    with calling.get_lock():
+        calling.value += 1
     entry = Store(root).get_or_make("kind", "k", make)
     queue.put(("sum", int(entry["x"].sum())))
 
 
 def test_two_processes_make_once(store):
     context = multiprocessing.get_context("spawn")
-    queue, barrier = context.Queue(), context.Barrier(2)
-    workers = [context.Process(target=_make_slowly, args=(store.root, queue, barrier)) for _ in range(2)]
+    queue, calling, barrier = context.Queue(), context.Value("i", 0), context.Barrier(2)
+    workers = [
+        context.Process(target=_make_together, args=(store.root, queue, calling, barrier), daemon=True)
+        for _ in range(2)
+    ]
     for worker in workers:
         worker.start()
     messages = [queue.get(timeout=60) for _ in range(3)]

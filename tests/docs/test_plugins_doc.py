@@ -47,7 +47,7 @@ def load(*modules, discover=False):
 
 
 def test_there_are_hooks():
-    assert len(HOOKS) == 10  # a new hook needs a section and an example, and then this number
+    assert set(HOOKS) == set(vars(Plugins(discover=False).manager.hook))
     assert set(HOOKS) >= {hook for hook, _ in KINDS.values()}
 
 

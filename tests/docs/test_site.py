@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,7 +25,7 @@ def hooks():
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder)]
+    command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
@@ -64,6 +65,8 @@ def test_a_link_to_a_file_that_is_not_there_is_an_error(hooks):
     from mkdocs.exceptions import PluginError
 
     config = load_config(str(ROOT / "mkdocs.yml"))
-    assert hooks.on_page_markdown("see [`x`](../ccbench/store.py)!", config=config) == "see `x`!"
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="api/data.md"))
+    text = "[`x`](../../ccbench/store.py), [list](../../registry/index.md), [page](../plugins.md)"
+    assert hooks.on_page_markdown(text, page=page, config=config) == "`x`, list, [page](../plugins.md)"
     with pytest.raises(PluginError, match=r"ccbench/gone\.py"):
-        hooks.on_page_markdown("see [`x`](../ccbench/gone.py)", config=config)
+        hooks.on_page_markdown("see [`x`](../../ccbench/gone.py)", page=page, config=config)

@@ -3,7 +3,6 @@
 import csv
 import os
 import signal
-import time
 
 import numpy as np
 import pytest
@@ -144,11 +143,9 @@ def test_more_images_per_class_than_there_are_is_a_skip(ccbench, tmp_path):
     assert rows["random"]["status"] == "ok", done.stderr
 
 
-def test_a_kill_in_the_middle_loses_nothing(start, ccbench, tmp_path, records):
+def test_a_kill_in_the_middle_loses_nothing(start, ccbench, tmp_path, records, wait_for):
     process = start(*RUN, "--protocol", "tiny", "--methods", "dc3[compensate=hsv_shift],rded", "--jobs", 1)
-    deadline = time.monotonic() + 120
-    while not records(tmp_path / "ccbench-out") and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_for(lambda: records(tmp_path / "ccbench-out"))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     done = ccbench(*RUN, "--protocol", "tiny", "--methods", "dc3[compensate=hsv_shift],rded")

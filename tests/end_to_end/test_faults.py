@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 
 import numpy as np
 import pytest
@@ -117,13 +116,13 @@ def test_a_store_of_a_newer_version(ccbench, tmp_path):
     assert "newer" in ccbench(*RUN, "--ratio", "0.9", code=2).stderr
 
 
-def test_two_runs_on_one_folder(ccbench, start, tmp_path):
+def test_two_runs_on_one_folder(ccbench, start, tmp_path, wait_for):
     first = start("run", "--protocol", "quick", "--seeds", "3", "--methods", "random", "--ratio", "0.9")
     wait_for(lambda: (tmp_path / "ccbench-out" / ".owner").exists())
     assert f"process {first.pid}" in ccbench(*RUN, "--ratio", "0.9", code=2).stderr
 
 
-def test_ctrl_c_keeps_finished_cells_and_exits_130(ccbench, start, tmp_path, records):
+def test_ctrl_c_keeps_finished_cells_and_exits_130(ccbench, start, tmp_path, records, wait_for):
     many = ("run", "--protocol", "tiny", "--seeds", "200", "--methods", "random", "--ratio", "0.9")
     process = start(*many)
     wait_for(lambda: len(records(tmp_path / "ccbench-out")) >= 2)
@@ -137,7 +136,7 @@ def test_ctrl_c_keeps_finished_cells_and_exits_130(ccbench, start, tmp_path, rec
     assert all(r["status"] == "ok" for r in kept)
 
 
-def test_kill_9_loses_only_what_was_running(ccbench, start, tmp_path, records):
+def test_kill_9_loses_only_what_was_running(ccbench, start, tmp_path, records, wait_for):
     command = ("run", "--protocol", "tiny", "--seeds", "2", "--methods", "random,mediancut", "--ratio", "0.92")
     process = start(*command)
     out = tmp_path / "ccbench-out"
@@ -161,10 +160,3 @@ def test_a_damaged_artifact_is_named(ccbench, tmp_path):
     data[len(data) // 2] ^= 1
     (tmp_path / "set.ccb").write_bytes(data)
     assert "set.ccb" in ccbench("evaluate", "set.ccb", "--protocol", "tiny", code=2).stderr
-
-
-def wait_for(condition, seconds=90):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.1)

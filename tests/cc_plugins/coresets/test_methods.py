@@ -100,7 +100,9 @@ def test_the_budget_is_hit_exactly(tmp_path, name, kept):
     assert result.bits_per_pixel == 24
 
 
-@pytest.mark.parametrize(("name", "sign"), [("entropy", 1), ("forgetting", 1), ("el2n", 1), ("aum", -1)])
+@pytest.mark.parametrize(
+    ("name", "sign"), [("entropy", 1), ("forgetting", 1), ("el2n", 1), ("aum", -1), ("margin", -1)]
+)
 def test_which_end_is_kept(tmp_path, name, sign):
     job = task(tmp_path, "1/4")
     value = sign * job.known[name]

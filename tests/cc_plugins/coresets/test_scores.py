@@ -14,6 +14,7 @@ from cc_plugins.coresets.correctness import Correctness
 from cc_plugins.coresets.el2n import EL2NScore
 from cc_plugins.coresets.entropy import EntropyScore
 from cc_plugins.coresets.forgetting import ForgettingScore
+from cc_plugins.coresets.margin import MarginScore
 
 
 def logits_of(*rows):
@@ -89,7 +90,16 @@ def test_entropy_is_of_the_last_network_only():
     np.testing.assert_allclose(score.result(), [quarter, 0, math.log(2)], atol=1e-6)
 
 
-@pytest.mark.parametrize("cls", [AUMScore, EL2NScore, ForgettingScore, Correctness, EntropyScore])
+def test_margin_is_between_the_two_best_classes_whatever_the_label():
+    score = MarginScore(3, 3)
+    score.update(0, torch.tensor([0]), logits_of([0.5, 0.3, 0.2]), torch.tensor([0]))
+    assert np.isnan(score.result()).all()
+    score.finish(torch.tensor([2, 0]), logits_of([0.2, 0.5, 0.3], [0.45, 0.1, 0.45]), torch.tensor([0, 1]))
+    score.finish(torch.tensor([1]), torch.tensor([[1000.0, 0.0, 0.0]]), torch.tensor([2]))
+    np.testing.assert_allclose(score.result(), [0, 1, 0.2], atol=1e-6)
+
+
+@pytest.mark.parametrize("cls", [AUMScore, EL2NScore, ForgettingScore, Correctness, EntropyScore, MarginScore])
 def test_an_unseen_image_has_no_score(cls):
     score = cls(3, 2)
     assert np.isnan(score.result()).all()

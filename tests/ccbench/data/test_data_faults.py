@@ -127,21 +127,27 @@ open_dataset("toy", plugins=t.offer(), source=DataSource(), cache={str(tmp_path)
 
 def test_two_processes_build_once(tmp_path):
     code = f"""
-import sys, time
+import pathlib, os, sys, time
 sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
 import ccbench.data, ccbench.errors, data_toy as t
 from ccbench.data import DataSource, open_dataset
 def slow():
     open({str(tmp_path / "built")!r}, "a").write("x")
-    time.sleep(0.5)
+    end = time.monotonic() + 60
+    while len(list(calling.iterdir())) < 2 and time.monotonic() < end:  # the other one asks before this is done
+        time.sleep(0.01)
     return t.good()
 t.Toy.make = staticmethod(slow)
+calling = pathlib.Path({str(tmp_path / "calling")!r})
+(calling / str(os.getpid())).touch()
 print(open_dataset("toy", plugins=t.offer(), source=DataSource(), cache={str(tmp_path / "cache")!r}).train.digest)
 """
+    (tmp_path / "calling").mkdir()
     running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     digests = {p.communicate(timeout=60)[0] for p in running}
     assert [p.returncode for p in running] == [0, 0]
     assert digests == {ImageDataset.from_arrays(pixels(7), [0, 1, 2, 0, 1, 2, 0], CLASSES, name="x").digest + "\n"}
+    assert len(list((tmp_path / "calling").iterdir())) == 2
     assert (tmp_path / "built").read_text() == "x"
 
 

@@ -18,18 +18,25 @@ def until(executor, count=1, seconds=120):
     return ended
 
 
+def gone(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
 @pytest.mark.skipif(os.name != "posix", reason="looks at processes by signal")
-def test_processes_come_and_go_with_what_they_are_for():
+def test_processes_come_and_go_with_what_they_are_for(wait_for):
     executor = LocalExecutor(jobs=1)
     try:
         executor.submit(WorkItem("fresh", "os:getpid", fresh=True))
         executor.submit(WorkItem("usual", "os:getpid"))
         ended = {f.id: f for f in until(executor, 2)}
         assert {f.status for f in ended.values()} == {"ok"}
-        with pytest.raises(ProcessLookupError):
-            os.kill(ended["fresh"].value, 0)
+        assert gone(ended["fresh"].value)
         os.kill(ended["usual"].value, signal.SIGKILL)  # while it has nothing to do
-        time.sleep(1)
+        wait_for(lambda: gone(ended["usual"].value))  # and the executor has seen it
         executor.submit(WorkItem("after", "os:getpid"))
         (after,) = until(executor)
         assert after.status == "ok"

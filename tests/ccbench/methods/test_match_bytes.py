@@ -10,7 +10,6 @@ from ccbench.archive import CompressedDataset, EncodedImages
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
 from ccbench.errors import Skipped
-from ccbench.methods import match_bytes
 from ccbench.methods.match_bytes import fit_bytes
 from ccbench.methods.task import Workbench
 from ccbench.offers.discovery import Plugins
@@ -64,15 +63,6 @@ def test_a_selection_before_a_fixed_palette_gives_way(bench, tmp_path):
     assert 4 <= len(made) < 64
 
 
-def test_a_pipeline_without_an_open_step_is_tried_once(bench, tmp_path, monkeypatch):
-    tried = []
-    real = match_bytes.compress
-    monkeypatch.setattr(match_bytes, "compress", lambda *a, **k: (tried.append(1), real(*a, **k))[1])
-    with pytest.raises(Skipped, match="no setting"):
-        fitted("random[fraction=0.5]+mediancut[bits=2]", 0.02, bench, tmp_path)
-    assert tried == [1]
-
-
 def plan(bench, *methods, **facts):
     request = Request(methods=methods, datasets=("noise",), seeds=1, **facts)
     return make_plan(request, PLUGINS, lambda name: Data(bench.root.shape))
@@ -91,7 +81,10 @@ def test_the_plan_lets_palettes_off_the_grid_where_files_are_held_to_bytes(bench
 class Flat:
     """Keeps as many images for each class as the budget has room for, as grey pictures that a codec packs well."""
 
+    asked = 0  # how often
+
     def compress(self, task):
+        Flat.asked += 1
         labels = np.repeat(np.arange(4), task.images // 4)
         pictures = np.full((len(labels), 16, 16, 3), 7, np.uint8)
         blobs = [png(picture) for picture in pictures]
@@ -110,17 +103,26 @@ def png(picture):
     return file.getvalue()
 
 
-def test_pictures_that_pack_well_fill_the_bytes(bench, tmp_path, monkeypatch):
-    tried = []
-    real = fit_bytes.__globals__["compress"]
-    monkeypatch.setattr("ccbench.methods.match_bytes.compress", lambda *a, **k: (tried.append(1), real(*a, **k))[1])
+@pytest.fixture
+def flat(monkeypatch):
+    """One step that leaves its budget open, or fixes it."""
+    monkeypatch.setattr(Flat, "asked", 0)
     spec = MethodSpec(name="flat", target=f"{__name__}:Flat", version="1", summary="grey pictures")
-    monkeypatch.setattr(MethodSpec, "load", lambda self: Flat)
-    expression = Expression((Step("flat", spec, (), None),))
+    return lambda budget=None: Expression((Step("flat", spec, (), budget),))
+
+
+def test_pictures_that_pack_well_fill_the_bytes(bench, tmp_path, flat):
     one = len(png(np.full((16, 16, 3), 7, np.uint8)))
     size = 6000  # as raw pixels 7 images; as pictures many more
-    made, written = fit_bytes(expression, size, bench, tmp_path / "x.ccb")
+    made, written = fit_bytes(flat(), size, bench, tmp_path / "x.ccb")
     assert written <= size == (tmp_path / "x.ccb").stat().st_size + size - written
     assert len(made) % 4 == 0
     assert written + 4 * (one + 2) > size  # four more, with their lengths and labels, would not fit
-    assert len(tried) <= 5
+    assert 1 < Flat.asked <= 5
+
+
+def test_without_an_open_step_a_method_is_asked_once(bench, tmp_path, flat):
+    with pytest.raises(Skipped, match="no setting"):
+        fit_bytes(flat(("fraction", "0.5")), 2000, bench, tmp_path / "x.ccb")
+    assert Flat.asked == 1
+    assert not (tmp_path / "x.ccb").exists()
