@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ccbench.plugin import MethodSpec, Param, hookimpl
+from ccbench.plugin import MethodSpec, Need, Param, hookimpl
 
-_NETWORK = "network that is trained for the selection; auto: the protocol's proxy; its training is DeepCore's own"
+_NETWORK = "network that the selection looks at; auto: the protocol's proxy"
+_EPOCHS = "for which DeepCore trains it anew (--selection_epochs); 0: it looks at our trained proxy, as our methods do"
 _TRAINING = "DeepCore trains a network of its own for every selection; its memory may grow with the square of images"
 
 
@@ -19,8 +20,8 @@ def ccbench_methods() -> list[MethodSpec]:
             summary="a selection class of a DeepCore checkout, unchanged: deepcore:Craig",
             params=(
                 Param(name="home", default="", type=str, doc="folder of the checkout; empty: CCBENCH_DEEPCORE"),
-                Param(name="network", default=None, type=str, choices="architecture", doc=_NETWORK),
-                Param(name="epochs", default=40, low=0, high=10_000, doc="of that network (--selection_epochs)"),
+                Param(name="proxy", default=None, type=str, choices="architecture", doc=_NETWORK),
+                Param(name="epochs", default=40, low=0, high=10_000, doc=_EPOCHS),
                 Param(name="batch", default=256, low=1, high=65_536, doc="images of a batch (--selection_batch)"),
                 Param(name="lr", default=0.1, low=0, high=100, doc="constant learning rate (--selection_lr)"),
                 Param(name="balance", default=True, doc="select within each class (--balance)"),
@@ -28,6 +29,7 @@ def ccbench_methods() -> list[MethodSpec]:
                 Param(name="greedy", default="LazyGreedy", doc="of Submodular and Craig (--submodular_greedy)"),
                 Param(name="uncertainty", default="Entropy", doc="of class Uncertainty (--uncertainty)"),
             ),
+            needs=(Need("proxy", when={"epochs": 0}),),
             identity="cc_plugins.deepcore.checkout:content",
             ready="cc_plugins.deepcore.checkout:ready",
             stores="the kept images, 24 bits per pixel, their labels, and weights where the class gives some",

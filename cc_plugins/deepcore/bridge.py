@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ccbench.plugin import DeviceData, ImageDataset, Task, UserError
+from ccbench.plugin import ImageDataset, Task, UserError
 from ccbench.stages.layers import last_linear
+from ccbench.training.images import Normalise
 
 
 class TrainSet(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -26,6 +27,7 @@ class TrainSet(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
     Args:
         dataset: ours.
+        normalise: by which mean and deviation.
 
     Attributes:
         targets: (N,) int64.
@@ -34,11 +36,10 @@ class TrainSet(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
     transform = None  # images are tensors already
 
-    def __init__(self, dataset: ImageDataset) -> None:
+    def __init__(self, dataset: ImageDataset, normalise: Normalise) -> None:
         self.images, self.classes = dataset.images, list(dataset.classes)
         self.targets = torch.from_numpy(np.array(dataset.labels, np.int64))
-        norm = DeviceData.from_dataset(dataset, "cpu").normalisation("own")
-        self.mean, self.std = (part.reshape(3, 1, 1).float().cpu() for part in (norm.mean, norm.std))
+        self.mean, self.std = (part.reshape(3, 1, 1).float().cpu() for part in (normalise.mean, normalise.std))
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -11,8 +11,10 @@ import torch
 
 from cc_plugins.deepcore.bridge import Recorded, TrainSet, arguments, checkout
 from cc_plugins.deepcore.checkout import check_class, home_of
-from ccbench.plugin import CompressedDataset, Task, UserError
+from ccbench.plugin import CompressedDataset, DeviceData, Task, UserError, load_network
+from ccbench.stages.proxy import normalisation
 from ccbench.training import build_network
+from ccbench.training.images import Normalise
 
 _OFFLINE = {"torchvision_pretrain": False, "pretrained_model": False, "specific_model": None}  # nothing is downloaded
 
@@ -25,8 +27,8 @@ class DeepCore:
         home .. uncertainty: see the spec.
     """
 
-    def __init__(self, *, argument: str, home: str, network: str | None, **params: Any) -> None:
-        self.name, self.home, self.network, self.params = argument, home, network, params
+    def __init__(self, *, argument: str, home: str, proxy: str | None, **params: Any) -> None:
+        self.name, self.home, self.proxy, self.params = argument, home, proxy, params
 
     def compress(self, task: Task) -> CompressedDataset:
         """Select, by the class as it is."""
@@ -43,19 +45,30 @@ class DeepCore:
                 "selection_method": self.params["uncertainty"],
                 **{name: value for name, value in _OFFLINE.items() if name in _parameters(cls)},
             }
-            chosen = cls(TrainSet(task.dataset), args, kept / len(task.dataset.labels), seed, **given).select()
+            chosen = cls(
+                TrainSet(task.dataset, self._normalise(task)), args, kept / len(task.dataset.labels), seed, **given
+            ).select()
         return self._subset(task, chosen, kept)
 
     def _network(self, task: Task, nets: ModuleType, seed: int) -> torch.nn.Module:
         shape = task.dataset.shape
-        network = build_network(
-            self.network or task.bench.recipe.architecture,
-            classes=shape.classes,
-            image_size=shape.height,
-            seed=seed,
-            plugins=task.bench.plugins,
-        )
+        if not self.params["epochs"]:
+            network = load_network(task, self.proxy)
+        else:
+            network = build_network(
+                self.proxy or task.bench.recipe.architecture,
+                classes=shape.classes,
+                image_size=shape.height,
+                seed=seed,
+                plugins=task.bench.plugins,
+            )
         return Recorded(network, nets.nets_utils.EmbeddingRecorder(False))
+
+    def _normalise(self, task: Task) -> Normalise:
+        """As the network wants its images: as our proxy does, otherwise by the training set's own statistics."""
+        if not self.params["epochs"]:
+            return normalisation(task, self.proxy)
+        return DeviceData.from_dataset(task.dataset, "cpu").normalisation("own")
 
     def _subset(self, task: Task, chosen: Any, kept: int) -> CompressedDataset:
         """The images of DeepCore's answer, within the budget."""

@@ -120,8 +120,12 @@ def test_weights_stay_with_their_images(lab, home):
     assert made.weights.tolist() == [i + 1.0 for i in made.ids]
 
 
-def test_our_network_is_as_deepcore_expects(lab, home):
-    assert len(run(lab, home, "Embedded")) == 2 * len(lab.splits.train.classes)
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_our_network_is_as_deepcore_expects(lab, home, epochs):
+    expression = parse(f"deepcore:Embedded[home={home},epochs={epochs}]", lab.plugins)
+    assert expression.needs == (() if epochs else ("proxy",))
+    made = compress(expression, Budget.from_ipc(2, lab.splits.train.shape), lab.bench())
+    assert len(made) == 2 * len(lab.splits.train.classes)
 
 
 def test_nothing_is_left_behind(lab, home, capsys):
