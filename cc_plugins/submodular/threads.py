@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import AbstractContextManager
 from functools import cache
 
-import sklearn.cluster  # noqa: F401 - its thread pool must be there when pools are looked for
+import scipy.linalg  # noqa: F401 - its thread pool must be there when pools are looked for
 from threadpoolctl import ThreadpoolController
 
 
 def one_thread() -> AbstractContextManager[object]:
-    """A context in which NumPy's and scikit-learn's pools have one thread; everything is put back after it."""
-    return _controller().limit(limits=1)
+    """A context in which NumPy's, SciPy's and scikit-learn's pools have one thread; everything is put back after it."""
+    return _controller("sklearn.cluster" in sys.modules).limit(limits=1)
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    """Looking for pools takes milliseconds, limiting them microseconds."""
+def _controller(clustering: bool) -> ThreadpoolController:
+    """Looking for pools takes milliseconds, limiting them microseconds; scikit-learn brings one that comes later."""
     return ThreadpoolController()

@@ -9,7 +9,7 @@ import pytest
 from cc_plugins.submodular.functions import Cosine, FacilityLocation, GraphCut, LogDeterminant
 from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors, released_errors
 from cc_plugins.submodular.greedy import greedy
-from ccbench import Budget, UserError
+from ccbench import Budget, UserError, testing
 from ccbench.data import ImageDataset
 from ccbench.methods.task import Task, Workbench
 from ccbench.offers.discovery import Plugins
@@ -139,3 +139,9 @@ def test_weights_go_with_their_images_into_the_file(tmp_path):
     reason = PLUGINS.get("method", "craig").build(compat="deepcore", balanced=False).skip(job)
     assert "balanced=true" in reason
     assert PLUGINS.get("method", "craig").build(balanced=False).skip(job) is None
+
+
+# one that draws and one that stores weights: a run of the kit takes seconds
+@pytest.mark.parametrize("check", [c for name in ("k-center", "gradmatch") for c in testing.checks(name)])
+def test_conformance(check):
+    check()

@@ -1,5 +1,8 @@
 """Maximisers and set functions against answers by hand and against gradients and all pairs written out."""
 
+import os
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -141,7 +144,7 @@ def test_permuted_images_give_the_permuted_picks(name, n, seed):
 def test_permuted_places_give_the_permuted_picks(n, seed):
     # of two images that are each other's nearest either may stand for both: distances there and back differ here
     rng = np.random.default_rng(seed)
-    matrix, order = rng.random((n, n)), rng.permutation(n)
+    matrix, order = rng.random((n, n)) + 2 * np.eye(n), rng.permutation(n)
     picks, others = (greedy(FacilityLocation(Pairs(m)), n // 2, "lazy") for m in (matrix, matrix[order][:, order]))
     assert order[others].tolist() == picks.tolist()
 
@@ -255,3 +258,23 @@ def test_all_pairs_are_never_held():
     for name in NAMES:
         peak(name, 50)  # imports and the like
         assert peak(name, 4000) < 4000 * 4000 * 8 / 2
+
+
+def test_every_pool_has_one_thread_whoever_comes_first():
+    code = """
+import random
+from threadpoolctl import threadpool_info
+state = random.getstate()
+from cc_plugins.submodular.threads import one_thread
+before = threadpool_info()
+with one_thread():
+    assert {pool["num_threads"] for pool in threadpool_info()} == {1}
+assert random.getstate() == state  # scikit-learn's import would draw from it
+assert threadpool_info() == before
+import sklearn.cluster
+with one_thread():
+    assert {pool["num_threads"] for pool in threadpool_info()} == {1}
+"""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "2")
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **threads}, capture_output=True, text=True)
+    assert not done.returncode, done.stderr
