@@ -32,6 +32,7 @@ def ranking(
     random: bool = False,
     params: tuple[Param, ...] = (),
     needs: tuple[Need, ...] = (),
+    cost: str = DYNAMICS,
 ) -> MethodSpec:
     """The spec of a method that ranks by the score of its name.
 
@@ -50,7 +51,7 @@ def ranking(
         random=random,
         needs=("proxy", *(needs or (Need("score", score=score),))),
         stores=RAW,
-        cost=DYNAMICS,
+        cost=cost,
     )
 
 
