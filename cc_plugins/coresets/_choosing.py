@@ -90,12 +90,11 @@ class Group:
 
         return finite_rows(self.layer, "logits", self.members)
 
-    def gradients(self, compat: str) -> Gradients:
-        """Of the cross-entropy; DeepCore takes it of softmax(logits) as if that were logits."""
-        from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors, released_errors
+    def gradients(self) -> Gradients:
+        """Of the cross-entropy in the last layer's weights and bias."""
+        from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors
 
-        errors = released_errors if compat == "deepcore" else cross_entropy_errors
-        return Gradients(errors(self.logits, self.labels), self.features)
+        return Gradients(cross_entropy_errors(self.logits, self.labels), self.features)
 
 
 class Choosing(ABC):

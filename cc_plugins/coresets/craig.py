@@ -69,7 +69,7 @@ class Craig(Submodular):
         """Of the group's gradients."""
         from cc_plugins.submodular.functions import FacilityLocation
 
-        return FacilityLocation(Nearness(group.gradients(self.compat)))
+        return FacilityLocation(Nearness(group.gradients()))
 
     def weigh(self, group: Group, chosen: np.ndarray) -> np.ndarray:
         """The sizes of the clusters; every chosen image is in its own, other ties go to the first chosen."""
@@ -77,7 +77,7 @@ class Craig(Submodular):
 
         from cc_plugins.submodular.greedy import TIE
 
-        near = Nearness(group.gradients(self.compat))
+        near = Nearness(group.gradients())
         nearest, largest = np.zeros(len(near), np.int64), np.full(len(near), -np.inf)
         for k, place in enumerate(chosen):
             column = near.between(slice(None), np.array([place]))[:, 0]

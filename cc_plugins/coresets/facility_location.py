@@ -29,4 +29,4 @@ class FacilityLocation(Submodular):
         from cc_plugins.submodular.functions import Cosine
         from cc_plugins.submodular.functions import FacilityLocation as Function
 
-        return Function(Cosine(group.gradients(self.compat)))
+        return Function(Cosine(group.gradients()))

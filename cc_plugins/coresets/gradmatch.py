@@ -33,7 +33,7 @@ class GradMatch(Choosing):
 
     Args:
         lam: of the ridge that keeps weights small.
-        compat: ``"deepcore"`` takes its gradients (softmax twice), no ridge for the first choice, and its weights.
+        compat: ``"deepcore"`` takes no ridge for the first choice, and its weights.
         balanced, proxy: see :class:`Choosing`.
     """
 
@@ -44,14 +44,14 @@ class GradMatch(Choosing):
 
     def choose(self, group: Group, budget: int) -> np.ndarray:
         """What the residual points to most, again and again; among equal ones the lower id."""
-        gradients = group.gradients(self.compat)
+        gradients = group.gradients()
         return match(gradients, _mean(gradients), budget, self.lam, ridge_first=self.compat != "deepcore")
 
     def weigh(self, group: Group, chosen: np.ndarray) -> np.ndarray:
         """The weights above 0; one that would be 0 is a millionth of the largest."""
         import numpy as np
 
-        gradients = group.gradients(self.compat)
+        gradients = group.gradients()
         found = weights(gradients, _mean(gradients), chosen, self.lam, released=self.compat == "deepcore")
         largest = found.max()
         return np.maximum(found, LEAST * largest) if largest > 0 else np.ones(len(chosen))

@@ -149,12 +149,16 @@ class Spec:
     def _check_aliases(self) -> None:
         if self.aliases and self.kind in {"stage", "command"}:
             raise UserError(f"{self.kind} {self.name}: a {self.kind} has one name and no aliases")
-        taken = {self.name}
-        for alias in self.aliases:
-            if not isinstance(alias, Alias) or not NAME.fullmatch(str(alias.name)) or alias.name.endswith(":"):
+        if self.aliases and self.name.endswith(":"):
+            raise UserError(f"{self.kind} {self.name}: a family has no aliases")
+        given: Any = self.aliases  # Alias("x") without a comma is no tuple
+        taken, several = {self.name}, isinstance(given, tuple | list)
+        for alias in given if several else (given,):
+            name = alias.name if several and isinstance(alias, Alias) else None
+            if not isinstance(name, str) or not NAME.fullmatch(name) or name.endswith(":"):
                 raise UserError(
-                    f"{self.kind} {self.name}: aliases are names with parameters",
-                    found=repr(alias),
+                    f"{self.kind} {self.name}: aliases are names with parameters, in a tuple",
+                    found=repr(self.aliases),
                     mend='for example aliases=(Alias("convnet-d4", depth=4),)',
                 )
             if alias.name in taken:
@@ -215,7 +219,8 @@ class Need:
         when: asked for only where each of these parameters of the asker has that value, or one of several in a tuple:
             ``Need("teacher", when={"soft_labels": "stored"})``.
         params: parameters of the stage that are set here. The others that it has in common with the asker are handed
-            on: ``Need("features")`` of a method with a parameter ``proxy`` means the features of that proxy.
+            on: ``Need("features")`` of a method with a parameter ``proxy`` means the features of that proxy. A text may
+            have the asker's own parameters in braces: ``Need("score", score="tdds[t={t}]")``.
     """
 
     stage: str
@@ -246,6 +251,13 @@ class Need:
                 found=repr(self.stage),
                 mend='for example needs=("proxy", Need("score", score="aum"), Need("teacher", when={"soft": True}))',
             )
+        try:
+            self.told(dict.fromkeys(known))
+        except (LookupError, ValueError, AttributeError, TypeError) as error:
+            raise UserError(
+                f"{owner}: {self.stage} is needed with a text whose braces name no parameter of {owner}",
+                found=f"{self}: {error}",
+            ) from None
         for name, values in self.when:
             if name not in known:
                 raise UserError(
@@ -261,6 +273,10 @@ class Need:
                         f"{owner}: {self.stage} is needed where {name} is {value!r}, which it never is",
                         found=error.what,
                     ) from None
+
+    def told(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters that are set here, those of the asker, typed, filled in."""
+        return {n: v.format_map(params) if isinstance(v, str) else v for n, v in self.params}
 
     def holds(self, params: Mapping[str, Any], known: Mapping[str, Param]) -> bool:
         """Whether it is asked for with these parameters of the asker, typed."""

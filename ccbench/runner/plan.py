@@ -192,7 +192,7 @@ class Conditions:
         depends, version, fault = self._method(expression)
         request, network = self.request, self._network(architecture)
         taught = self.recipe.train.labels == "teacher"
-        needed = any("teacher" in identity.roles(step.spec, self.plugins) for step in expression.steps) and not fault
+        needed = not fault and any("teacher" in identity.roles(s.spec, self.plugins) for s in expression.steps)
         return Cell(
             dataset=dataset,
             dataset_digest=data.digest,

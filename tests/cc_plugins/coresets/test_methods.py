@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cc_plugins.coresets.tdds import PUBLISHED_WINDOWS
 from ccbench import Budget, UserError
 from ccbench.data import ImageDataset
 from ccbench.methods.task import Task, Workbench
@@ -17,7 +18,9 @@ from ccbench.store import Store
 
 PLUGINS = Plugins()
 OURS = specs_of_modules("cc_plugins.coresets", MethodSpec)
-SELECTING = sorted(spec.name for spec in OURS if spec.budgets == "fraction")
+BY_SCORE = {"proxy", "score"}  # what these tests know; methods that need more have tests of their own
+SELECTING = sorted(s.name for s in OURS if s.budgets == "fraction" and {n.stage for n in s.asks()} <= BY_SCORE)
+WINDOWS = [f"tdds[t={t},j={j}]" for t, j in PUBLISHED_WINDOWS.values()]
 RANKING = [name for name in SELECTING if hasattr(PLUGINS.get("method", name).load(), "sign")]
 
 
@@ -57,7 +60,8 @@ def scores(n, seed=5):
         "entropy": rng.uniform(0, 1, n).astype(np.float32),
         "correctness": rng.uniform(0, 1, n).astype(np.float32),
     }
-    return known | {name: rng.uniform(0, 1, n).astype(np.float32) for name in RANKING if name not in known}
+    more = [name for name in (*RANKING, "true-probability", *WINDOWS) if name not in known]
+    return known | {name: rng.uniform(0, 1, n).astype(np.float32) for name in more}
 
 
 def task(tmp_path, kept, *, data=None, ids=None, known=None, seed=0):
@@ -101,7 +105,8 @@ def test_the_budget_is_hit_exactly(tmp_path, name, kept):
 
 
 @pytest.mark.parametrize(
-    ("name", "sign"), [("entropy", 1), ("forgetting", 1), ("el2n", 1), ("aum", -1), ("margin", -1)]
+    ("name", "sign"),
+    [("entropy", 1), ("forgetting", 1), ("el2n", 1), ("aum", -1), ("margin", -1), ("least-confidence", -1)],
 )
 def test_which_end_is_kept(tmp_path, name, sign):
     job = task(tmp_path, "1/4")
