@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ccbench.plugin import MethodSpec, ScoreSpec, hookimpl, specs_of_modules
+from ccbench.plugin import MethodSpec, ScoreSpec, StageSpec, hookimpl, specs_of_modules
 
 
 @hookimpl
@@ -21,3 +21,9 @@ def ccbench_methods() -> Iterator[MethodSpec]:
 def ccbench_scores() -> Iterator[ScoreSpec]:
     """Scores that one proxy training feeds."""
     return specs_of_modules(__name__, ScoreSpec)
+
+
+@hookimpl
+def ccbench_stages() -> Iterator[StageSpec]:
+    """What selections compute once for every budget."""
+    return specs_of_modules(__name__, StageSpec)

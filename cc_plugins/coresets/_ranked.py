@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from ccbench.plugin import MethodSpec, Need, Param
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ccbench.plugin import CompressedDataset, Task
 
 RAW = "the kept images, 24 bits per pixel, and their labels"
@@ -21,23 +23,35 @@ PROXY = Param(
 _PER_CLASS = "keep equally many images of every class, as far as it has them, instead of ranking over the whole set"
 
 
-def ranking(score: str, target: str, *, version: str, summary: str) -> MethodSpec:
+def ranking(
+    score: str,
+    target: str,
+    *,
+    version: str,
+    summary: str,
+    random: bool = False,
+    params: tuple[Param, ...] = (),
+    needs: tuple[Need, ...] = (),
+    cost: str = DYNAMICS,
+) -> MethodSpec:
     """The spec of a method that ranks by the score of its name.
 
     Args:
         score: its name, and that of the score.
         target: a subclass of :class:`Ranked`.
+        params: beside ``balanced`` and ``proxy``.
+        needs: beside the proxy; none: the score of its name.
     """
     return MethodSpec(
         name=score,
         target=target,
         version=version,
         summary=summary,
-        params=(Param(name="balanced", default=False, doc=_PER_CLASS), PROXY),
-        random=False,
-        needs=("proxy", Need("score", score=score)),
+        params=(Param(name="balanced", default=False, doc=_PER_CLASS), PROXY, *params),
+        random=random,
+        needs=("proxy", *(needs or (Need("score", score=score),))),
         stores=RAW,
-        cost=DYNAMICS,
+        cost=cost,
     )
 
 
@@ -54,7 +68,7 @@ class Ranked:
     """
 
     score: ClassVar[str]
-    sign: ClassVar[int] = 1
+    sign: int = 1
 
     def __init__(self, *, balanced: bool, proxy: str | None) -> None:
         self.balanced = balanced
@@ -62,13 +76,22 @@ class Ranked:
 
     def compress(self, task: Task) -> CompressedDataset:
         """Keep ``task.images`` images; equal scores in order of id."""
-        from cc_plugins.coresets._rank import largest, largest_per_class, read_score
+        return self.keep(task, self.score)
+
+    def keep(self, task: Task, score: str) -> CompressedDataset:
+        """Keep ``task.images`` images by a score, which may have parameters."""
+        from cc_plugins.coresets._rank import read_score
+
+        return self.kept(task, self.sign * read_score(task, score, self.proxy))
+
+    def kept(self, task: Task, values: np.ndarray) -> CompressedDataset:
+        """The ``task.images`` images of the largest values, (n,), over the whole set or within each class."""
+        from cc_plugins.coresets._rank import largest, largest_per_class
         from ccbench.plugin import CompressedDataset
 
-        values = self.sign * read_score(task, self.score, self.proxy)
         data = task.dataset
         if self.balanced:
-            kept = largest_per_class(values, data.labels, len(data.classes), task.images)
+            chosen = largest_per_class(values, data.labels, len(data.classes), task.images)
         else:
-            kept = largest(values, task.images)
-        return CompressedDataset.subset(data, kept)
+            chosen = largest(values, task.images)
+        return CompressedDataset.subset(data, chosen)

@@ -40,8 +40,10 @@ SPEC = MethodSpec(
 PUBLISHED_BETA = {
     "cifar10": {0.3: 0.0, 0.5: 0.0, 0.7: 0.1, 0.8: 0.1, 0.9: 0.3},
     "cifar100": {0.3: 0.1, 0.5: 0.2, 0.7: 0.2, 0.8: 0.4, 0.9: 0.5},
+    "imagenet": {0.0: 0.0, 0.8: 0.2, 0.9: 0.3},
 }
 FEW_CLASSES = 20  # up to here the CIFAR-10 values, above the CIFAR-100 values
+MANY_CLASSES = 1000  # from here on the ImageNet values
 
 
 def published_beta(ratio: float, classes: int) -> float:
@@ -49,12 +51,14 @@ def published_beta(ratio: float, classes: int) -> float:
 
     The published values hold at ratios 0.3, 0.5, 0.7, 0.8 and 0.9. Between two of them beta is
     interpolated linearly; below 0.3 and above 0.9 it stays what it is there. Sets of at most 20
-    classes take the values of CIFAR-10, others those of CIFAR-100. Never more than the ratio
-    itself: the cut-off cannot drop images that the budget keeps.
+    classes take the values of CIFAR-10, sets of 1,000 and more those of ImageNet, published at 0.8
+    and 0.9 and interpolated down to 0 at ratio 0, others those of CIFAR-100. Never more than the
+    ratio itself: the cut-off cannot drop images that the budget keeps.
     """
     import numpy as np
 
-    table = PUBLISHED_BETA["cifar10" if classes <= FEW_CLASSES else "cifar100"]
+    name = "cifar10" if classes <= FEW_CLASSES else "cifar100" if classes < MANY_CLASSES else "imagenet"
+    table = PUBLISHED_BETA[name]
     return float(min(np.interp(ratio, list(table), list(table.values())), ratio))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cc_plugins.coresets._final import Final
-from cc_plugins.coresets._ranked import Ranked, ranking
+from cc_plugins.coresets._ranked import ranking
+from cc_plugins.coresets._uncertain import COMPAT, Uncertain
 from ccbench.plugin import ScoreSpec
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ SPECS = (
         "cc_plugins.coresets.entropy:Entropy",
         version="2",
         summary="keeps the images whose final prediction is least certain",
+        params=(COMPAT,),
     ),
     ScoreSpec(
         name="entropy",
@@ -28,7 +30,7 @@ SPECS = (
 )
 
 
-class Entropy(Ranked):
+class Entropy(Uncertain):
     """Keep the highest entropy of the finished proxy."""
 
     score = "entropy"

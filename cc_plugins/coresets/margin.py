@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cc_plugins.coresets._final import Final
-from cc_plugins.coresets._ranked import Ranked, ranking
+from cc_plugins.coresets._ranked import ranking
+from cc_plugins.coresets._uncertain import COMPAT, Uncertain
 from ccbench.plugin import ScoreSpec
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ SPECS = (
         "cc_plugins.coresets.margin:Margin",
         version="1",
         summary="keeps the images whose two most probable classes are nearest to each other",
+        params=(COMPAT,),
     ),
     ScoreSpec(
         name="margin",
@@ -28,7 +30,7 @@ SPECS = (
 )
 
 
-class Margin(Ranked):
+class Margin(Uncertain):
     """Keep the smallest margin, the images between two classes."""
 
     score = "margin"

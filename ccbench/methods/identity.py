@@ -101,7 +101,7 @@ def needs(
             told = networks_of(other, setting.plugins)
             told |= {p.name for p in other.params if isinstance(p.choices, str) or p.type is Path}
             shared = {name: params[name] for name in told if name in params}
-            values = dict(read_params(other, {**shared, **dict(need.params)}, setting.plugins))
+            values = dict(read_params(other, {**shared, **need.told(params)}, setting.plugins))
         except UserError as error:
             what = f"{spec.kind} {spec.name} needs {need}: {error.what}"
             raise UserError(what, found=error.found, mend=error.mend) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +241,16 @@ class Task:
     def blobs(self, kind: str) -> Blobs:
         """Small results that are kept one by one, such as generated pictures, so that a kill loses none of them."""
         return self.bench.store.blobs(kind)
+
+    def repeated(self, repeat: int) -> Task:
+        """This task with shared stages of an independent run, whose networks have other seeds; 0 is this one.
+
+        They are made once as well, whichever method asks for them.
+        """
+        if not repeat:
+            return self
+        bench = replace(self.bench, base_seed=seeds.derive(self.bench.base_seed, repeat=repeat))
+        return replace(self, bench=bench)
 
     def stage(self, name: str, **params: Any) -> Entry:
         """The arrays of a shared stage, made once; see ``ccbench list stages``.

@@ -219,7 +219,8 @@ class Need:
         when: asked for only where each of these parameters of the asker has that value, or one of several in a tuple:
             ``Need("teacher", when={"soft_labels": "stored"})``.
         params: parameters of the stage that are set here. The others that it has in common with the asker are handed
-            on: ``Need("features")`` of a method with a parameter ``proxy`` means the features of that proxy.
+            on: ``Need("features")`` of a method with a parameter ``proxy`` means the features of that proxy. A text may
+            have the asker's own parameters in braces: ``Need("score", score="tdds[t={t}]")``.
     """
 
     stage: str
@@ -250,6 +251,13 @@ class Need:
                 found=repr(self.stage),
                 mend='for example needs=("proxy", Need("score", score="aum"), Need("teacher", when={"soft": True}))',
             )
+        try:
+            self.told(dict.fromkeys(known))
+        except (LookupError, ValueError, AttributeError, TypeError) as error:
+            raise UserError(
+                f"{owner}: {self.stage} is needed with a text whose braces name no parameter of {owner}",
+                found=f"{self}: {error}",
+            ) from None
         for name, values in self.when:
             if name not in known:
                 raise UserError(
@@ -265,6 +273,10 @@ class Need:
                         f"{owner}: {self.stage} is needed where {name} is {value!r}, which it never is",
                         found=error.what,
                     ) from None
+
+    def told(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters that are set here, those of the asker, typed, filled in."""
+        return {n: v.format_map(params) if isinstance(v, str) else v for n, v in self.params}
 
     def holds(self, params: Mapping[str, Any], known: Mapping[str, Param]) -> bool:
         """Whether it is asked for with these parameters of the asker, typed."""
@@ -306,6 +318,9 @@ class NeedingSpec(Spec):
 @dataclass(frozen=True, kw_only=True)
 class MethodSpec(NeedingSpec):
     """A compression method; its target is a class with ``compress(task) -> CompressedDataset``.
+
+    It is built with every parameter by keyword. A family, whose name ends in a colon, answers to ``name:ANYTHING`` and
+    also gets ``argument="ANYTHING"``; so do ``identity`` and ``ready``, among the parameters.
 
     Attributes:
         budgets: ``"fraction"`` takes any budget by keeping fewer images, ``"bits"``

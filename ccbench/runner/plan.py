@@ -244,7 +244,7 @@ class Conditions:
 
 def _every(methods: tuple[str, ...], plugins: Plugins) -> list[str]:
     """The methods that were asked for, ``all`` spelled out, unless a method has that name."""
-    there = plugins.all("method")
+    there = [name for name in plugins.all("method") if not name.endswith(":")]  # a family is no method by itself
     return [name for method in methods for name in (there if method == "all" and "all" not in there else [method])]
 
 

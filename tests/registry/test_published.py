@@ -13,7 +13,7 @@ from ccbench.offers.expressions import parse
 
 COLUMNS = ["method", "label", "dataset", "architecture", "ratio", "ratio_printed", "bits", "accuracy",
            "accuracy_std", "source", "note"]  # fmt: skip
-ELSEWHERE = {"tdds", "cqformer", "colorcnn", "colorcnn-plus"}  # methods of the paper that ccbench does not have
+ELSEWHERE = {"cqformer", "colorcnn", "colorcnn-plus"}  # methods of the paper that ccbench does not have
 PRINTED = {1: "0.96", 2: "0.92", 3: "0.875", 4: "0.83", 5: "0.80"}
 
 

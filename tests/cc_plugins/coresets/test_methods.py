@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cc_plugins.coresets.tdds import PUBLISHED_WINDOWS
 from ccbench import Budget, UserError
 from ccbench.data import ImageDataset
 from ccbench.methods.task import Task, Workbench
@@ -17,7 +18,9 @@ from ccbench.store import Store
 
 PLUGINS = Plugins()
 OURS = specs_of_modules("cc_plugins.coresets", MethodSpec)
-SELECTING = sorted(spec.name for spec in OURS if spec.budgets == "fraction")
+BY_SCORE = {"proxy", "score"}  # what these tests know; methods that need more have tests of their own
+SELECTING = sorted(s.name for s in OURS if s.budgets == "fraction" and {n.stage for n in s.asks()} <= BY_SCORE)
+WINDOWS = [f"tdds[t={t},j={j}]" for t, j in PUBLISHED_WINDOWS.values()]
 RANKING = [name for name in SELECTING if hasattr(PLUGINS.get("method", name).load(), "sign")]
 
 
@@ -29,8 +32,10 @@ class Scored(Task):
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def stage(self, name, **params):
-        """The known score instead of a training."""
+        """The known score, or a last layer, instead of a training."""
         self.asked.append((name, params))
+        if name == "last-layer":
+            return last_layer(len(self.dataset.labels))
         return {"score": self.known[params["score"]]}
 
 
@@ -39,6 +44,11 @@ def dataset(n=60, classes=3, name="tiny"):
     images = rng.integers(0, 256, (n, 4, 4, 3), dtype=np.uint8)
     return ImageDataset(name=name, split="train", images=images, labels=np.arange(n) % classes,
                         classes=tuple("abcdefghij"[:classes]), digest=f"{name}-{n}")  # fmt: skip
+
+
+def last_layer(n, seed=6):
+    rng = np.random.default_rng(seed)
+    return {"features": np.maximum(rng.normal(size=(n, 8)), 0), "logits": rng.normal(0, 2, (n, 3))}
 
 
 def scores(n, seed=5):
@@ -50,7 +60,8 @@ def scores(n, seed=5):
         "entropy": rng.uniform(0, 1, n).astype(np.float32),
         "correctness": rng.uniform(0, 1, n).astype(np.float32),
     }
-    return known | {name: rng.uniform(0, 1, n).astype(np.float32) for name in RANKING if name not in known}
+    more = [name for name in (*RANKING, "true-probability", *WINDOWS) if name not in known]
+    return known | {name: rng.uniform(0, 1, n).astype(np.float32) for name in more}
 
 
 def task(tmp_path, kept, *, data=None, ids=None, known=None, seed=0):
@@ -94,7 +105,8 @@ def test_the_budget_is_hit_exactly(tmp_path, name, kept):
 
 
 @pytest.mark.parametrize(
-    ("name", "sign"), [("entropy", 1), ("forgetting", 1), ("el2n", 1), ("aum", -1), ("margin", -1)]
+    ("name", "sign"),
+    [("entropy", 1), ("forgetting", 1), ("el2n", 1), ("aum", -1), ("margin", -1), ("least-confidence", -1)],
 )
 def test_which_end_is_kept(tmp_path, name, sign):
     job = task(tmp_path, "1/4")

@@ -57,3 +57,21 @@ def test_the_second_step_of_a_pipeline_uses_the_same_scores(bench):
     whole = np.asarray(task(bench, np.arange(400), "0.5").stage("score", score="aum")["score"])
     kept = bench.plugins.get("method", "aum").build().compress(task(bench, half, "0.25")).ids
     assert kept.tolist() == sorted(np.argsort(whole[half], kind="stable")[:50].tolist())
+
+
+def test_repeats_are_networks_of_their_own_trained_once(bench):
+    job = task(bench, np.arange(400), "0.1")
+
+    def trained():
+        return {p.name for p in (bench.store.root / "proxy").iterdir() if p.is_dir()}
+
+    job.stage("proxy")
+    before = trained()
+    one = bench.plugins.get("method", "grand").build(repeats=1).compress(job).ids
+    assert trained() == before
+    two = bench.plugins.get("method", "grand").build(repeats=2).compress(job).ids
+    assert len(trained() - before) == 1
+    assert one.tolist() != two.tolist()
+    margins = [np.asarray(job.repeated(i).stage("proxy")["score-aum"]) for i in (0, 1)]
+    assert len(trained() - before) == 1
+    assert not np.array_equal(*margins)

@@ -14,6 +14,7 @@ from cc_plugins.coresets.correctness import Correctness
 from cc_plugins.coresets.el2n import EL2NScore
 from cc_plugins.coresets.entropy import EntropyScore
 from cc_plugins.coresets.forgetting import ForgettingScore
+from cc_plugins.coresets.least_confidence import LeastConfidenceScore
 from cc_plugins.coresets.margin import MarginScore
 
 
@@ -99,9 +100,22 @@ def test_margin_is_between_the_two_best_classes_whatever_the_label():
     np.testing.assert_allclose(score.result(), [0, 1, 0.2], atol=1e-6)
 
 
-@pytest.mark.parametrize("cls", [AUMScore, EL2NScore, ForgettingScore, Correctness, EntropyScore, MarginScore])
+def test_least_confidence_is_the_best_class_whatever_the_label():
+    rows = torch.tensor([[0.0, 2.0, -1.0], [1.0, 1.0, 1.0]])
+    for of, expected in (
+        ("probability", [math.exp(2) / (1 + math.exp(2) + math.exp(-1)), 1 / 3]),
+        ("logit", [2.0, 1.0]),
+    ):
+        score = LeastConfidenceScore(2, 3, of=of)
+        score.finish(torch.tensor([0, 1]), rows, torch.tensor([0, 2]))
+        np.testing.assert_allclose(score.result(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "cls", [AUMScore, EL2NScore, ForgettingScore, Correctness, EntropyScore, MarginScore, LeastConfidenceScore]
+)
 def test_an_unseen_image_has_no_score(cls):
-    score = cls(3, 2)
+    score = cls(3, 2, of="probability") if cls is LeastConfidenceScore else cls(3, 2)
     assert np.isnan(score.result()).all()
     ids, logits, labels = torch.tensor([0, 2]), logits_of([0.5, 0.5], [0.1, 0.9]), torch.tensor([0, 1])
     score.update(0, ids, logits, labels)

@@ -172,6 +172,8 @@ def test_a_need_sets_parameters_of_the_stage_and_reads_as_it_is_meant():
         (("teacher?mode=b",), "needs are names of stages"),
         ((3,), "needs are names of stages"),
         ((Need("Teacher"),), "needs are names of stages"),
+        ((Need("score", score="aum[t={nothing}]"),), "braces name no parameter"),
+        ((Need("score", score="aum[t={]"),), "braces name no parameter"),
         ((Need("teacher", when={"mod": "b"}),), "no such parameter, did you mean 'mode'?"),
         ((Need("teacher", when={"mode": "c"}),), "mode is 'c', which it never is"),
         ((Need("teacher", when={"mode": ("a", "c")}),), "takes one of a, b"),
