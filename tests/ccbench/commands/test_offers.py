@@ -105,7 +105,7 @@ def test_describe_a_family_with_and_without_its_colon(ccbench):
 
 
 def test_describe_an_unknown_name(ccbench):
-    done = ccbench("describe", "dqc")
+    done = ccbench("describe", "dcqq")
     assert done.code == 2
     assert "did you mean 'dcq'?" in done.err
 
