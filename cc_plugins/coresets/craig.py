@@ -21,8 +21,8 @@ SPEC = choosing(
     summary="keeps images near to which all gradients lie, each weighted by how many it stands for",
     params=PARAMS,
     weighted=True,
-    cost="distances of all pairs of a class several times over, made a tile at a time: time quadratic in its images, "
-    "memory linear",
+    cost="distances of all pairs, held for a class of up to 5,792 images (256 MiB), made as they are looked at for "
+    "a larger one: time quadratic in its images, memory linear",
 )
 SAME = 1e-12  # of two squared lengths: what rounding leaves of the squared distance between equal gradients
 
