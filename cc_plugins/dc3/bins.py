@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from cc_plugins.dc3.threads import one_thread
+from cc_plugins.submodular.threads import one_thread
 from ccbench.plugin import UserError
 
 

@@ -8,9 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
-from cc_plugins.dc3.gains import Gain, GraphCut, PaperGain, cross_entropy_errors, greedy, released_errors
-from cc_plugins.dc3.threads import one_thread
-from ccbench.plugin import UserError
+from cc_plugins.dc3.gains import PaperGain
+from cc_plugins.submodular.functions import GraphCut
+from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors, finite_rows, released_errors
+from cc_plugins.submodular.greedy import SetFunction, greedy
+from cc_plugins.submodular.threads import one_thread
 
 ERRORS = {"released": released_errors, "cross-entropy": cross_entropy_errors}
 
@@ -38,22 +40,13 @@ class Bin:
     @cached_property
     def features(self) -> np.ndarray:
         """(n, D) float64, the last layer's input."""
-        return self._rows("features")
+        return finite_rows(self.last_layer(), "features", self.members)
 
     @cached_property
     def errors(self) -> np.ndarray:
         """(n, C) float64, derivatives of the loss by the logits; with ``features`` the last layer's gradient."""
-        return ERRORS[self.gradient](self._rows("logits"), np.full(len(self.members), self.label))
-
-    def _rows(self, name: str) -> np.ndarray:
-        rows = np.asarray(self.last_layer()[name][self.members], np.float64)
-        if not np.isfinite(rows).all():
-            raise UserError(
-                f"the proxy's {name} are not finite",
-                found=f"{np.count_nonzero(~np.isfinite(rows).all(1))} of {len(rows)} images of a bin",
-                mend="train the proxy at a learning rate it survives, or take another proxy",
-            )
-        return rows
+        logits = finite_rows(self.last_layer(), "logits", self.members)
+        return ERRORS[self.gradient](logits, np.full(len(self.members), self.label))
 
 
 def submodular(images: Bin, budget: int) -> np.ndarray:
@@ -61,7 +54,7 @@ def submodular(images: Bin, budget: int) -> np.ndarray:
     # the network's arrays are asked for outside: where they are not there yet, a proxy is trained for them
     features, errors = images.features, images.errors if images.gain == "graphcut" else None
     with one_thread():
-        gain: Gain = PaperGain(features) if errors is None else GraphCut(errors, features)
+        gain: SetFunction = PaperGain(features) if errors is None else GraphCut(Gradients(errors, features))
         return greedy(gain, budget)
 
 

@@ -54,7 +54,7 @@ def compress(
     for step, part in zip(expression.steps, expression.budgets(budget, root.shape), strict=True):
         asker = step.spec, dict(step.params)
         task = Task(bench, dataset, part, ids, _axes(expression, step, root, part, seed), asker)
-        method = step.spec.load()(**dict(step.params))
+        method = step.build()
         if not callable(getattr(method, "compress", None)):
             raise MethodError(f"{step.name}: {step.spec.target} has no compress(task) method")
         with watch_test_split(*watch) as touched, undisturbed() as changed:
@@ -90,7 +90,7 @@ def prepare(expression: Expression, budget: Budget, bench: Workbench, *, part: i
     (own,) = expression.budgets(budget, bench.root.shape)
     axes = _axes(expression, step, bench.root, own, seed)
     task = Task(bench, bench.root, own, np.arange(len(bench.root.labels)), axes, (step.spec, dict(step.params)))
-    method = step.spec.load()(**dict(step.params))
+    method = step.build()
     if not (callable(getattr(method, "skip", None)) and method.skip(task)):
         method.prepare(task, part, parts)
 

@@ -17,7 +17,7 @@ def unready(expression: Expression, device: str | None) -> str:
         if not step.spec.ready:
             continue
         try:
-            reason = imported(step.spec.ready)(dict(step.params), device)
+            reason = imported(step.spec.ready)(step.given, device)
         except Exception as error:  # a plugin's own fault must not stop the other methods
             reason = f"its check failed with {type(error).__name__}: {error}"
         if reason:

@@ -68,6 +68,16 @@ class Step(Call[MethodSpec]):
     budget: tuple[str, str] | None
 
     @property
+    def given(self) -> dict[str, Any]:
+        """What its target is built with: every parameter, and of a family what stands behind the colon."""
+        family = {"argument": self.name.partition(":")[2]} if self.spec.name.endswith(":") else {}
+        return {**dict(self.params), **family}
+
+    def build(self, *args: Any, **more: Any) -> Any:
+        """As of any call, with :attr:`given`."""
+        return self.spec.load()(*args, **more, **self.given)
+
+    @property
     def label(self) -> str:
         """The canonical text: its own budget, and what differs from the defaults in the spec's order."""
         return self._labelled(("=".join(self.budget),) if self.budget else ())
@@ -79,7 +89,7 @@ class Step(Call[MethodSpec]):
         if not self.spec.identity:
             return own
         try:
-            outside = imported(self.spec.identity)(dict(self.params))
+            outside = imported(self.spec.identity)(self.given)
         except UserError:  # it is not ready, and ccbench.methods.ready says why
             outside = ""
         except Exception as error:

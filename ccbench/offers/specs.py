@@ -149,12 +149,16 @@ class Spec:
     def _check_aliases(self) -> None:
         if self.aliases and self.kind in {"stage", "command"}:
             raise UserError(f"{self.kind} {self.name}: a {self.kind} has one name and no aliases")
-        taken = {self.name}
-        for alias in self.aliases:
-            if not isinstance(alias, Alias) or not NAME.fullmatch(str(alias.name)) or alias.name.endswith(":"):
+        if self.aliases and self.name.endswith(":"):
+            raise UserError(f"{self.kind} {self.name}: a family has no aliases")
+        given: Any = self.aliases  # Alias("x") without a comma is no tuple
+        taken, several = {self.name}, isinstance(given, tuple | list)
+        for alias in given if several else (given,):
+            name = alias.name if several and isinstance(alias, Alias) else None
+            if not isinstance(name, str) or not NAME.fullmatch(name) or name.endswith(":"):
                 raise UserError(
-                    f"{self.kind} {self.name}: aliases are names with parameters",
-                    found=repr(alias),
+                    f"{self.kind} {self.name}: aliases are names with parameters, in a tuple",
+                    found=repr(self.aliases),
                     mend='for example aliases=(Alias("convnet-d4", depth=4),)',
                 )
             if alias.name in taken:
@@ -314,6 +318,9 @@ class NeedingSpec(Spec):
 @dataclass(frozen=True, kw_only=True)
 class MethodSpec(NeedingSpec):
     """A compression method; its target is a class with ``compress(task) -> CompressedDataset``.
+
+    It is built with every parameter by keyword. A family, whose name ends in a colon, answers to ``name:ANYTHING`` and
+    also gets ``argument="ANYTHING"``; so do ``identity`` and ``ready``, among the parameters.
 
     Attributes:
         budgets: ``"fraction"`` takes any budget by keeping fewer images, ``"bits"``

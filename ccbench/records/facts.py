@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_type_hints
 
+from ccbench.records.record import finite, unlike
 from ccbench.store import atomic_write, file_digest
 
 
@@ -25,9 +26,13 @@ class Plain:
         """The facts that :meth:`plain` wrote down.
 
         Raises:
-            ValueError: a field is missing or unknown.
+            ValueError: a field is missing, unknown or of another type.
         """
+        kinds = get_type_hints(cls)
         try:
+            for name, value in plain.items() if isinstance(plain, Mapping) else ():
+                if name in kinds and (expected := unlike(finite(value), kinds[name])):
+                    raise ValueError(f"{name} is {value!r:.80}, not {expected}")
             return cls(**plain)
         except TypeError as error:
             raise ValueError(str(error)) from None
@@ -121,3 +126,9 @@ class Trained(Plain):
     teacher_bytes: int | None = None
     environment: dict[str, Any] = field(default_factory=dict)
     started: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("accuracy", "best_accuracy", "teacher_accuracy"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value!r:.80}, not a fraction in [0, 1]")

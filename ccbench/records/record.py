@@ -141,7 +141,7 @@ class Record(Row):
 
     def plain(self) -> dict[str, Any]:
         """JSON-able fields, as in the file: null for NaN and infinity, which JSON does not have."""
-        return json.loads(json.dumps(_finite({**asdict(self), "kept": str(self.kept)}), allow_nan=False, default=str))
+        return json.loads(json.dumps(finite({**asdict(self), "kept": str(self.kept)}), allow_nan=False, default=str))
 
     def path(self, out: str | Path) -> Path:
         """Where its file lies under an output folder."""
@@ -234,6 +234,12 @@ def latest(records: Iterable[Record]) -> list[Record]:
 
 
 _KINDS = get_type_hints(Record)
+_LARGEST = 10**300
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "ratio": (0, 1), "accuracy": (0, 1), "best_accuracy": (0, 1), "teacher_accuracy": (0, 1),
+    "seed": (0, math.inf), "attempt": (1, math.inf), "planned_seeds": (1, math.inf), "threads": (1, math.inf),
+    "bytes": (0, math.inf), "images": (0, math.inf),
+}  # fmt: skip
 _NEEDED = ("schema", "attempt", *(f.name for f in fields(Record) if f.default is f.default_factory is MISSING))
 
 
@@ -245,8 +251,13 @@ def _fault(facts: Any) -> str:
     if missing:
         return f"without {', '.join(missing)}"
     for name, kind in _KINDS.items():
-        if name in facts and (expected := _unlike(facts[name], kind)):
+        if name in facts and (expected := unlike(facts[name], kind)):
             return f"{name} is {facts[name]!r:.80}, not {expected}"
+    for name, (low, high) in _BOUNDS.items():
+        if facts.get(name) is not None and not low <= facts[name] <= high:
+            return f"{name} is {facts[name]!r:.80}, not in [{low}, {high}]"
+    if not 0 < Fraction(facts["kept"]) <= 1:
+        return f"kept is {facts['kept']!r:.80}, not above 0 and at most 1"
     if facts["status"] not in STATUSES:
         return f"status {facts['status']!r}"
     if not re.fullmatch(r"[\w.-]{1,100}", facts["cell"]):
@@ -257,8 +268,8 @@ def _fault(facts: Any) -> str:
     return ""
 
 
-def _unlike(value: Any, kind: Any) -> str:
-    """What a field of a type holds, where a value of a file is something else; "" where it fits."""
+def unlike(value: Any, kind: Any) -> str:
+    """What a field of a type holds, where a plain value of a file is something else; "" where it fits."""
     if value is None and kind in (int | None, float | None, str | None):
         return ""
     if kind in (str, str | None):
@@ -266,17 +277,25 @@ def _unlike(value: Any, kind: Any) -> str:
     if kind is Fraction:
         return "" if isinstance(value, str) and re.fullmatch(r"\d{1,40}(/0*[1-9]\d{0,40})?", value) else "a fraction"
     if kind in (int, int | None):
-        return "" if isinstance(value, int) and not isinstance(value, bool) else "a whole number"
+        return "" if isinstance(value, int) and _is_number(value) else "a whole number"
     if kind in (float, float | None):
-        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        return "" if number else "a number"
+        return "" if _is_number(value) else "a number"
+    if kind == dict[str, float]:
+        return "" if isinstance(value, dict) and all(map(_is_number, value.values())) else "an object of numbers"
+    if kind == list[str]:
+        return "" if isinstance(value, list) and all(isinstance(one, str) for one in value) else "a list of texts"
     return "" if isinstance(value, dict) else "an object"
 
 
-def _finite(value: Any) -> Any:
+def _is_number(value: Any) -> bool:
+    """Whether it is a finite number that is not too large to reckon with."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
+
+
+def finite(value: Any) -> Any:
     """The same with null for NaN and infinity."""
     if isinstance(value, dict):
-        return {str(k): _finite(v) for k, v in value.items()}
+        return {str(k): finite(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
+        return [finite(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Container
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from ccbench.errors import UserError
 from ccbench.executors import Executor, Finished
 from ccbench.machine import workers
 from ccbench.offers.discovery import Plugins, plugins
-from ccbench.offers.expressions import Call, read_call
+from ccbench.offers.expressions import read_call
 from ccbench.records.book import Book
 from ccbench.records.facts import Compressed, Plain, Trained
 from ccbench.records.out_folder import claimed
@@ -22,6 +23,7 @@ from ccbench.runner.artifacts import Items
 from ccbench.runner.device import check_device, on_gpu
 from ccbench.runner.display import Display, make_display
 from ccbench.runner.few_images import few_notes
+from ccbench.runner.guarded import Guarded
 from ccbench.runner.plan import Data, Plan, Request, make_plan, option_text
 from ccbench.runner.schedule import Artifact, ArtifactEnded, Scheduler
 from ccbench.store import default_store
@@ -87,7 +89,7 @@ def plan_run(
     Args:
         request: what is asked for.
         source: where datasets come from.
-        found: where names are looked up.
+        offers: where names are looked up.
         device: where methods would compute; None is the best there is.
         look: the datasets to open, None for all, so that cells are told apart by what the images are; of another no
             image is read where its shape is declared.
@@ -147,33 +149,16 @@ def execute(request: Request, options: Options) -> Summary:
             _settle(plan, known, book)
             if artifacts:
                 useful = sum(max(len(a.prepare), len(a.cells)) for a in artifacts)
-                runner = _started(executor, jobs=min(jobs, useful), memory_limit=options.memory_limit, threads=threads)
+                runner = Guarded(executor, jobs=min(jobs, useful), memory_limit=options.memory_limit, threads=threads)
                 try:
                     _work(runner, artifacts, items, book, display)
                 except BaseException:
-                    runner.close(cancel=True)
+                    with suppress(UserError):  # what went wrong first is what the user reads
+                        runner.close(cancel=True)
                     raise
                 runner.close()
         write(options.out)
     return Summary(dict(book.counts), book.reasons, plan, options.out)
-
-
-def _started(executor: Call, **given: Any) -> Executor:
-    """An executor that is ready to take work.
-
-    Raises:
-        UserError: its plugin fails.
-    """
-    try:
-        return executor.build(**given)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(
-            f"executor {executor.label} does not start",
-            found=f"{type(error).__name__}: {error}",
-            mend="--executor local, or ccbench plugins to see where it comes from",
-        ) from error
 
 
 def _emulated(plan: Plan, device: str | None) -> list[str]:

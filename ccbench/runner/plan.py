@@ -192,7 +192,7 @@ class Conditions:
         depends, version, fault = self._method(expression)
         request, network = self.request, self._network(architecture)
         taught = self.recipe.train.labels == "teacher"
-        needed = any("teacher" in identity.roles(step.spec, self.plugins) for step in expression.steps) and not fault
+        needed = not fault and any("teacher" in identity.roles(s.spec, self.plugins) for s in expression.steps)
         return Cell(
             dataset=dataset,
             dataset_digest=data.digest,
@@ -244,7 +244,7 @@ class Conditions:
 
 def _every(methods: tuple[str, ...], plugins: Plugins) -> list[str]:
     """The methods that were asked for, ``all`` spelled out, unless a method has that name."""
-    there = plugins.all("method")
+    there = [name for name in plugins.all("method") if not name.endswith(":")]  # a family is no method by itself
     return [name for method in methods for name in (there if method == "all" and "all" not in there else [method])]
 
 

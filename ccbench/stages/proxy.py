@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ccbench.methods.task import StageContext
+from ccbench.methods.task import StageContext, Task
 from ccbench.offers.expressions import read_call
 from ccbench.stages import networks
 from ccbench.stages.dynamics import Log, Scores
@@ -88,16 +88,16 @@ def facts_of(entry: Entry) -> dict[str, Any]:
     return json.loads((entry.path / FACTS).read_text())
 
 
-def load_network(context: StageContext, proxy: str | None = None) -> torch.nn.Module:
+def load_network(context: StageContext | Task, proxy: str | None = None) -> torch.nn.Module:
     """The trained proxy network in eval mode, on the context's device; it takes normalised images.
 
     The proxy run is made first where it was not made yet.
     """
     entry = context.stage("proxy", proxy=proxy)
-    return networks.restored(context.bench, context.recipe.using(proxy).architecture, entry)
+    return networks.restored(context.bench, context.bench.setting.recipe("proxy", proxy).architecture, entry)
 
 
-def normalisation(context: StageContext, proxy: str | None = None) -> Normalise:
+def normalisation(context: StageContext | Task, proxy: str | None = None) -> Normalise:
     """How the proxy network wants its images: (b, 3, H, W) uint8 to float32."""
     return networks.normalisation(context.bench, context.stage("proxy", proxy=proxy))
 

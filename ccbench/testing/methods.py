@@ -114,7 +114,7 @@ def builds(lab: Lab) -> str:
     """The target can be imported and takes every declared parameter by keyword."""
     for step in lab.expression.steps:
         try:
-            method = step.spec.load()(**dict(step.params))
+            method = step.build()
         except Exception as error:
             raise Failed(f"{step.spec.target} cannot be built by keyword: {said(error, lab.modules)}") from error
         need(callable(getattr(method, "compress", None)), f"{step.spec.target} has no compress(task) method")
@@ -275,7 +275,7 @@ def twice(lab: Lab) -> str:
     title, whole = lab.levels[lab.first]
     budget = lab.expression.budgets(whole, train.shape)[0]
     task = Task(bench, train, budget, np.arange(len(train)), {"method": step.label, "seed": 0})
-    method = step.spec.load()(**dict(step.params))
+    method = step.build()
     if callable(getattr(method, "skip", None)) and method.skip(task):
         raise NotRun(f"{step.name} declines {title}")
     with undisturbed():

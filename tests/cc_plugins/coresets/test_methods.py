@@ -34,8 +34,10 @@ class Scored(Task):
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def stage(self, name, **params):
-        """The known score instead of a training."""
+        """The known score, or a last layer, instead of a training."""
         self.asked.append((name, params))
+        if name == "last-layer":
+            return last_layer(len(self.dataset.labels))
         return {"score": self.known[params["score"]]}
 
 
@@ -44,6 +46,11 @@ def dataset(n=60, classes=3, name="tiny"):
     images = rng.integers(0, 256, (n, 4, 4, 3), dtype=np.uint8)
     return ImageDataset(name=name, split="train", images=images, labels=np.arange(n) % classes,
                         classes=tuple("abcdefghij"[:classes]), digest=f"{name}-{n}")  # fmt: skip
+
+
+def last_layer(n, seed=6):
+    rng = np.random.default_rng(seed)
+    return {"features": np.maximum(rng.normal(size=(n, 8)), 0), "logits": rng.normal(0, 2, (n, 3))}
 
 
 def scores(n, seed=5):

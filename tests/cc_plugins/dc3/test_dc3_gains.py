@@ -6,7 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cc_plugins.dc3.gains import GraphCut, PaperGain, cross_entropy_errors, greedy, released_errors
+from cc_plugins.dc3.gains import PaperGain
+from cc_plugins.submodular.functions import GraphCut
+from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors, released_errors
+from cc_plugins.submodular.greedy import greedy
 
 
 def autograd_errors(logits, labels, twice):
@@ -71,7 +74,7 @@ def test_graph_cut_picks_what_the_materialised_one_picks(n, classes, seed, kind)
     labels = np.full(n, rng.integers(classes))
     errors = (released_errors if kind == "released" else cross_entropy_errors)(logits, labels)
     matrix = similarities(autograd_errors(logits, labels, kind == "released"), features)
-    gain = GraphCut(errors, features)
+    gain = GraphCut(Gradients(errors, features))
     np.testing.assert_allclose(gain.first(), matrix.sum(0), rtol=1e-9)
     np.testing.assert_allclose(gain.change(n - 1), -2 * matrix[n - 1], rtol=1e-9, atol=1e-12)
     if classes > 2:  # with two classes errors of one label are all parallel, and equal features tie
@@ -87,13 +90,15 @@ def test_graph_cut_picks_what_submodlib_picks(seed):
     # its gain has another constant: similarity to itself counts once, and that is 1 for every image
     peer = submodlib.GraphCutFunction(n=60, mode="dense", lambdaVal=1, ggsijs=matrix, separate_rep=False)
     found = peer.maximize(budget=12, optimizer="NaiveGreedy", stopIfZeroGain=False, stopIfNegativeGain=False)
-    assert greedy(GraphCut(cross_entropy_errors(logits, labels), features), 12).tolist() == [i for i, _ in found]
+    assert greedy(GraphCut(Gradients(cross_entropy_errors(logits, labels), features)), 12).tolist() == [
+        i for i, _ in found
+    ]
 
 
 def test_graph_cut_by_hand():
     # features 0, so every input is (0, 1) and similarities are those of the errors: three alike, one opposite
     errors = np.array([[1.0, -1.0], [2.0, -2.0], [-1.0, 1.0], [5.0, -5.0]])
-    gain = GraphCut(errors, np.zeros((4, 3)))
+    gain = GraphCut(Gradients(errors, np.zeros((4, 3))))
     assert gain.first() == pytest.approx([3, 3, 1, 3])
     assert gain.change(0) == pytest.approx([-2, -2, 0, -2])
     # after 0 all gains are 1 and the lower position wins; after 1 they are 1 for the opposite, -1 for 3
@@ -102,14 +107,14 @@ def test_graph_cut_by_hand():
 
 def test_an_image_without_a_gradient_counts_as_unrelated():
     errors = np.array([[0.0, 0.0], [1.0, -1.0], [1.0, -1.0]])
-    gain = GraphCut(errors, np.ones((3, 2)))
+    gain = GraphCut(Gradients(errors, np.ones((3, 2))))
     assert gain.first() == pytest.approx([1.5, 2.5, 2.5])
     assert greedy(gain, 3).tolist() == [1, 0, 2]  # after 1: 0 has 1.5 - 1, 2 has 2.5 - 2
 
 
 def test_equal_images_are_taken_in_their_order():
     logits, features, _ = network(1, 4)
-    gain = GraphCut(released_errors(np.repeat(logits, 9, 0), np.zeros(9, int)), np.repeat(features, 9, 0))
+    gain = GraphCut(Gradients(released_errors(np.repeat(logits, 9, 0), np.zeros(9, int)), np.repeat(features, 9, 0)))
     assert greedy(gain, 5).tolist() == [0, 1, 2, 3, 4]
 
 
@@ -152,7 +157,7 @@ def test_memory_is_linear_in_a_bins_images():
         logits, features, _ = network(n, 10, 64)
         errors = released_errors(logits, np.zeros(n, int))
         tracemalloc.start()
-        greedy(GraphCut(errors, features), 5)
+        greedy(GraphCut(Gradients(errors, features)), 5)
         greedy(PaperGain(features), 5)
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

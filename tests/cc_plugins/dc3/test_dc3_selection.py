@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 
-from cc_plugins.dc3.gains import GraphCut, PaperGain, cross_entropy_errors, greedy
+from cc_plugins.dc3.gains import PaperGain
 from cc_plugins.dc3.sampling import RULES, Bin
 from cc_plugins.dc3.selection import select, too_small
+from cc_plugins.submodular.functions import GraphCut
+from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors
+from cc_plugins.submodular.greedy import greedy
 from ccbench.errors import UserError
 
 LABELS = np.repeat([0, 1, 2], [40, 25, 12])
@@ -59,7 +62,7 @@ def test_one_bin_is_greedy_on_the_class(bins, gain):
     for label, members in ((0, np.arange(40)), (2, np.arange(65, 77))):
         features, logits = (np.asarray(layer[n][members], float) for n in ("features", "logits"))
         errors = cross_entropy_errors(logits, np.full(len(members), label))
-        own = PaperGain(features) if gain == "paper" else GraphCut(errors, features)
+        own = PaperGain(features) if gain == "paper" else GraphCut(Gradients(errors, features))
         expected = np.sort(members[greedy(own, 6)])
         found = chosen(6, bins=bins, gain=gain, gradient="cross-entropy")
         assert found[6 * label : 6 * label + 6].tolist() == expected.tolist()

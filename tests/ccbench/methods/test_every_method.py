@@ -20,7 +20,7 @@ def plan(methods, plugins, ratio="0.9231"):
 def test_all_is_every_method_once():
     plugins = Plugins()
     made = plan(("all", "dcq", "random"), plugins)
-    assert [c.method for c in made.cells] == sorted(plugins.all("method"))
+    assert [c.method for c in made.cells] == sorted(name for name in plugins.all("method") if not name.endswith(":"))
     skips = {c.method: c.skip for c in made.cells}
     assert "can only keep q of 24 bits" in skips["dcq"]  # not on the palette grid, and --no-snap
     assert skips["random"] == skips["full"] == ""

@@ -364,3 +364,36 @@ def test_a_need_that_its_stage_does_not_take_is_an_error_that_says_so(bench, nee
     with pytest.raises(UserError) as caught:
         identity.needs(bench.setting, spec, spec.read_params({}))
     assert message in str(caught.value)
+
+
+class Needy:
+    """A method that needs a stage which nobody offers, and one whose stage needs itself."""
+
+    __name__ = "needy"
+
+    @hookimpl
+    def ccbench_methods(self):
+        where = {"target": f"{HERE}:Nothing", "version": "1", "summary": "x"}
+        return [
+            MethodSpec(name="lost", needs=("fetures",), **where),
+            MethodSpec(name="circular", needs=("ring",), **where),
+        ]
+
+    @hookimpl
+    def ccbench_stages(self):
+        where = {"target": f"{HERE}:Nothing", "version": "1", "summary": "x"}
+        return [StageSpec(name="ring", needs=("back",), **where), StageSpec(name="back", needs=("ring",), **where)]
+
+
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [("lost", "no stage is called 'fetures', did you mean 'features'?"), ("circular", "stage ring needs itself")],
+)
+def test_a_method_whose_needs_cannot_be_met_stops_no_other(tmp_path, method, reason):
+    plugins = Plugins(discover=False, extra=(Offers(tmp_path), Needy()))
+    asked = Request(
+        methods=("plainly", method), budgets=(("fraction", "0.5"),), datasets=("d",), protocols=("hard",), seeds=1
+    )
+    good, bad = make_plan(asked, plugins, lambda name: DATA).cells
+    assert (good.skip, bad.method) == ("", method)
+    assert bad.skip == f"{method}: {reason}"

@@ -258,6 +258,9 @@ def test_an_alias_keeps_what_it_sets():
         (deep(Alias("Net 4", depth=4)), "aliases are names with parameters"),
         (deep(Alias("net:", depth=4)), "aliases are names with parameters"),
         (deep("net-4"), "aliases are names with parameters"),
+        (deep(Alias(5, depth=4)), "aliases are names with parameters"),
+        (spec("net", aliases=Alias("net-4")), "aliases are names with parameters, in a tuple"),
+        (deep(Alias("net-4", depth=4), name="net:"), "a family has no aliases"),
     ],
 )
 def test_an_alias_that_cannot_be_meant_is_an_error_of_the_plugin(wrong, reason):

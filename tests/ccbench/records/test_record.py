@@ -55,6 +55,15 @@ def test_an_earlier_record_is_never_overwritten(tmp_path):
         {"status": "fine"},
         {"cell": "../x"},
         {"seed": 0.5},
+        {"seed": -1},
+        {"kept": Fraction(0)},
+        {"kept": Fraction(5, 3)},
+        {"ratio": 7},
+        {"planned_seeds": 0},
+        {"best_accuracy": 9},
+        {"bytes": 10**400},
+        {"train_seconds": 10**400},
+        {"stage_seconds": {"proxy": "long"}},
     ],
 )
 def test_a_record_that_breaks_the_schema_is_not_written(tmp_path, change):

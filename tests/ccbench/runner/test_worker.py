@@ -12,6 +12,7 @@ from ccbench.methods.teacher_source import TeacherSource
 from ccbench.records.facts import Compressed, Trained
 from ccbench.runner.execute import _given
 from ccbench.runner.worker import Compression, Context, Share, Teaching, Training, Work
+from ccbench.store import file_digest
 
 CONTEXT = Context(
     dataset="folder:/pictures",
@@ -60,12 +61,38 @@ def test_facts_are_the_same_on_the_other_side():
     assert Compressed.from_plain(json.loads(json.dumps(facts.plain()))) == facts
 
 
-@pytest.mark.parametrize("value", [None, "text", {}, {"accuracy": 0.5, "mood": "good"}], ids=str)
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, "text", [], {}, {"accuracy": 0.5, "mood": "good"}, {"accuracy": "high"}, {"accuracy": 7},
+        {"accuracy": float("nan")}, {"accuracy": 0.5, "iterations": 2.5}, {"accuracy": 0.5, "peak_memory": 10**400},
+        {"accuracy": 0.5, "environment": None},
+    ],
+    ids=lambda value: str(value)[:50],
+)  # fmt: skip
 def test_an_executor_that_gives_back_something_else_has_failed_the_item(value):
     finished, facts = _given(Trained, Finished("x", "ok", value=value))
     assert facts is None
     assert finished.status == "failed"
     assert "gave back no Trained" in finished.reason
+
+
+def test_a_training_that_diverged_has_ended_well():
+    _, facts = _given(Trained, Finished("x", "ok", value={"accuracy": 0.1, "final_loss": float("nan")}))
+    assert facts is not None
+
+
+@pytest.mark.parametrize("wrong", [{"nominal_kept": "1/0"}, {"bytes": "many"}, {"measured_kept": "x"}, {"warnings": 3}])
+def test_facts_of_a_file_that_break_their_types_are_no_facts(tmp_path, wrong):
+    artifact = tmp_path / "a.ccb"
+    artifact.write_bytes(b"0123456789")
+    facts = Compressed(bytes=10, sha256=file_digest(artifact), images=2, classes=2, nominal_kept=1, measured_kept=0.4)
+    facts.save(artifact)
+    assert Compressed.read(artifact) == facts
+    artifact.with_suffix(".json").write_text(json.dumps({**facts.plain(), **wrong}))
+    assert Compressed.read(artifact) is None
+    finished, given = _given(Compressed, Finished("x", "ok", value={**facts.plain(), **wrong}))
+    assert (finished.status, given) == ("failed", None)
 
 
 def test_what_did_not_end_well_stays_as_it_is():

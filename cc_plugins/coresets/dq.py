@@ -1,0 +1,67 @@
+"""Dataset quantization's selection: bins by graph cut, one after the other from what is left, and a draw from each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cc_plugins.coresets._choosing import COMPAT, Choosing, choosing
+from ccbench.plugin import Param
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cc_plugins.coresets._choosing import Group
+
+SPEC = choosing(
+    "dq",
+    "cc_plugins.coresets.dq:DQ",
+    summary="Dataset quantization's images: drawn evenly from bins that graph cut makes one after the other",
+    params=(Param(name="bins", default=10, low=1, high=1000, doc="into which each group is divided (N)"), COMPAT),
+    cost="a column of similarities for every image: time quadratic in the images of a class, memory linear",
+    random=True,
+)
+
+
+class DQ(Choosing):
+    """Divide a group into bins of equal size and draw from each without replacement.
+
+    The first bin is the graph-cut choice from all images, the second from what is left, and so on; the last is the
+    rest. Where the budget is no multiple of the bins, later and larger ones give one image more.
+
+    Args:
+        bins: how many; at most one for each image.
+        compat: ``"deepcore"``: gradients as the released code has them (softmax twice).
+        balanced, proxy: see :class:`Choosing`.
+    """
+
+    def __init__(self, *, bins: int, compat: str, balanced: bool, proxy: str | None) -> None:
+        super().__init__(balanced=balanced, proxy=proxy)
+        self.bins, self.compat = bins, compat
+
+    def choose(self, group: Group, budget: int) -> np.ndarray:
+        """Evenly from the bins."""
+        import numpy as np
+
+        from cc_plugins.coresets._rank import allocate
+
+        bins = self.divide(group)
+        shares = allocate(np.array([len(part) for part in bins]), budget)
+        drawn = [group.rng.choice(part, share, replace=False) for part, share in zip(bins, shares, strict=True)]
+        return np.concatenate(drawn)
+
+    def divide(self, group: Group) -> list[np.ndarray]:
+        """The bins, in the order in which they are made: positions in ``group.members``, each in one of them."""
+        import numpy as np
+
+        from cc_plugins.coresets._choosing import Group
+        from cc_plugins.submodular.functions import GraphCut
+        from cc_plugins.submodular.greedy import greedy
+
+        left, bins = np.arange(len(group.members)), list[np.ndarray]()
+        size = max(1, round(len(left) / self.bins))
+        while len(bins) < self.bins - 1 and len(left) > size:
+            part = Group(group.members[left], group.labels[left], group.layer, group.rng)
+            chosen = greedy(GraphCut(part.gradients(self.compat)), size, "naive", rng=group.rng)
+            bins.append(left[chosen])
+            left = np.delete(left, chosen)
+        return [*bins, left]
