@@ -33,7 +33,7 @@ class GradMatch(Choosing):
 
     Args:
         lam: of the ridge that keeps weights small.
-        compat: ``"deepcore"`` takes gradients of the mean loss over batches, no ridge for the first choice, its weights.
+        compat: ``"deepcore"`` takes gradients of the mean loss of batches, no ridge for the first choice, its weights.
         balanced, proxy: see :class:`Choosing`.
     """
 
