@@ -19,7 +19,9 @@ from ccbench.store import Store
 PLUGINS = Plugins()
 OURS = specs_of_modules("cc_plugins.coresets", MethodSpec)
 BY_SCORE = {"proxy", "score"}  # what these tests know; methods that need more have tests of their own
-SELECTING = sorted(s.name for s in OURS if s.budgets == "fraction" and {n.stage for n in s.asks()} <= BY_SCORE)
+SELECTING = sorted(
+    s.name for s in OURS if s.budgets == "fraction" and s.name != "ids" and {n.stage for n in s.asks()} <= BY_SCORE
+)
 WINDOWS = [f"tdds[t={t},j={j}]" for t, j in PUBLISHED_WINDOWS.values()]
 RANKING = [name for name in SELECTING if hasattr(PLUGINS.get("method", name).load(), "sign")]
 

@@ -103,12 +103,19 @@ def plain_pursuit(rows, budget, lam, released):
 def test_gradmatch_is_the_pursuit_of_the_mean(compat, budget, lam):
     for seed in range(4):
         images, released = group(30, seed), compat == "deepcore"
-        rows = written_out(images, cross_entropy_errors)
+        rows = written_out(images, cross_entropy_errors) / (30 if released else 1)  # one batch, of which it is the mean
         chosen, found = plain_pursuit(rows, budget, lam, released)
         method = GradMatch(lam=lam, compat=compat, balanced=True, proxy=None)
         ours = method.choose(images, budget)
         assert ours.tolist() == chosen
         np.testing.assert_allclose(method.weigh(images, ours), np.maximum(found, 1e-6 * found.max()), atol=1e-9)
+
+
+def test_gradients_of_a_mean_loss_are_as_much_smaller_as_the_batch_is_large():
+    images = group(10, 0)
+    plain, halves = (g.inner(slice(None), slice(None)) for g in (images.gradients(), images.gradients(batch=8)))
+    scale = np.array([1 / 8] * 8 + [1 / 2] * 2)
+    np.testing.assert_allclose(halves, plain * scale * scale[:, None])
 
 
 def test_gradmatch_by_hand():
