@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ccbench.plugin import MethodSpec, ScoreSpec, StageSpec, hookimpl, specs_of_modules
+from ccbench.plugin import GroupSpec, MethodSpec, ScoreSpec, StageSpec, hookimpl, specs_of_modules
 
 
 @hookimpl
@@ -27,3 +27,10 @@ def ccbench_scores() -> Iterator[ScoreSpec]:
 def ccbench_stages() -> Iterator[StageSpec]:
     """What selections compute once for every budget."""
     return specs_of_modules(__name__, StageSpec)
+
+
+@hookimpl
+def ccbench_groups() -> list[GroupSpec]:
+    """Every selection here; ``ids`` wants a file."""
+    names = (s.name for s in specs_of_modules(__name__, MethodSpec) if s.budgets == "fraction" and s.name != "ids")
+    return [GroupSpec(name="coresets", methods=tuple(names), summary="methods that keep whole images")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccbench.plugin import MethodSpec, Param, hookimpl
+from ccbench.plugin import GroupSpec, MethodSpec, Param, hookimpl
 
 _STORES = "q bits per pixel, one palette of 2^q colours per image, and the labels"
 
@@ -45,3 +45,10 @@ def ccbench_methods() -> list[MethodSpec]:
             ),
         ),
     ]
+
+
+@hookimpl
+def ccbench_groups() -> list[GroupSpec]:
+    """All of these."""
+    names = tuple(spec.name for spec in ccbench_methods())
+    return [GroupSpec(name="quantizers", methods=names, summary="methods that give every image a palette of its own")]

@@ -8,7 +8,7 @@ import click
 
 from ccbench.commands._show import as_json, kind_of, label_of, plain, table, warn_broken
 from ccbench.offers.discovery import KINDS, Plugins, plugins
-from ccbench.offers.specs import Spec
+from ccbench.offers.specs import GroupSpec, Spec
 
 
 @click.command()
@@ -16,7 +16,8 @@ from ccbench.offers.specs import Spec
 @click.option("--json", "as_data", is_flag=True, help="Print JSON: a list of specs.")
 @click.pass_context
 def list_(ctx: click.Context, kind: str | None, as_data: bool) -> None:
-    """List what there is: methods, datasets, architectures, protocols, executors, stages, scores, commands or plugins.
+    """List what there is: methods, datasets, architectures, protocols, executors, stages, scores, groups of methods,
+    commands or plugins.
 
     Without KIND, everything but the commands.
     """
@@ -44,7 +45,8 @@ def _rows(kind: str, spec: Spec, offers: Plugins) -> list[tuple[str, ...]]:
     """An offer, and under it what else it goes by."""
     source = _source(kind, spec.name)
     aliases = [(a.name, spec.version, source, f"is {label_of(spec, a, offers)}") for a in spec.aliases]
-    return [(spec.name, spec.version, source, plain(spec.summary)), *aliases]
+    methods = f": {', '.join(spec.methods)}" if isinstance(spec, GroupSpec) else ""
+    return [(spec.name, spec.version, source, plain(spec.summary + methods)), *aliases]
 
 
 def _source(kind: str, name: str) -> str:

@@ -56,6 +56,11 @@ def ccbench_scores() -> list[specs.ScoreSpec]:
 
 
 @hookspec
+def ccbench_groups() -> list[specs.GroupSpec]:
+    """Methods that belong together, for ``--methods all-NAME``."""
+
+
+@hookspec
 def ccbench_commands() -> list[specs.CommandSpec]:
     """Subcommands of ``ccbench``."""
 

@@ -474,6 +474,32 @@ class ScoreSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GroupSpec(Spec):
+    """Methods that belong together: ``--methods all-NAME`` stands for each of them, at its defaults.
+
+    Attributes:
+        methods: their names, of this plugin or another.
+    """
+
+    kind: ClassVar[str] = "group"
+    target: str = ""
+    version: str = field(default="1")
+    methods: tuple[str, ...] = ()
+
+    def check_place(self) -> None:
+        """Raise UserError unless it names methods and nothing else."""
+        if self.target or self.params or self.aliases:
+            raise UserError(f"group {self.name}: a group has methods, and no target, parameters or aliases")
+        good = isinstance(self.methods, tuple) and all(isinstance(m, str) and NAME.fullmatch(m) for m in self.methods)
+        if not self.methods or not good:
+            raise UserError(
+                f"group {self.name}: methods are names",
+                found=repr(self.methods),
+                mend='for example methods=("dcq", "ccs")',
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class CommandSpec(Spec):
     """A subcommand; its target is a ``click.Command``."""
 
@@ -533,6 +559,7 @@ OFFERS: tuple[type[Spec], ...] = (
     ExecutorSpec,
     StageSpec,
     ScoreSpec,
+    GroupSpec,
     CommandSpec,
 )
 KINDS = tuple(cls.kind for cls in OFFERS)

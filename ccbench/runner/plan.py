@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -22,6 +23,7 @@ from ccbench.quantities import amount
 from ccbench.records.cells import Cell
 from ccbench.training import Protocol, load_protocol
 
+_GROUP = re.compile(r"all-[^\[\]+,\s]+")
 MATCHES = ("nominal", "bytes")
 
 
@@ -30,7 +32,7 @@ class Request:
     """What a user asks for; every field is a list where the command line takes one.
 
     Attributes:
-        methods: method expressions; ``"all"`` stands for every method there is.
+        methods: method expressions; ``"all"`` stands for every method there is, ``"all-NAME"`` for those of a group.
         budgets: (unit, value) pairs, the unit one of ratio, bits, fraction, ipc, bytes.
         datasets, protocols: names; a protocol may be a recipe file of the user's own, such as ``./recipe.toml``.
         architectures: names; empty means each protocol's own.
@@ -243,9 +245,16 @@ class Conditions:
 
 
 def _every(methods: tuple[str, ...], plugins: Plugins) -> list[str]:
-    """The methods that were asked for, ``all`` spelled out, unless a method has that name."""
-    there = [name for name in plugins.all("method") if not name.endswith(":")]  # a family is no method by itself
-    return [name for method in methods for name in (there if method == "all" and "all" not in there else [method])]
+    """The methods that were asked for, ``all`` and ``all-GROUP`` spelled out, unless a method has that name."""
+    return [name for method in methods for name in _spelled(method, plugins)]
+
+
+def _spelled(method: str, plugins: Plugins) -> tuple[str, ...]:
+    if method in plugins.names("method"):
+        return (method,)
+    if method == "all":
+        return tuple(name for name in plugins.all("method") if not name.endswith(":"))  # a family is none by itself
+    return plugins.get("group", method.removeprefix("all-")).methods if _GROUP.fullmatch(method) else (method,)
 
 
 def _asked(request: Request, expressions: list[Expression], shape: DataShape, plan: Plan) -> list[Budget]:

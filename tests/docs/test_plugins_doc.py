@@ -75,8 +75,9 @@ def test_each_example_loads_alone_and_its_targets_can_be_imported(module):
         spec = found.get(kind, name)
         spec.check()
         assert spec.summary
-        assert spec.target.startswith(f"{module}:")
-        assert callable(spec.load())
+        if kind != "group":  # which is methods of others
+            assert spec.target.startswith(f"{module}:")
+            assert callable(spec.load())
         for param in spec.params:
             assert param.doc
             assert param.read(param.default, name) == param.default

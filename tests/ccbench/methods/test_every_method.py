@@ -2,10 +2,12 @@
 
 from types import ModuleType
 
-from ccbench import hookimpl
+import pytest
+
+from ccbench import UserError, hookimpl
 from ccbench.budget import DataShape
 from ccbench.offers.discovery import Plugins
-from ccbench.offers.specs import MethodSpec
+from ccbench.offers.specs import GroupSpec, MethodSpec
 from ccbench.runner.plan import Data, Request, make_plan
 
 SHAPE = DataShape(1297, 32, 32, 10)
@@ -32,3 +34,48 @@ def test_a_method_of_that_name_is_the_method():
         lambda: [MethodSpec(name="all", target="a:B", version="1", summary="x")], specname="ccbench_methods"
     )
     assert [c.method for c in plan(("all",), Plugins(extra=(offer,))).cells] == ["all"]
+
+
+def groups(*specs):
+    offer = ModuleType("offer")
+    vars(offer)["ccbench_groups"] = hookimpl(lambda: list(specs), specname="ccbench_groups")
+    return Plugins(extra=(offer,))
+
+
+def test_a_group_is_each_of_its_methods_once():
+    plugins = groups(GroupSpec(name="mine", methods=("random", "dcq"), summary="x"))
+    assert [c.method for c in plan(("all-mine", "random", "full"), plugins).cells] == ["random", "dcq", "full"]
+    ours = {c.method for c in plan(("all-coresets", "all-quantizers"), plugins).cells}
+    kinds = {name: spec.budgets for name, spec in plugins.all("method").items()}
+    assert {"random", "ccs", "tdds", "mediancut", "kmeans"} <= ours
+    assert {kinds[name] for name in ours} == {"fraction", "bits"}
+    assert "ids" not in ours
+
+
+def test_a_group_that_is_not_there_is_named_with_the_nearest():
+    with pytest.raises(UserError, match="no group is called 'coreset', did you mean 'coresets'") as refused:
+        plan(("all-coreset",), Plugins())
+    assert refused.value.mend == "ccbench list groups shows what there is"
+
+
+def test_a_method_of_a_groups_name_is_the_method():
+    offer = ModuleType("offer")
+    vars(offer)["ccbench_methods"] = hookimpl(
+        lambda: [MethodSpec(name="all-coresets", target="a:B", version="1", summary="x")], specname="ccbench_methods"
+    )
+    assert [c.method for c in plan(("all-coresets",), Plugins(extra=(offer,))).cells] == ["all-coresets"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (GroupSpec(name="none", summary="x"), "methods are names"),
+        (GroupSpec(name="text", methods="random", summary="x"), "methods are names"),
+        (GroupSpec(name="odd", methods=("Not A Name",), summary="x"), "methods are names"),
+        (GroupSpec(name="run", methods=("random",), target="a:b", summary="x"), "no target"),
+    ],
+)
+def test_a_malformed_group_breaks_its_plugin_alone(spec, told):
+    plugins = groups(spec)
+    assert any(told in error for plugin in plugins.broken() for error in plugin.errors)
+    assert spec.name not in plugins.all("group")
