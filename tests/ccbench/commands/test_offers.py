@@ -105,11 +105,7 @@ def test_describe_a_family_with_and_without_its_colon(ccbench):
 
 
 def test_describe_an_unknown_name(ccbench):
-<<<<<<< HEAD
-    done = ccbench("describe", "dcqq")
-=======
     done = ccbench("describe", "mediancat")
->>>>>>> part-b
     assert done.code == 2
     assert "did you mean 'mediancut'?" in done.err
 
