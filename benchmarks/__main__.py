@@ -8,7 +8,7 @@ import sys
 
 from ccbench.machine import cores
 
-PARTS = ("command_line", "decoding", "training", "resampling", "dcq", "colors", "dc3_selection", "rded")
+PARTS = ("command_line", "decoding", "training", "resampling", "dcq", "colors", "dc3_selection", "coresets", "rded")
 
 
 def main() -> None:

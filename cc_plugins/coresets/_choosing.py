@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cc_plugins.submodular.gradients import Gradients
     from ccbench.plugin import CompressedDataset, Task
 
+DEEPCORE_BATCH = 256  # images, the default of its --batch
 COMPAT = Param(
     name="compat",
     default="none",
@@ -90,12 +91,23 @@ class Group:
 
         return finite_rows(self.layer, "logits", self.members)
 
-    def gradients(self, compat: str) -> Gradients:
-        """Of the cross-entropy; DeepCore takes it of softmax(logits) as if that were logits."""
-        from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors, released_errors
+    def gradients(self, *, batch: int = 0) -> Gradients:
+        """Of the cross-entropy in the last layer's weights and bias.
 
-        errors = released_errors if compat == "deepcore" else cross_entropy_errors
-        return Gradients(errors(self.logits, self.labels), self.features)
+        Args:
+            batch: where not 0, of the mean loss over batches of so many images, as DeepCore's released code has it:
+                every gradient is as much smaller as its batch is large.
+        """
+        import numpy as np
+
+        from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors
+
+        errors = cross_entropy_errors(self.logits, self.labels)
+        if batch:
+            starts = np.arange(0, len(errors), batch)
+            sizes = np.diff(np.append(starts, len(errors)))
+            errors /= np.repeat(sizes, sizes)[:, None]
+        return Gradients(errors, self.features)
 
 
 class Choosing(ABC):

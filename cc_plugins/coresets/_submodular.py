@@ -30,7 +30,7 @@ class Submodular(Choosing):
 
     Args:
         greedy: how, see :mod:`cc_plugins.submodular.greedy`.
-        compat: ``"deepcore"`` takes its gradients (softmax twice) and its small samples (epsilon 0.9).
+        compat: ``"deepcore"`` takes its small samples where greedy is stochastic (epsilon 0.9).
         balanced, proxy: see :class:`Choosing`.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cc_plugins.coresets._choosing import COMPAT, Choosing, choosing
+from cc_plugins.coresets._choosing import Choosing, choosing
 from ccbench.plugin import Param
 
 if TYPE_CHECKING:
@@ -16,7 +16,15 @@ SPEC = choosing(
     "dq",
     "cc_plugins.coresets.dq:DQ",
     summary="Dataset quantization's images: drawn evenly from bins that graph cut makes one after the other",
-    params=(Param(name="bins", default=10, low=1, high=1000, doc="into which each group is divided (N)"), COMPAT),
+    params=(
+        Param(name="bins", default=10, low=1, high=1000, doc="into which each group is divided (N)"),
+        Param(
+            name="gradient",
+            default="cross-entropy",
+            choices=("cross-entropy", "released"),
+            doc="released: of softmax(logits) as if that were logits, as in the released code",
+        ),
+    ),
     cost="a column of similarities for every image: time quadratic in the images of a class, memory linear",
     random=True,
 )
@@ -30,13 +38,13 @@ class DQ(Choosing):
 
     Args:
         bins: how many; at most one for each image.
-        compat: ``"deepcore"``: gradients as the released code has them (softmax twice).
+        gradient: ``"cross-entropy"`` or ``"released"``.
         balanced, proxy: see :class:`Choosing`.
     """
 
-    def __init__(self, *, bins: int, compat: str, balanced: bool, proxy: str | None) -> None:
+    def __init__(self, *, bins: int, gradient: str, balanced: bool, proxy: str | None) -> None:
         super().__init__(balanced=balanced, proxy=proxy)
-        self.bins, self.compat = bins, compat
+        self.bins, self.gradient = bins, gradient
 
     def choose(self, group: Group, budget: int) -> np.ndarray:
         """Evenly from the bins."""
@@ -53,15 +61,17 @@ class DQ(Choosing):
         """The bins, in the order in which they are made: positions in ``group.members``, each in one of them."""
         import numpy as np
 
-        from cc_plugins.coresets._choosing import Group
         from cc_plugins.submodular.functions import GraphCut
+        from cc_plugins.submodular.gradients import ERRORS, Gradients
         from cc_plugins.submodular.greedy import greedy
+
+        errors = ERRORS[self.gradient](group.logits, group.labels)
 
         left, bins = np.arange(len(group.members)), list[np.ndarray]()
         size = max(1, round(len(left) / self.bins))
         while len(bins) < self.bins - 1 and len(left) > size:
-            part = Group(group.members[left], group.labels[left], group.layer, group.rng)
-            chosen = greedy(GraphCut(part.gradients(self.compat)), size, "naive", rng=group.rng)
+            part = Gradients(errors[left], group.features[left])
+            chosen = greedy(GraphCut(part), size, "naive", rng=group.rng)
             bins.append(left[chosen])
             left = np.delete(left, chosen)
         return [*bins, left]

@@ -16,8 +16,8 @@ SPEC = choosing(
     "cc_plugins.coresets.facility_location:FacilityLocation",
     summary="keeps images to one of which every image has a similar gradient",
     params=PARAMS,
-    cost="similarities of all pairs of a class several times over, made a tile at a time: time quadratic in its "
-    "images, memory linear",
+    cost="similarities of all pairs, held for a class of up to 5,792 images (256 MiB), made as they are looked at for "
+    "a larger one: time quadratic in its images, memory linear",
 )
 
 
@@ -29,4 +29,4 @@ class FacilityLocation(Submodular):
         from cc_plugins.submodular.functions import Cosine
         from cc_plugins.submodular.functions import FacilityLocation as Function
 
-        return Function(Cosine(group.gradients(self.compat)))
+        return Function(Cosine(group.gradients()))

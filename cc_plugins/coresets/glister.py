@@ -76,7 +76,7 @@ class Glister(Choosing):
 
     Args:
         eta: length of the step after which the loss is looked at.
-        compat: ``"deepcore"`` never takes that step, and takes softmax twice.
+        compat: ``"deepcore"`` never takes that step.
         balanced, proxy: see :class:`Choosing`.
     """
 
@@ -91,7 +91,7 @@ class Glister(Choosing):
 
         from cc_plugins.submodular.greedy import greedy
 
-        gain = Gain(group.gradients(self.compat), group.logits, group.labels, self.eta)
+        gain = Gain(group.gradients(), group.logits, group.labels, self.eta)
         if self.compat == "deepcore":
             return np.argsort(-gain.values, kind="stable")[:budget]
         return greedy(gain, budget)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cc_plugins.coresets._choosing import COMPAT, Choosing, choosing
+from cc_plugins.coresets._choosing import COMPAT, DEEPCORE_BATCH, Choosing, choosing
 from ccbench.plugin import Param
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class GradMatch(Choosing):
 
     Args:
         lam: of the ridge that keeps weights small.
-        compat: ``"deepcore"`` takes its gradients (softmax twice), no ridge for the first choice, and its weights.
+        compat: ``"deepcore"`` takes gradients of the mean loss of batches, no ridge for the first choice, its weights.
         balanced, proxy: see :class:`Choosing`.
     """
 
@@ -44,14 +44,17 @@ class GradMatch(Choosing):
 
     def choose(self, group: Group, budget: int) -> np.ndarray:
         """What the residual points to most, again and again; among equal ones the lower id."""
-        gradients = group.gradients(self.compat)
+        gradients = self._gradients(group)
         return match(gradients, _mean(gradients), budget, self.lam, ridge_first=self.compat != "deepcore")
+
+    def _gradients(self, group: Group) -> Gradients:
+        return group.gradients(batch=DEEPCORE_BATCH if self.compat == "deepcore" else 0)
 
     def weigh(self, group: Group, chosen: np.ndarray) -> np.ndarray:
         """The weights above 0; one that would be 0 is a millionth of the largest."""
         import numpy as np
 
-        gradients = group.gradients(self.compat)
+        gradients = self._gradients(group)
         found = weights(gradients, _mean(gradients), chosen, self.lam, released=self.compat == "deepcore")
         largest = found.max()
         return np.maximum(found, LEAST * largest) if largest > 0 else np.ones(len(chosen))

@@ -27,4 +27,4 @@ class GraphCut(Submodular):
         """Of the group's gradients."""
         from cc_plugins.submodular.functions import GraphCut as Function
 
-        return Function(group.gradients(self.compat))
+        return Function(group.gradients())

@@ -46,4 +46,4 @@ class LogDeterminant(Submodular):
         from cc_plugins.submodular.functions import Cosine
         from cc_plugins.submodular.functions import LogDeterminant as Function
 
-        return Function(Cosine(group.gradients(self.compat)), explained=self.compat == "deepcore")
+        return Function(Cosine(group.gradients()), explained=self.compat == "deepcore")

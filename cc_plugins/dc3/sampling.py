@@ -10,11 +10,9 @@ import numpy as np
 
 from cc_plugins.dc3.gains import PaperGain
 from cc_plugins.submodular.functions import GraphCut
-from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors, finite_rows, released_errors
+from cc_plugins.submodular.gradients import ERRORS, Gradients, finite_rows
 from cc_plugins.submodular.greedy import SetFunction, greedy
 from cc_plugins.submodular.threads import one_thread
-
-ERRORS = {"released": released_errors, "cross-entropy": cross_entropy_errors}
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """What an image adds to the images chosen before it: one class for each set function.
 
-A set function gives the gains of the images that are asked for, and is told which one is chosen. None holds all pairs
-of its images: columns of similarities are made when they are looked at, a tile at a time.
+A set function gives the gains of the images that are asked for, and is told which one is chosen. Columns of
+similarities are made when they are looked at, a tile at a time; all pairs are held of small sets only.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from cc_plugins.submodular.cholesky import Cholesky
 from cc_plugins.submodular.distances import SquaredDistances
 from cc_plugins.submodular.gradients import ALL, Gradients, Rows
 
+HELD = 256 << 20  # bytes: all pairs of 5,792 images, more than a class of CIFAR-10 has
 TILE = 1 << 21  # float64 numbers of similarities that are held at once, 16 MiB
 
 
@@ -52,6 +53,26 @@ class Cosine:
         found += 1
         found *= 0.5
         return found
+
+
+class Held:
+    """The columns of a similarity, each made once: facility location looks at the same ones many times."""
+
+    def __init__(self, similarity: Similarity) -> None:
+        self.similarity = similarity
+        self.columns = np.empty((len(similarity), len(similarity)))
+        self.made = np.zeros(len(similarity), bool)
+
+    def __len__(self) -> int:
+        return len(self.similarity)
+
+    def between(self, rows: Rows, columns: Rows) -> np.ndarray:
+        """(r, c) float64, a copy."""
+        positions = np.arange(len(self))[columns]
+        missing = positions[~self.made[positions]]
+        self.columns[missing] = self.similarity.between(ALL, missing).T
+        self.made[missing] = True
+        return self.columns[positions][:, rows].T
 
 
 class Running(ABC):
@@ -136,7 +157,7 @@ class FacilityLocation:
     """The sum over all images of the largest similarity to a chosen one; 0 while nothing is chosen."""
 
     def __init__(self, similarity: Similarity) -> None:
-        self.similarity = similarity
+        self.similarity = Held(similarity) if 8 * len(similarity) ** 2 <= HELD else similarity
         self.largest = np.zeros(len(similarity))
 
     def __len__(self) -> int:

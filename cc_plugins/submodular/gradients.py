@@ -106,6 +106,10 @@ def released_errors(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return _balanced(errors, probabilities.argmax(1))
 
 
+ERRORS = {"released": released_errors, "cross-entropy": cross_entropy_errors}
+"""By the name of what the gradients are of, as in DC3 and DQ."""
+
+
 def _softmax(logits: np.ndarray) -> np.ndarray:
     shifted = np.asarray(logits, np.float64)
     shifted = np.exp(shifted - shifted.max(1, keepdims=True))

@@ -90,7 +90,11 @@ def as_json(spec: Spec, plugins: Plugins) -> dict[str, Any]:
 
 def label_of(spec: Spec, alias: Alias, plugins: Plugins) -> str:
     """The canonical text of what an alias stands for, such as ``convnet[depth=4]``."""
-    return Call(spec.name, spec, read_params(spec, dict(alias.params), plugins)).label
+    try:
+        params = read_params(spec, dict(alias.params), plugins)
+    except UserError:  # it names an offer that is not there, which whoever uses it is told
+        params = tuple(spec.read_params(dict(alias.params)).items())
+    return Call(spec.name, spec, params).label
 
 
 def type_of(param: Param) -> str:

@@ -81,7 +81,7 @@ def kind_of(name: str, offers: Plugins) -> str:
 
     base = base_name(name)
     for kind in ("dataset", "method"):
-        if base in offers.all(kind):
+        if base in offers.names(kind):
             return kind
     if ":" in base and base.partition(":")[0] + ":" in offers.all("dataset"):
         return "dataset"
@@ -90,7 +90,7 @@ def kind_of(name: str, offers: Plugins) -> str:
     except UserError as error:
         if "+" in name or "[" in name or "offered by both" in error.what:
             raise
-        names = [*offers.all("method"), *offers.all("dataset")]
+        names = [*offers.names("method"), *offers.names("dataset")]
         broken = ", ".join(f"{p.name} of {p.distribution}" for p in offers.broken())
         mend = "ccbench list methods, ccbench list datasets"
         if Path(name).is_dir():

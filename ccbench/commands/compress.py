@@ -48,11 +48,11 @@ def compress(file: Path, **given: Any) -> int:
         raise UserError(f"{file} exists", mend="add --force to overwrite it")
     check_device(given["device"])
     use_machine(given["device"], given["threads"])
-    dataset, source = given["dataset"], _options.source(given, given["dataset"])
+    source = _options.source(given, given["dataset"])
     request = Request(
         methods=(given["method"],),
         budgets=_options.budgets(given),
-        datasets=(dataset,),
+        datasets=(given["dataset"],),
         protocols=(given["protocol"],),
         seeds=1,
         base_seed=given["base_seed"],
@@ -73,7 +73,7 @@ def compress(file: Path, **given: Any) -> int:
         click.echo(note, err=True)
     cell = plan.cells[0]
     context = Context(
-        dataset=dataset,
+        dataset=cell.dataset,
         source=source,
         cache=default_store().root,
         protocol=cell.protocol,

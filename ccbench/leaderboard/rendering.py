@@ -39,7 +39,8 @@ def render(frame: pd.DataFrame, fmt: str, chosen: Sequence[str] = ()) -> str:
     """
     chosen = check_columns(chosen)
     if fmt == "csv":
-        return frame.to_csv(index=False, float_format="%.8g", lineterminator="\n")
+        text = frame.to_csv(index=False, float_format="%.8g", lineterminator="\n")
+        return text.encode("utf-8", "replace").decode()  # a path may hold half surrogates, which no file can
     builders = {"md": _markdown, "html": _html, "latex": _latex}
     if fmt not in builders:
         raise UserError("the format is one of " + ", ".join(FORMATS), found=fmt)

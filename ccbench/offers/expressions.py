@@ -313,7 +313,7 @@ def _given(kind: str, name: str, arguments: str, plugins: Plugins) -> dict[str, 
     if alias is None:
         return dict(given)
     fixed, own = dict(alias.params), plugins.get(kind, name).name
-    twice = next((key for key in given if key in fixed), None)
+    twice = next((key for key in given if key in fixed and given[key] != written(fixed[key])), None)
     if twice is not None:
         raise UserError(
             f"{name} is {own} with {twice}={written(fixed[twice])} and takes no other {twice}",

@@ -21,7 +21,7 @@ from ccbench.records.out_folder import claimed
 from ccbench.records.record import Record, read_all, write_record
 from ccbench.runner.device import check_device
 from ccbench.runner.display import Watch
-from ccbench.runner.plan import Conditions, Data, Request, option_text
+from ccbench.runner.plan import Conditions, Data, Request, canonical, option_text
 from ccbench.runner.worker import Context, Training
 from ccbench.store import default_store, file_digest
 from ccbench.training import load_protocol
@@ -68,8 +68,9 @@ def evaluate_file(
     dataset = dataset or compressed.meta.get("dataset")
     if not dataset:
         raise UserError(f"{file} does not say which dataset it was made from", mend="add --dataset NAME")
-    source = source_of(compressed, dataset, source)
     offers = plugins()
+    dataset = canonical(dataset, offers)
+    source = source_of(compressed, dataset, source)
     check_device(device)
     recipe = load_protocol(protocol, offers).at(precision)
     network = read_call("architecture", architecture or recipe.architecture, offers).label

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cc_plugins.submodular.functions import Cosine, FacilityLocation, GraphCut, LogDeterminant
-from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors, released_errors
+from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors
 from cc_plugins.submodular.greedy import greedy
 from ccbench import Budget, UserError, testing
 from ccbench.data import ImageDataset
@@ -97,7 +97,7 @@ def test_submodular_picks_are_the_functions_own(tmp_path, name, compat, balanced
     expected = []
     for c in range(CLASSES) if balanced else [None]:
         members = np.flatnonzero((job.dataset.labels == c) | (c is None))
-        own = gradients(job, members, released_errors if compat == "deepcore" else cross_entropy_errors)
+        own = gradients(job, members, cross_entropy_errors)
         function = {
             "facility-location": lambda g: FacilityLocation(Cosine(g)),
             "graph-cut": GraphCut,

@@ -162,7 +162,7 @@ def test_glister_is_greedy_by_the_loss_after_the_step(eta, seed):
 def test_glister_of_deepcore_ranks_once():
     rng = np.random.default_rng(1)
     images = group(rng.normal(size=(30, 6)), rng.normal(size=(30, 4)), rng.integers(0, 4, 30))
-    gradients = images.gradients("deepcore")
+    gradients = images.gradients()
     rows = gradients.inner(slice(None), slice(None))
     found = Glister(eta=0.1, compat="deepcore", balanced=False, proxy=None).choose(images, 10)
     assert found.tolist() == np.argsort(-rows.mean(1))[:10].tolist()

@@ -11,7 +11,7 @@ from cc_plugins.coresets._choosing import Group
 from cc_plugins.coresets.craig import Craig, Nearness
 from cc_plugins.coresets.gradmatch import GradMatch, match, weights
 from cc_plugins.submodular.functions import FacilityLocation
-from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors, released_errors
+from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors
 from cc_plugins.submodular.greedy import greedy
 
 
@@ -35,7 +35,7 @@ def craig(compat="none"):
 @settings(max_examples=30, deadline=None)
 def test_craig_brings_every_gradient_near(n, seed, compat):
     images = group(n, seed)
-    rows = written_out(images, released_errors if compat == "deepcore" else cross_entropy_errors)
+    rows = written_out(images, cross_entropy_errors)
     distances = np.linalg.norm(rows[:, None] - rows, axis=2)
     expected = []
     for _ in range(n):
@@ -68,7 +68,7 @@ def test_each_of_equal_images_counts_for_itself():
 def test_pursuit_finds_what_scikit_learn_finds():
     for seed in range(5):
         images = group(40, seed, classes=10, width=30)
-        rows, ours = written_out(images), images.gradients("none")
+        rows, ours = written_out(images), images.gradients()
         rng = np.random.default_rng(seed)
         truth = np.where(rng.permutation(40) < 6, rng.uniform(1, 2, 40), 0)
         lengths = np.linalg.norm(rows, axis=1)  # scikit-learn takes atoms of length 1
@@ -103,12 +103,19 @@ def plain_pursuit(rows, budget, lam, released):
 def test_gradmatch_is_the_pursuit_of_the_mean(compat, budget, lam):
     for seed in range(4):
         images, released = group(30, seed), compat == "deepcore"
-        rows = written_out(images, released_errors if released else cross_entropy_errors)
+        rows = written_out(images, cross_entropy_errors) / (30 if released else 1)  # one batch, of which it is the mean
         chosen, found = plain_pursuit(rows, budget, lam, released)
         method = GradMatch(lam=lam, compat=compat, balanced=True, proxy=None)
         ours = method.choose(images, budget)
         assert ours.tolist() == chosen
         np.testing.assert_allclose(method.weigh(images, ours), np.maximum(found, 1e-6 * found.max()), atol=1e-9)
+
+
+def test_gradients_of_a_mean_loss_are_as_much_smaller_as_the_batch_is_large():
+    images = group(10, 0)
+    plain, halves = (g.inner(slice(None), slice(None)) for g in (images.gradients(), images.gradients(batch=8)))
+    scale = np.array([1 / 8] * 8 + [1 / 2] * 2)
+    np.testing.assert_allclose(halves, plain * scale * scale[:, None])
 
 
 def test_gradmatch_by_hand():
@@ -137,6 +144,6 @@ def test_a_repetition_is_matched_after_all_others():
     images = group(5, 1, classes=6)
     same = {name: np.repeat(rows, 2, 0) for name, rows in images.layer.items()}
     twice = Group(np.arange(10), np.full(10, 1), same, images.rng)
-    gradients = twice.gradients("none")
+    gradients = twice.gradients()
     target = gradients.combined(slice(None), np.repeat(np.arange(1.0, 6), 2))
     assert sorted(match(gradients, target, 5, 0.0) // 2) == list(range(5))

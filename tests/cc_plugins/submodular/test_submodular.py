@@ -227,9 +227,11 @@ def test_everything_and_nothing_can_be_chosen(name, how):
     assert greedy(function(name, gradients(1)), 1, how).tolist() == [0]
 
 
-def test_tiles_change_nothing(monkeypatch):
+def test_tiles_and_what_is_held_change_nothing(monkeypatch):
     picks = [greedy(function(name, gradients(40)), 12, "lazy").tolist() for name in NAMES]
     monkeypatch.setattr(functions, "TILE", 1)
+    assert [greedy(function(name, gradients(40)), 12, "lazy").tolist() for name in NAMES] == picks
+    monkeypatch.setattr(functions, "HELD", 0)
     assert [greedy(function(name, gradients(40)), 12, "lazy").tolist() for name in NAMES] == picks
 
 
@@ -246,7 +248,9 @@ def test_cholesky_grows_as_the_whole_one():
     assert ours.rows == 40
 
 
-def test_all_pairs_are_never_held():
+def test_all_pairs_of_many_are_never_held(monkeypatch):
+    monkeypatch.setattr(functions, "HELD", 4000 * 4000 * 8 - 1)
+
     def peak(name, n):
         given_ = gradients(n, 5, 16)
         tracemalloc.start()

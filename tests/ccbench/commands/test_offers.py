@@ -105,9 +105,9 @@ def test_describe_a_family_with_and_without_its_colon(ccbench):
 
 
 def test_describe_an_unknown_name(ccbench):
-    done = ccbench("describe", "mediancat")
+    done = ccbench("describe", "dcqq")
     assert done.code == 2
-    assert "did you mean 'mediancut'?" in done.err
+    assert "did you mean 'dcq'?" in done.err
 
 
 def test_plugins_shows_what_is_broken_and_why(ccbench, module):
@@ -151,6 +151,16 @@ def test_aliases_stand_beside_their_offer(ccbench):
     data = json.loads(ccbench("list", "architectures", "--json").out)
     (convnet,) = [item for item in data if item["name"] == "convnet"]
     assert convnet["aliases"][1] == {"name": "convnet-d4", "stands_for": "convnet[depth=4]"}
+
+
+def test_an_alias_that_names_a_missing_offer_hides_no_others(ccbench, module):
+    odd = 'params=(Param(name="by", default="aum", choices="score", doc="x"),), aliases=(Alias("odd", by="gone"),)'
+    source = MINE.replace("import MethodSpec", "import Alias, MethodSpec").replace(', version="1", summary="x"', "{}")
+    source = source.replace('"bad name"', '"good"').replace("{}", f', version="1", summary="x", {odd}')
+    listed = ccbench("-p", module("mine", source), "list", "methods")
+    assert listed.code == 0
+    assert "is good[by=gone]" in listed.out
+    assert "no score is called 'gone'" in ccbench("plan", "-m", "odd", "--ratio", "0.9").err
 
 
 def test_describe_an_alias_says_what_it_is(ccbench):

@@ -79,6 +79,11 @@ def test_csv_keeps_fractions_and_every_column(make):
     assert pd.isna(back["accuracy_mean"].iloc[1])
 
 
+@pytest.mark.parametrize("fmt", ["csv", "md", "html", "latex"])
+def test_half_a_surrogate_can_be_written(make, fmt):
+    render(table(make("folder-\udcff", 0.75, [0.5])), fmt).encode()
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_stay_text(make, name):
     frame = table([*make(name, 0.75, [0.5]), *make("dcq", 0.75, ["failed"], reason=name)])

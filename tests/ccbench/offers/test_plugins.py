@@ -223,6 +223,7 @@ def deep(*aliases, name="net", **facts):
         ("net-3", "net"),  # its parameters are the defaults
         ("net-4", "net[depth=4]"),
         ("net-4[norm=b]", "net[depth=4,norm=b]"),
+        ("net-4[depth=4]", "net[depth=4]"),  # what it sets already
         ("net-4b", "net[depth=4,norm=b]"),
         ("nett", "net"),
     ],
