@@ -61,5 +61,6 @@ def run(**given: Any) -> int:
     for line in summary.reasons:
         click.echo(line, err=True)
     if summary.exit_code:
-        click.echo(f"what went wrong is in {summary.out}/logs/; the same command tries it again", err=True)
+        told = f"what went wrong is in {summary.out}/logs/; " if any(summary.out.glob("logs/*.log")) else ""
+        click.echo(f"{told}the same command tries it again", err=True)
     return summary.exit_code

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ccbench.records.cells import Cell
 from ccbench.records.facts import Compressed, Trained
-from ccbench.records.record import Record, write_record
+from ccbench.records.record import Record, numbered, write_record
 
 
 class Book:
@@ -65,6 +65,7 @@ class Book:
             file=file,
             outcome=outcome,
         )
+        record = numbered(record, self.out)
         write_record(record, self.out)
         if log:
             path = self.out / "logs" / f"{cell.id}.log"

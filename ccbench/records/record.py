@@ -29,7 +29,7 @@ _MEAN = {"mean": True}  # a table shows the mean over the seeds
 class Record(Row):
     """One attempt at a cell: its row, what became of it, and what was measured.
 
-    The file holds these fields and no others, ``kept`` as text such as ``"1/12"``.
+    The file holds these fields, ``kept`` as text such as ``"1/12"``; others in a file are passed over.
 
     Attributes:
         cell: the id of a :class:`ccbench.records.cells.Cell`.
@@ -172,11 +172,17 @@ def write_record(record: Record, out: str | Path) -> Path:
 
     if fault := _fault(record.plain()):
         raise ValueError(f"not a record: {fault}")
-    while (path := record.path(out)).exists():
-        record = replace(record, attempt=record.attempt + 1)
-    facts = record.plain()
-    atomic_write(path, json.dumps({**facts, "checksum": checksum(facts)}, indent=1) + "\n")
+    record = numbered(record, out)
+    path = record.path(out)
+    atomic_write(path, json.dumps(record.plain(), indent=1) + "\n")
     return path
+
+
+def numbered(record: Record, out: str | Path) -> Record:
+    """A record as it would be written: under the next free number of its cell's attempts, with its checksum."""
+    while record.path(out).exists():
+        record = replace(record, attempt=record.attempt + 1)
+    return replace(record, checksum=checksum(record.plain()))
 
 
 def checksum(facts: Mapping[str, Any]) -> str:
@@ -258,6 +264,8 @@ def _fault(facts: Any) -> str:
             return f"{name} is {facts[name]!r:.80}, not in [{low}, {high}]"
     if not 0 < Fraction(facts["kept"]) <= 1:
         return f"kept is {facts['kept']!r:.80}, not above 0 and at most 1"
+    if facts["schema"] < 1:
+        return f"schema {facts['schema']}"
     if facts["status"] not in STATUSES:
         return f"status {facts['status']!r}"
     if not re.fullmatch(r"[\w.-]{1,100}", facts["cell"]):

@@ -105,9 +105,9 @@ def test_describe_a_family_with_and_without_its_colon(ccbench):
 
 
 def test_describe_an_unknown_name(ccbench):
-    done = ccbench("describe", "dcqq")
+    done = ccbench("describe", "mediancat")
     assert done.code == 2
-    assert "did you mean 'dcq'?" in done.err
+    assert "did you mean 'mediancut'?" in done.err
 
 
 def test_plugins_shows_what_is_broken_and_why(ccbench, module):

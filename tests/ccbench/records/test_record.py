@@ -153,6 +153,14 @@ def test_the_order_of_fields_and_the_spelling_of_numbers_change_no_checksum(tmp_
     assert len(read_all(tmp_path)[0]) == 1
 
 
+@pytest.mark.parametrize("schema", [0, -1])
+def test_a_schema_that_never_was_is_no_record(tmp_path, schema):
+    path = write_record(record(), tmp_path)
+    facts = {**json.loads(path.read_text()), "schema": schema}
+    path.write_text(json.dumps({**facts, "checksum": checksum(facts)}))
+    assert read_all(tmp_path)[0] == []
+
+
 def test_several_folders_are_merged_and_one_named_twice_counts_once(tmp_path):
     write_record(record(), tmp_path / "a")
     write_record(record(cell="def"), tmp_path / "b")

@@ -69,6 +69,12 @@ def test_an_artifact_that_is_deleted_during_the_run_does_not_stop_the_books(arti
     assert len(read_all(tmp_path)[0]) == 1
 
 
+def test_what_trackers_hear_is_what_is_written(tmp_path):
+    first, second = (Book(tmp_path, [CELL], {}).write(CELL, "failed", "x") for _ in range(2))
+    assert (first.attempt, second.attempt) == (1, 2)
+    assert read_all(tmp_path)[0] == [first, second]
+
+
 def test_an_ok_attempt_on_other_images_is_another_cell(tmp_path):
     def attempt(digest, status, number):
         cell = replace(CELL, dataset_digest=digest)
