@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
     from ccbench.plugin import CompressedDataset, Task
 
+BETA = Param(
+    name="beta",
+    default=None,
+    type=float,
+    low=0,
+    high=0.99,
+    doc="fraction of all images dropped as hardest by AUM; auto: the published values, interpolated",
+)
 SPEC = MethodSpec(
     name="ccs",
     target="cc_plugins.coresets.ccs:CCS",
@@ -19,14 +27,7 @@ SPEC = MethodSpec(
     summary="drops the hardest images, then samples evenly over strata of a score",
     params=(
         Param(name="score", default="aum", choices="score", doc="the score that is cut into strata"),
-        Param(
-            name="beta",
-            default=None,
-            type=float,
-            low=0,
-            high=0.99,
-            doc="fraction of all images dropped as hardest by AUM; auto: the published values, interpolated",
-        ),
+        BETA,
         Param(name="strata", default=50, low=1, high=100_000, doc="number of equal-width strata"),
         PROXY,
     ),
@@ -101,6 +102,13 @@ def select(
     return np.sort(rest[order[place < given[stratum[order]]]])
 
 
+def beta_of(task: Task, given: float | None) -> float:
+    """The beta that was given, otherwise the published one for the task's budget and classes."""
+    if given is not None:
+        return given
+    return published_beta(1 - task.images / len(task.dataset.labels), len(task.dataset.classes))
+
+
 class CCS:
     """Drop the hardest fraction beta by AUM, then sample strata of the score as evenly as they allow.
 
@@ -136,9 +144,7 @@ class CCS:
         reason = self.skip(task)
         if reason:
             raise UserError(f"ccs: {reason}", mend="lower beta, or leave it out")
-        n = len(task.dataset.labels)
         aum = read_score(task, "aum", self.proxy)
         score = aum if self.score == "aum" else read_score(task, self.score, self.proxy)
-        beta = published_beta(1 - task.images / n, len(task.dataset.classes)) if self.beta is None else self.beta
-        kept = select(aum, score, task.images, beta=beta, strata=self.strata, rng=task.rng())
+        kept = select(aum, score, task.images, beta=beta_of(task, self.beta), strata=self.strata, rng=task.rng())
         return CompressedDataset.subset(task.dataset, kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cc_plugins.coresets._ranked import Ranked, ranking
+from cc_plugins.coresets.ccs import BETA, beta_of
 from ccbench.plugin import Need, Param
 
 if TYPE_CHECKING:
@@ -22,14 +23,7 @@ SPEC = ranking(
         Param(name="score", default="forgetting", choices=tuple(SIGNS), doc="the score that says how hard an image is"),
         Param(name="n_neighbor", default=5, low=1, high=1000, doc="nearest neighbours of an image in the graph"),
         Param(name="gamma", default=0.1, low=0, high=1000, doc="how fast a choice's message fades with distance"),
-        Param(
-            name="beta",
-            default=None,
-            type=float,
-            low=0,
-            high=0.99,
-            doc="fraction of all images dropped first as hardest by AUM; auto: as in ccs",
-        ),
+        BETA,
     ),
     needs=(Need("score"), Need("score", score="aum"), Need("last-layer")),
     cost="one proxy training, shared; all distances between features, quadratic in images, block by block",
@@ -131,9 +125,7 @@ class D2Pruning(Ranked):
     def rest(self, task: Task) -> np.ndarray:
         """Sorted positions of what the cut-off leaves; never less than the budget keeps."""
         from cc_plugins.coresets._rank import largest, read_score
-        from cc_plugins.coresets.ccs import published_beta
 
-        n, classes = len(task.dataset.labels), len(task.dataset.classes)
-        beta = published_beta(1 - task.images / n, classes) if self.beta is None else self.beta
-        hard = min(int(beta * n + 1e-9), n - task.images)
+        n = len(task.dataset.labels)
+        hard = min(int(beta_of(task, self.beta) * n + 1e-9), n - task.images)
         return largest(read_score(task, "aum", self.proxy), n - hard)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cc_plugins.coresets._ranked import Ranked, ranking
+from cc_plugins.coresets._ranked import PROXY, Ranked, ranking
 from ccbench.plugin import Need, Param, StageSpec
 
 if TYPE_CHECKING:
@@ -34,16 +34,7 @@ SPECS = (
         version="1",
         summary="length of the smallest change to each image that moves the proxy network's prediction",
         paper="Moosavi-Dezfooli, Fawzi and Frossard, DeepFool, CVPR 2016",
-        params=(
-            *_PARAMS,
-            Param(
-                name="proxy",
-                default=None,
-                type=str,
-                choices="architecture",
-                doc="architecture of the proxy network; auto: the protocol's own",
-            ),
-        ),
+        params=(*_PARAMS, PROXY),
         needs=("proxy",),
     ),
 )

@@ -39,11 +39,9 @@ def lengths(features: np.ndarray, logits: np.ndarray, labels: np.ndarray) -> np.
     """
     import numpy as np
 
-    p = np.exp(np.float64(logits) - logits.max(1, keepdims=True))
-    p /= p.sum(1, keepdims=True)
-    p[np.arange(len(p)), labels] -= 1
-    h = np.float64(features)
-    return np.sqrt((p * p).sum(1) * (1 + (h * h).sum(1)))
+    from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors
+
+    return np.sqrt(Gradients(cross_entropy_errors(logits, labels), np.asarray(features, np.float64)).squares())
 
 
 class GraNd(Ranked):

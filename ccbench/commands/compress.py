@@ -72,15 +72,12 @@ def compress(file: Path, **given: Any) -> int:
     for note in plan.notes:
         click.echo(note, err=True)
     cell = plan.cells[0]
-    context = Context(
-        dataset=cell.dataset,
+    context = Context.of(
+        cell,
         source=source,
         cache=default_store().root,
-        protocol=cell.protocol,
-        base_seed=cell.base_seed,
         device=given["device"],
         precision=request.precision,
-        threads=cell.threads,
         teacher=request.teacher,
     )
     work = Compression(

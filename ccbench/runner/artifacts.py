@@ -110,15 +110,12 @@ class Items:
         return max(1, _protocol(cell.protocol, self.plugins).train.batch // 4)
 
     def _context(self, cell: Cell) -> Context:
-        return Context(
-            dataset=cell.dataset,
+        return Context.of(
+            cell,
             source=self.source.for_dataset(cell.dataset),
             cache=self.cache,
-            protocol=cell.protocol,
-            base_seed=cell.base_seed,
             device=self.device,
             precision=self.precision,
-            threads=cell.threads,
             teacher=self.teacher,
         )
 

@@ -107,16 +107,8 @@ def evaluate_file(
         )
     with claimed(out) if leads() else nullcontext():
         with Watch(cell.title, "training") if leads() else nullcontext() as heard:
-            context = Context(
-                dataset=dataset,
-                source=source,
-                cache=store.root,
-                protocol=recipe.name,
-                base_seed=base_seed,
-                device=device,
-                precision=precision,
-                threads=cell.threads,
-                teacher=request.teacher,
+            context = Context.of(
+                cell, source=source, cache=store.root, device=device, precision=precision, teacher=request.teacher
             )
             training = Training(
                 context=context, artifact=file, architecture=network, seed_value=cell.seed_value, compile=compile

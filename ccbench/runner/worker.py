@@ -19,7 +19,8 @@ from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.executors import WorkItem
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import plugins
-from ccbench.offers.expressions import parse
+from ccbench.offers.expressions import Expression, parse
+from ccbench.records.cells import Cell
 from ccbench.records.facts import Compressed, Taught, Trained
 from ccbench.runner.device import chosen_device, compute_with, environment, peak_memory
 from ccbench.store import Store, file_digest
@@ -55,6 +56,30 @@ class Context:
     precision: str | None = None
     threads: int = 1
     teacher: TeacherSource = field(default_factory=TeacherSource)
+
+    @classmethod
+    def of(
+        cls,
+        cell: Cell,
+        *,
+        source: DataSource,
+        cache: Path,
+        device: str | None,
+        precision: str | None,
+        teacher: TeacherSource,
+    ) -> Self:
+        """The context of a cell; the others as above."""
+        return cls(
+            dataset=cell.dataset,
+            source=source,
+            cache=cache,
+            protocol=cell.protocol,
+            base_seed=cell.base_seed,
+            device=device,
+            precision=precision,
+            threads=cell.threads,
+            teacher=teacher,
+        )
 
     def plain(self) -> dict[str, Any]:
         """JSON-able fields, for another process; :meth:`from_plain` reads them back."""
@@ -194,7 +219,7 @@ class Compression(Work):
             "seed": self.seed,
             "watch": (str(self.context.cache), source.root and str(source.root), source.argument or None),
             "warnings": warnings,
-            "meta": self._meta(),
+            "meta": self._meta(expression),
         }
         started = time.perf_counter()
         if self.match == "bytes" and not expression.reference:
@@ -222,11 +247,11 @@ class Compression(Work):
             facts.save(path)
         return facts
 
-    def _meta(self) -> dict[str, Any]:
+    def _meta(self, expression: Expression) -> dict[str, Any]:
         """What the file says of itself."""
         from ccbench.archive.origin import facts_of
 
-        splits, expression = self.context.splits(), parse(self.method, plugins())
+        splits = self.context.splits()
         shape = splits.train.shape
         return {
             "dataset": self.context.dataset,
