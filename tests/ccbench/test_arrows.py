@@ -109,6 +109,7 @@ ALLOWED = {
     "offers": "errors quantities budget store",
     "executors": "errors machine offers",
     "data": "errors budget store offers",
+    "coding": "machine",
     "archive": "errors machine budget store data",
     "colors": "errors archive",
     "training": "errors seeds budget offers",
