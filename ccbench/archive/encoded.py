@@ -28,6 +28,7 @@ class EncodedImages:
     """
 
     kind: ClassVar[str] = "encoded"
+    pending: ClassVar[None] = None  # what is encoded already is coded no further
 
     def __init__(self, blobs: Sequence[bytes], codec: str) -> None:
         if codec not in CODECS:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ccbench.coding import models, rans
+from ccbench.coding.together import together
 from ccbench.machine import cores
 
-NAME, VERSION = "palette-rans", 1
+NAME, VERSION = "rans", 1
 _BLOCK = 1024  # images of a block, fewer where they are large
 _BLOCK_PIXELS = 1 << 24
 _STREAM_PIXELS = 1 << 14  # a stream has about so many; it costs six bytes
@@ -52,7 +52,9 @@ class Layout:
     @classmethod
     def of(cls, images: int, height: int, width: int) -> Layout:
         """The usual one."""
-        block = min(_BLOCK, _power(_BLOCK_PIXELS // (height * width)))
+        block = max(
+            8, min(_BLOCK, _power(_BLOCK_PIXELS // (height * width)))
+        )  # blocks of packed indices are whole bytes
         band = height
         if height * width > _BAND:
             least = min(height, 16)
@@ -148,7 +150,7 @@ def encode(
         streams = sum(layout.streams(block) for block in blocks)
         return rans.encode(pixels, layout.owners(owners, blocks), model.contexts, starts, streams), checks
 
-    done = list(_together(code, layout.groups(cores())))
+    done = list(together(code, layout.groups(cores())))
     lengths = np.concatenate([streams.lengths for streams, _ in done])
     arrays = {
         "model": data,
@@ -186,6 +188,21 @@ class Coded:
             raise ValueError(f"{len(arrays['words'])} words of {len(ends)} streams where {streams} are due")
         if arrays["checks"].shape != (self.layout.blocks,):
             raise ValueError(f"{len(arrays['checks'])} digests of {self.layout.blocks} blocks")
+
+    @property
+    def images(self) -> int:
+        """Of the set."""
+        return self.layout.images
+
+    @property
+    def block(self) -> int:
+        """Images of each block but the last."""
+        return self.layout.block
+
+    @property
+    def blocks(self) -> int:
+        """Of the set."""
+        return self.layout.blocks
 
     @property
     def nbytes(self) -> int:
@@ -232,23 +249,7 @@ class Coded:
                     raise ValueError(f"block {block} decodes to other pixels than were coded")
             return blocks.start * layout.block, found
 
-        yield from _together(one, groups)
-
-
-def _together(call: Callable[[range], Any], groups: list[range]) -> Iterator[Any]:
-    """Results in order; as many groups at a time as there are cores, and no more results in memory."""
-    many = min(cores(), len(groups))
-    if many < 2:
-        yield from map(call, groups)
-        return
-    with ThreadPoolExecutor(many) as pool:
-        waiting = [pool.submit(call, group) for group in groups[:many]]
-        for place in range(len(groups)):
-            result = waiting[place].result()
-            if place + many < len(groups):
-                waiting.append(pool.submit(call, groups[place + many]))
-            waiting[place] = None  # type: ignore[call-overload]
-            yield result
+        yield from together(one, groups)
 
 
 def _sample(source: Source, layout: Layout, owners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
