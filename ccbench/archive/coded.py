@@ -15,33 +15,14 @@ from ccbench.archive.palette import PaletteImages
 from ccbench.archive.payloads import Payload, RawImages
 from ccbench.archive.pending import pending
 from ccbench.coding import indices, pictures, plain
-from ccbench.errors import Unfit, UserError
+from ccbench.coding.names import VERSIONS, check, picture_codecs
+from ccbench.errors import Unfit
 
-CODINGS = ("none", "best", "rans", "jxl", "webp", "zstd")
-"""None; the smallest of those that are installed; or the one that codes the pixels."""
-
-KNOWN = {"zstd": plain.VERSION, indices.NAME: indices.VERSION, **pictures.VERSIONS}
 _FITS = {"rans": "palette", "jxl": "raw", "webp": "raw"}
 _PIXELS = {"palette": "packed", "raw": "images"}  # the array that holds them, by kind of payload
 _ENTRY = 80  # bytes that the file's header has for an array
 _NAMED = 40  # and for a coded array more, its name among the facts
 _TRY_ALL = 4 << 20  # bytes of pixels up to which another coder may do better than the one that usually does best
-
-
-def check_coding(coding: str) -> None:
-    """Refuse what is no coding.
-
-    Raises:
-        UserError: there is none of that name.
-    """
-    if coding not in CODINGS:
-        raise UserError(f"coding is one of {', '.join(CODINGS)}", found=repr(coding))
-
-
-def versions(coding: str) -> dict[str, Any]:
-    """What can change a coded file beside its content: the coders that a coding means here, with their versions."""
-    names = ("rans", *pictures.installed()) if coding == "best" else (coding,)
-    return {"coding": coding, "coders": {name: KNOWN[name] for name in (*names, "zstd")}}
 
 
 def code(
@@ -52,7 +33,7 @@ def code(
     Args:
         payload: what they are of.
         arrays: everything that the file holds.
-        coding: one of :data:`CODINGS`.
+        coding: one of :data:`ccbench.coding.names.CODINGS`.
 
     Returns:
         Facts of each coded array, by its name, and all arrays that the file is to hold.
@@ -61,7 +42,7 @@ def code(
         Unfit: that coder is not for this kind of images.
         UserError: there is no such coding, or it is not installed.
     """
-    check_coding(coding)
+    check(coding)
     if coding == "none":
         return {}, dict(arrays)
     if coding in _FITS and payload.kind in _PIXELS and _FITS[coding] != payload.kind:
@@ -102,7 +83,7 @@ def _pixels(payload: Payload, coding: str) -> Iterator[Way]:
     """Pixels, coded in every way that a coding allows."""
     if isinstance(payload, RawImages) and coding != "zstd":
         several = payload.images.nbytes <= _TRY_ALL
-        for codec in pictures.installed()[: None if several else 1] if coding == "best" else (coding,):
+        for codec in picture_codecs()[: None if several else 1] if coding == "best" else (coding,):
             coded = pictures.encode(payload.images, codec)
             yield coded.facts, coded.arrays
     if isinstance(payload, PaletteImages) and coding != "zstd":
@@ -126,7 +107,7 @@ def unknown(facts: Any) -> str:
         facts: of each coded array, as :func:`code` gave them.
     """
     for name, about in facts.items() if isinstance(facts, dict) else ():
-        if isinstance(about, dict) and KNOWN.get(str(about.get("coder"))) != about.get("version"):
+        if isinstance(about, dict) and VERSIONS.get(str(about.get("coder"))) != about.get("version"):
             return f"{name} coded by {about.get('coder')}, version {about.get('version')}"
     return ""
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from ccbench.coding import models, rans
+from ccbench.coding.names import VERSIONS
 from ccbench.coding.together import together
 from ccbench.machine import cores
 
-NAME, VERSION = "rans", 1
+NAME = "rans"
 _BLOCK = 1024  # images of a block, fewer where they are large
 _BLOCK_PIXELS = 1 << 24
 _STREAM_PIXELS = 1 << 14  # a stream has about so many; it costs six bytes
@@ -159,7 +160,7 @@ def encode(
         "words": np.concatenate([streams.words for streams, _ in done]),
         "checks": np.array([check for _, checks in done for check in checks], np.uint64),
     }
-    facts = {"coder": NAME, "version": VERSION, "size": list(shape), "bits": bits}
+    facts = {"coder": NAME, "version": VERSIONS[NAME], "size": list(shape), "bits": bits}
     facts |= {"block": layout.block, "band": layout.band, "turns": layout.turns, "table": _digest(starts), **about}
     return Coded(facts, arrays)
 

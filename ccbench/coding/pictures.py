@@ -6,26 +6,20 @@ import hashlib
 import io
 import math
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from ccbench.coding.names import VERSIONS
 from ccbench.coding.together import together
 from ccbench.errors import UserError
 
-VERSIONS = {"jxl": 1, "webp": 1}
 _BLOCK = 256  # images of a mosaic, fewer where they are large
 _SIDE = 8192  # pixels of a mosaic, at most, unless one image is larger
 _EFFORT = 5  # of JPEG XL: 1509 bytes for an image of CIFAR-10 at 1 ms; 7 takes 0.8 % less and twice the time
 _METHOD = 4  # of WebP; 6 takes 1.5 % less and fifteen times the time
 _WEBP_SIDE = 16383
-
-
-def installed() -> tuple[str, ...]:
-    """The codecs that can be used here, the one that makes the smallest files of many images first."""
-    return ("jxl", "webp") if find_spec("imagecodecs") else ("webp",)
 
 
 def encode(images: np.ndarray, codec: str) -> Coded:

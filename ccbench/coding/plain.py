@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import zstandard
 
-VERSION = 1
+from ccbench.coding.names import VERSIONS
+
 _LEVEL = 19
 
 
@@ -42,7 +43,12 @@ def unpack(data: bytes | np.ndarray, size: int) -> bytes:
 def encode(array: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
     """Facts and bytes of an array; its numbers byte by byte, all first ones first, where that is smaller."""
     array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False))
-    facts: dict[str, Any] = {"coder": "zstd", "version": VERSION, "dtype": array.dtype.str, "shape": list(array.shape)}
+    facts: dict[str, Any] = {
+        "coder": "zstd",
+        "version": VERSIONS["zstd"],
+        "dtype": array.dtype.str,
+        "shape": list(array.shape),
+    }
     best = pack(array.tobytes())
     if array.itemsize > 1:
         planes = pack(array.reshape(-1).view(np.uint8).reshape(-1, array.itemsize).T.tobytes())

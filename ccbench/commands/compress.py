@@ -58,6 +58,7 @@ def compress(file: Path, **given: Any) -> int:
         base_seed=given["base_seed"],
         snap=not given["no_snap"],
         match=given["match"],
+        codings=given["coding"] or (),
         teacher=_options.teacher(given),
         precision=given["precision"],
         threads=counted_threads(given["threads"], given["device"]),
@@ -85,6 +86,7 @@ def compress(file: Path, **given: Any) -> int:
         method=cell.method,
         kept=cell.kept,
         match=cell.match,
+        coding=cell.coding,
         made=cell.made,
         artifact=file,
         beside=False,  # the file alone is the result here

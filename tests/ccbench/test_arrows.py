@@ -119,8 +119,8 @@ ALLOWED = {
     "records": "errors seeds budget store",
     "leaderboard": "errors budget store offers records",
     "inspection": "errors budget store data archive colors leaderboard",
-    "runner": "errors quantities budget machine store offers executors data archive colors training methods stages "
-    "records leaderboard",
+    "runner": "errors quantities budget machine store offers executors data coding archive colors training methods "
+    "stages records leaderboard",
     "testing": "errors budget store offers executors data archive training methods",
     "api": "machine data offers methods records runner",
     "commands": "errors quantities machine store offers data archive training methods "

@@ -9,9 +9,9 @@ from archive_samples import dataset, datasets, encoded, palette, photographs, pi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccbench.archive import CompressedDataset, PaletteImages, RawImages, coded, container, pending
+from ccbench.archive import CompressedDataset, PaletteImages, RawImages, container, pending
 from ccbench.archive.decode import PlanarDecoder, RawDecoder
-from ccbench.coding import indices, pictures
+from ccbench.coding import indices, names, pictures
 from ccbench.errors import Unfit, UserError
 
 RNG = np.random.default_rng(0)
@@ -247,11 +247,11 @@ def test_a_coding_that_is_not_for_these_images_is_refused(tmp_path):
 
 
 def test_versions_name_the_coders_that_are_meant(monkeypatch):
-    assert coded.versions("rans")["coders"] == {"rans": indices.VERSION, "zstd": 1}
-    monkeypatch.setattr(pictures, "find_spec", lambda name: None)
-    assert set(coded.versions("best")["coders"]) == {"rans", "webp", "zstd"}
-    monkeypatch.setattr(pictures, "find_spec", lambda name: object())
-    assert set(coded.versions("best")["coders"]) == {"rans", "jxl", "webp", "zstd"}
+    assert names.versions("rans")["coders"] == {"rans": names.VERSIONS["rans"], "zstd": 1}
+    monkeypatch.setattr(names, "find_spec", lambda name: None)
+    assert set(names.versions("best")["coders"]) == {"rans", "webp", "zstd"}
+    monkeypatch.setattr(names, "find_spec", lambda name: object())
+    assert set(names.versions("best")["coders"]) == {"rans", "jxl", "webp", "zstd"}
 
 
 def test_palettes_of_their_own_come_back(tmp_path):
