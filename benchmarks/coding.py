@@ -1,8 +1,8 @@
-"""Coded palette indices and raw images against xz, zstandard and JPEG XL, on the files of real compressed datasets.
+"""Coded palette indices against xz, zstandard and JPEG XL, and raw images in mosaics, of real compressed datasets.
 
 ``python -m benchmarks coding`` takes the files that ``CCBENCH_CODING`` names, separated by ``:``; without it, the
 patches of two photographs that scikit-learn brings, palettised by Pillow. A row for each file and coder: bits for
-each pixel, everything counted, and seconds of this process and its threads to encode and to decode.
+each pixel, everything counted, and seconds of processor time, all threads together, to encode and to decode.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ import zstandard
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from ccbench.archive import CompressedDataset, PaletteImages
+from ccbench.archive import CompressedDataset, PaletteImages, RawImages
 from ccbench.archive.packing import pack, unpack
-from ccbench.coding import indices
+from ccbench.coding import indices, pictures
+from ccbench.coding.names import picture_codecs
 
 _MOSAIC = 256  # images of a JPEG XL file
 
 
 def rows() -> Iterator[dict[str, Any]]:
     """A row for each file and rival: ours and peer (bits for each pixel), ratio (peer / ours), unit, note."""
+    yield from _pictures()
     for name, payload in _payloads():
         ours = _ours(payload)
         for rival, (size, encode, decode) in _rivals(payload):
@@ -44,12 +46,50 @@ def rows() -> Iterator[dict[str, Any]]:
             }
 
 
+def _pictures() -> Iterator[dict[str, Any]]:
+    """Bytes of a raw image in a mosaic beside a file of its own."""
+    named = os.environ.get("CCBENCH_CODING", "").split(":")
+    payloads = [CompressedDataset.open(path).payload for path in named if path]
+    sets = [p.images for p in payloads if isinstance(p, RawImages)] or [patches()]
+    for images in sets:
+        alone = sum(len(_png(image)) for image in images) / len(images)
+        for codec in picture_codecs():
+            encoding, coded = _timed(lambda codec=codec, images=images: pictures.encode(images, codec))
+            decoding, found = _timed(lambda coded=coded: np.concatenate([part for _, part in coded.decode()]))
+            if not np.array_equal(found, images):
+                raise AssertionError("other images than were coded")
+            size = sum(array.nbytes for array in coded.arrays.values()) / len(images)
+            yield {
+                "name": f"{len(images)} raw images of {images.shape[1]} x {images.shape[2]}: {codec} mosaics",
+                "ours": size,
+                "peer": alone,
+                "ratio": alone / size,
+                "unit": "bytes/image",
+                "note": f"encode {encoding:.1f} s, decode {decoding:.1f} s; peer: PNG, each image alone",
+            }
+
+
+def patches(side: int = 32) -> np.ndarray:
+    """(n, side, side, 3) patches of two photographs."""
+    every = []
+    for photo in load_sample_images().images:
+        whole = photo[: photo.shape[0] // side * side, : photo.shape[1] // side * side]
+        every.append(whole.reshape(len(whole) // side, side, -1, side, 3).swapaxes(1, 2).reshape(-1, side, side, 3))
+    return np.concatenate(every)
+
+
+def _png(image: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
 def _payloads() -> Iterator[tuple[str, PaletteImages]]:
     if named := os.environ.get("CCBENCH_CODING"):
         for path in named.split(":"):
             payload = CompressedDataset.open(path).payload
-            assert isinstance(payload, PaletteImages)
-            yield Path(path).stem, payload
+            if isinstance(payload, PaletteImages):
+                yield Path(path).stem, payload
         return
     for bits in (1, 2, 3, 4):
         yield f"photographs, {bits} bits", photographs(bits)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ccbench.archive import container
 from ccbench.archive.packing import unpack
 from ccbench.archive.palette import PaletteImages
 from ccbench.archive.payloads import Payload, RawImages
@@ -98,6 +99,20 @@ def _pixels(payload: Payload, coding: str) -> Iterator[Way]:
     held = payload.packed if isinstance(payload, PaletteImages) else None
     if coding == "zstd" or (coding == "best" and held is not None and held.nbytes <= _TRY_ALL):
         yield from _plainly(held if held is not None else payload.images)  # type: ignore[union-attr]
+
+
+def said(path: str | os.PathLike[str]) -> str:
+    """Which parts of a file are coded by what, in one line."""
+    facts, arrays, _ = container.read(path)
+    coded = facts.get("coded", {})
+    names = dict.fromkeys(name.partition(".")[0] for name in arrays)
+    ways = [f"{name} by {coded[name]['coder']}" for name in names if name in coded]
+    left = [name for name in names if name not in coded]
+    parts = [
+        *([", ".join(ways)] if ways else ["nothing"]),
+        *([f"{', '.join(left)} would not get smaller"] if left else []),
+    ]
+    return f"coded: {'; '.join(parts)}"
 
 
 def unknown(facts: Any) -> str:

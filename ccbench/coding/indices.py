@@ -26,6 +26,7 @@ _STREAM_PIXELS = 1 << 14  # a stream has about so many; it costs six bytes
 _TURNS = 64  # images of a stream, at most
 _BAND = 1 << 16  # pixels from which an image is cut into bands
 _TOGETHER = 1 << 25  # pixels that are coded together, at most
+_THREADS = 4  # at most: more would wait for each other between the short calls of numpy
 _SAMPLE = 8 << 20  # pixels that a model is made from, at most
 
 Source = Callable[[int, int], np.ndarray]
@@ -122,7 +123,8 @@ def model_of(source: Source, shape: tuple[int, int, int], bits: int, clusters: n
         clusters: (n,) the palette of each image where images share palettes.
     """
     owners = np.zeros(shape[0], np.int64) if clusters is None else clusters
-    return models.choose(*_sample(source, Layout.of(*shape), owners), bits, math.prod(shape))[0]
+    pixels, some = _sample(source, Layout.of(*shape), owners)
+    return models.choose(pixels, some, bits, int(owners.max()) + 1, math.prod(shape))
 
 
 def encode(
@@ -151,7 +153,7 @@ def encode(
         streams = sum(layout.streams(block) for block in blocks)
         return rans.encode(pixels, layout.owners(owners, blocks), model.contexts, starts, streams), checks
 
-    done = list(together(code, layout.groups(cores())))
+    done = list(together(code, layout.groups(_threads()), _threads()))
     lengths = np.concatenate([streams.lengths for streams, _ in done])
     arrays = {
         "model": data,
@@ -230,7 +232,7 @@ class Coded:
         starts = model.thresholds()
         if _digest(starts) != self.facts["table"]:
             raise ValueError("its table of frequencies is another one than when it was written")
-        groups = layout.groups(cores())
+        groups = layout.groups(_threads())
         if images is not None:
             first, last = images.start // layout.block, (images.stop - 1) // layout.block
             groups = [g for g in layout.groups(1 << 30) if first <= g.start <= last]
@@ -250,7 +252,7 @@ class Coded:
                     raise ValueError(f"block {block} decodes to other pixels than were coded")
             return blocks.start * layout.block, found
 
-        yield from together(one, groups)
+        yield from together(one, groups, _threads())
 
 
 def _sample(source: Source, layout: Layout, owners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -263,6 +265,10 @@ def _sample(source: Source, layout: Layout, owners: np.ndarray) -> tuple[np.ndar
         images = np.concatenate([source(int(i), int(i) + 1) for i in chosen])
     bands = images.reshape(-1, layout.band, layout.width)
     return np.ascontiguousarray(bands.transpose(1, 2, 0)), np.repeat(owners[chosen], layout.bands)
+
+
+def _threads() -> int:
+    return min(_THREADS, cores())
 
 
 def _power(number: int) -> int:

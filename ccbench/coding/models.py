@@ -15,22 +15,26 @@ from ccbench.coding.tables import TOTAL
 Model = Network | Counts
 
 _NEIGHBOURS = {1: 14, 2: 7, 3: 5, 4: 4, 5: 3, 6: 2, 7: 2, 8: 1}  # of a network's contexts, by bits
-_ENTRIES = 24 << 20  # of a table, at most
+_ENTRIES, _COUNTS = 24 << 20, 4 << 20  # of a table by a network, and of one of counts, at most
 _CLUSTERS = 64  # told apart at most
-_WIDTHS = ((400_000, (16, 16)), (4_000_000, (32, 32)))  # pixels from which a network of these widths may pay
-_STEPS = 1500
+_WIDTHS = (
+    (400_000, (16, 16)),
+    (4_000_000, (32, 32)),
+    (16_000_000, (64, 32)),
+)  # pixels from which a network of these widths may pay
+_STEPS = 2000  # of training
 
 
-def choose(pixels: np.ndarray, clusters: np.ndarray, bits: int, total: int) -> tuple[Model, float]:
-    """The best model of a set, and the bytes of coded pixels and model that it promises.
+def choose(pixels: np.ndarray, clusters: np.ndarray, bits: int, palettes: int, total: int) -> Model:
+    """The model of a set that promises the fewest bytes of coded pixels and model.
 
     Args:
         pixels: (H, W, n) uint8, the set or a part of it.
-        clusters: (n,) palettes of these images, numbered from 0.
+        clusters: (n,) the palette of each of these images.
         bits: of a pixel.
+        palettes: of the whole set; more than ``_CLUSTERS`` are not told apart.
         total: pixels of the whole set.
     """
-    palettes = int(clusters.max()) + 1
     single = np.zeros_like(clusters)
     made: list[tuple[float, Model]] = []
 
@@ -39,7 +43,8 @@ def choose(pixels: np.ndarray, clusters: np.ndarray, bits: int, total: int) -> t
         made.append((len(model.tobytes()) + each * total / 8, model))
 
     for many in (1, palettes) if 1 < palettes <= _CLUSTERS else (1,):
-        most = max((k for k in range(15) if many << bits * (k + 1) <= total / 32), default=0)
+        room = min(_COUNTS, total // 32)
+        most = max((k for k in range(15) if many << bits * (k + 1) <= room), default=0)
         for neighbours in range(max(0, most - 1), most + 1):
             contexts = Contexts(bits, neighbours, many)
             sample = Sample.of(contexts, pixels, clusters if many > 1 else single)
@@ -54,8 +59,7 @@ def choose(pixels: np.ndarray, clusters: np.ndarray, bits: int, total: int) -> t
         sample = Sample.of(Contexts(bits, neighbours, many), pixels, clusters if many > 1 else single)
         network = train(sample, hidden, _STEPS)
         judge(network, sample, network.thresholds())
-    size, model = min(made, key=lambda pair: pair[0])
-    return model, size
+    return min(made, key=lambda pair: pair[0])[1]
 
 
 def store(model: Model) -> tuple[dict[str, Any], np.ndarray]:

@@ -10,9 +10,9 @@ from typing import Any
 from ccbench.machine import cores
 
 
-def together(call: Callable[[range], Any], groups: list[range]) -> Iterator[Any]:
-    """What ``call`` gives for each group, in order; as many at a time as there are cores, and no more held."""
-    many = min(cores(), len(groups))
+def together(call: Callable[[range], Any], groups: list[range], most: int | None = None) -> Iterator[Any]:
+    """What ``call`` gives for each group, in order; ``most`` at a time (default: one for each core), and no more held."""
+    many = min(most or cores(), len(groups))
     if many < 2:
         yield from map(call, groups)
         return

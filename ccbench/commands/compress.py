@@ -31,10 +31,12 @@ from ccbench.commands._show import fresh_log
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def compress(file: Path, **given: Any) -> int:
     """Compress a dataset's training split into FILE (.ccb)."""
+    from ccbench.archive.coded import said
     from ccbench.errors import MethodError, Skipped, UserError
     from ccbench.machine import counted_threads
     from ccbench.offers.discovery import plugins
-    from ccbench.offers.faults import place, said
+    from ccbench.offers.faults import place
+    from ccbench.offers.faults import said as told
     from ccbench.runner.device import check_device, use_machine
     from ccbench.runner.display import Watch, compression
     from ccbench.runner.execute import plan_run
@@ -105,7 +107,7 @@ def compress(file: Path, **given: Any) -> int:
             raise
         log = fresh_log("compress", given["method"], traceback.format_exc())
         raise UserError(
-            f"a defect of a plugin: {said(fault)}",
+            f"a defect of a plugin: {told(fault)}",
             found=f"its traceback is in {log}",
             mend=f"ccbench check {given['method']}",
         ) from None
@@ -115,4 +117,6 @@ def compress(file: Path, **given: Any) -> int:
         f"{file}: {facts.images} images, {facts.bytes:,} bytes, measured ratio {1 - facts.measured_kept:.4f}, "
         f"asked for {cell.ratio:.4f}"
     )
+    if cell.coding != "none":
+        click.echo(said(file))
     return 0

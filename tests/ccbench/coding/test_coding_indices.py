@@ -131,6 +131,16 @@ def test_a_set_is_read_a_part_at_a_time(monkeypatch):
     assert np.array_equal(np.concatenate(list(decoded(coded, own).values())), images)
 
 
+def test_a_palette_that_the_sample_has_not_is_told_apart_too(monkeypatch):
+    monkeypatch.setattr(models, "_STEPS", 30)
+    monkeypatch.setattr(indices, "_SAMPLE", 100 * 32 * 32)
+    images, own = photographs(2)
+    own = np.where(np.arange(len(own)) == 1, 2, own)  # the second image, which no even spread over all begins with
+    coded = code(images, 2, own)
+    assert coded.facts["clusters"] in (1, 3)
+    assert np.array_equal(np.concatenate(list(decoded(coded, own).values())), images)
+
+
 def test_tall_images_are_cut_into_bands(monkeypatch):
     monkeypatch.setattr(indices, "_BAND", 600)
     images, own = blobs(5, 64, 24, 3, 2)
