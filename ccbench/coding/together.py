@@ -11,7 +11,13 @@ from ccbench.machine import cores
 
 
 def together(call: Callable[[range], Any], groups: list[range], most: int | None = None) -> Iterator[Any]:
-    """What ``call`` gives for each group, in order; ``most`` at a time (default: one for each core), and no more held."""
+    """What a call gives for each group, in order.
+
+    Args:
+        call: done in threads.
+        groups: what it is given.
+        most: at a time, and held; None: as many as there are cores.
+    """
     many = min(most or cores(), len(groups))
     if many < 2:
         yield from map(call, groups)
