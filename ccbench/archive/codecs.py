@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from typing import Any
 
@@ -9,8 +10,17 @@ import numpy as np
 from PIL import Image, features
 
 CODECS = ("png", "jpeg", "webp", "avif", "jxl")
-AVIF_MISSING = "AVIF needs Pillow 11.3 or newer; install it with: pip install --upgrade pillow"
-JXL_MISSING = "JPEG XL needs the package imagecodecs; install it with: pip install 'ccbench[jxl]'"
+_AVIF = "AVIF needs Pillow 11.3 or newer; install it with: pip install --upgrade pillow"
+_JXL = "JPEG XL needs the package imagecodecs; install it with: pip install 'ccbench[jxl]'"
+
+
+def missing_codec(codec: str) -> str | None:
+    """What this machine lacks for a codec and the command that installs it, or None."""
+    if codec == "avif":
+        return None if features.check("avif") else _AVIF
+    if codec == "jxl":
+        return None if importlib.util.find_spec("imagecodecs") else _JXL
+    return None
 
 
 def read_size(blob: bytes, codec: str) -> tuple[int, int]:
@@ -40,7 +50,7 @@ def read_pixels(blob: bytes, codec: str, size: tuple[int, int]) -> np.ndarray:
         raise SizeError(f"{found}, not {tuple(size)}")
     if codec == "jxl":
         pixels = np.empty((*size, 3), np.uint8)
-        imagecodecs().jpegxl_decode(blob, out=pixels)
+        _imagecodecs().jpegxl_decode(blob, out=pixels)
         return pixels
     with _pillow(blob, codec) as image:
         return np.asarray(image.convert("RGB"))
@@ -50,22 +60,17 @@ class SizeError(ValueError):
     """An image has another size than it should; the text says which."""
 
 
-def imagecodecs() -> Any:
-    """The package that reads and writes JPEG XL.
-
-    Raises:
-        ImportError: it is not installed; the text says how to.
-    """
+def _imagecodecs() -> Any:
     try:
-        import imagecodecs as package
+        import imagecodecs
     except ImportError as error:
-        raise ImportError(JXL_MISSING) from error
-    return package
+        raise ImportError(_JXL) from error
+    return imagecodecs
 
 
 def _pillow(blob: bytes, codec: str) -> Image.Image:
     if codec == "avif" and not features.check("avif"):
-        raise ImportError(AVIF_MISSING)
+        raise ImportError(_AVIF)
     return Image.open(io.BytesIO(blob), formats=[codec.upper()])
 
 

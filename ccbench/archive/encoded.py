@@ -157,6 +157,11 @@ class EncodedImages:
         return self
 
 
+def size_of_files(files: Sequence[bytes], codec: str, *, shared_heads: bool = False) -> int:
+    """Bytes that files take in an archive, as :class:`EncodedImages` counts them; their lengths are not counted."""
+    return SharedHeads.of(files, codec).total if shared_heads else sum(map(len, files))
+
+
 def _enlarged(stored: tuple[int, int], shown: tuple[int, int]) -> bool:
     return all(small <= large <= ENLARGED * small for small, large in zip(stored, shown, strict=True))
 
