@@ -12,6 +12,7 @@ PARTS = (
     "command_line",
     "decoding",
     "coding",
+    "codecs",
     "training",
     "resampling",
     "dcq",

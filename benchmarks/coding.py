@@ -21,9 +21,9 @@ import zstandard
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from ccbench.archive import CompressedDataset, PaletteImages, RawImages
+from ccbench.archive import CompressedDataset, PaletteImages, RawImages, pictures
 from ccbench.archive.packing import pack, unpack
-from ccbench.coding import indices, pictures
+from ccbench.coding import indices
 from ccbench.coding.names import picture_codecs
 
 _MOSAIC = 256  # images of a JPEG XL file

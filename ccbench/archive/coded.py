@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ccbench.archive import container
+from ccbench.archive import container, pictures
 from ccbench.archive.packing import unpack
 from ccbench.archive.palette import PaletteImages
 from ccbench.archive.payloads import Payload, RawImages
 from ccbench.archive.pending import pending
-from ccbench.coding import indices, pictures, plain
+from ccbench.coding import indices, plain
 from ccbench.coding.names import VERSIONS, check, picture_codecs
 from ccbench.errors import Unfit
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ccbench.archive import pictures
 from ccbench.archive.packing import pack, packed_size
-from ccbench.coding import indices, pictures
+from ccbench.coding import indices
 from ccbench.errors import UserError
 
 KEEP = 2 << 30  # bytes that are decoded into memory; more go to a temporary file

@@ -9,9 +9,9 @@ from archive_samples import dataset, datasets, encoded, palette, photographs, pi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccbench.archive import CompressedDataset, PaletteImages, RawImages, container, pending
+from ccbench.archive import CompressedDataset, PaletteImages, RawImages, container, pending, pictures
 from ccbench.archive.decode import PlanarDecoder, RawDecoder
-from ccbench.coding import indices, names, pictures
+from ccbench.coding import indices, names
 from ccbench.errors import Unfit, UserError
 
 RNG = np.random.default_rng(0)

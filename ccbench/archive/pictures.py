@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ccbench.archive.codecs import missing_codec, read_pixels
+from ccbench.archive.mosaic import Grid, mosaics, tiles
 from ccbench.coding.names import VERSIONS
 from ccbench.coding.together import together
 from ccbench.errors import UserError
@@ -34,20 +36,21 @@ def encode(images: np.ndarray, codec: str) -> Coded:
     """
     n, height, width = images.shape[:3]
     write = {"jxl": _write_jxl, "webp": _write_webp}[codec]
-    if codec == "jxl":
-        _imagecodecs()
-    elif max(height, width) > _WEBP_SIDE:
+    _need(codec)
+    if codec == "webp" and max(height, width) > _WEBP_SIDE:
         raise UserError(f"WebP has no images of more than {_WEBP_SIDE} pixels", found=f"{height} x {width}")
-    across, down = _grid(height, width)
-    block = across * down
+    grid = _grid(n, height, width)
+    block = grid[0] * grid[1]
 
     def one(part: range) -> tuple[bytes, int]:
         own = np.ascontiguousarray(images[part.start : part.stop])
-        return write(_mosaic(own, across)), _check(own)
+        whole = np.zeros((-(-len(own) // grid[1]) * grid[1], height, width, 3), np.uint8)  # what is left is black
+        whole[: len(own)] = own
+        return write(next(mosaics(whole, grid))), _check(own)
 
     done = list(together(one, [range(first, min(first + block, n)) for first in range(0, n, block)]))
     lengths = np.array([len(blob) for blob, _ in done])
-    facts = {"coder": codec, "version": VERSIONS[codec], "size": [n, height, width], "grid": [down, across]}
+    facts = {"coder": codec, "version": VERSIONS[codec], "size": [n, height, width], "grid": list(grid)}
     arrays = {
         "blobs": np.frombuffer(b"".join(blob for blob, _ in done), np.uint8),
         "lengths": lengths.astype(np.min_scalar_type(int(lengths.max()))),
@@ -94,8 +97,7 @@ class Coded:
             UserError: the codec is not installed.
             ValueError: anything is damaged: what is given is never a wrong pixel.
         """
-        if self.facts["coder"] == "jxl":
-            _imagecodecs()
+        _need(self.facts["coder"])
         wanted = images or range(self.images)
         first, last = wanted.start // self.block, (wanted.stop - 1) // self.block
         yield from together(self._one, [range(block, block + 1) for block in range(first, last + 1)])
@@ -104,43 +106,27 @@ class Coded:
         block = blocks.start
         blob = self.arrays["blobs"][self._ends[block] : self._ends[block + 1]].tobytes()
         count = min(self.block, self.images - block * self.block)
-        across = min(self._across, count)
-        shape = -(-count // across) * self._height, across * self._width, 3
-        pixels = _read_jxl(blob) if self.facts["coder"] == "jxl" else _read_webp(blob, shape)
-        if pixels.shape != shape or pixels.dtype != np.uint8:
-            raise ValueError(f"block {block} is a mosaic of {pixels.shape}, not {shape}")
-        grid = pixels.reshape(-1, self._height, across, self._width, 3).swapaxes(1, 2)
-        found = np.ascontiguousarray(grid.reshape(-1, self._height, self._width, 3)[:count])
+        size = -(-count // self._across) * self._height, self._across * self._width
+        try:
+            pixels = read_pixels(blob, self.facts["coder"], size)
+        except Exception as error:  # Pillow raises many kinds on malformed input
+            raise ValueError(f"block {block} is a damaged mosaic: {error}") from None
+        found = np.ascontiguousarray(tiles(pixels, self.size)[:count])
         if _check(found) != int(self.arrays["checks"][block]):
             raise ValueError(f"block {block} decodes to other pixels than were coded")
         return block * self.block, found
 
 
-def _grid(height: int, width: int) -> tuple[int, int]:
-    """Images of a mosaic across and down."""
+def _grid(n: int, height: int, width: int) -> Grid:
+    """Rows and columns of a mosaic."""
     side = math.isqrt(_BLOCK)
-    return max(1, min(side, _SIDE // width)), max(1, min(side, _SIDE // height))
-
-
-def _mosaic(images: np.ndarray, across: int) -> np.ndarray:
-    """(H * rows, W * columns, 3): images row by row, the last row filled up with black."""
-    n, height, width, _ = images.shape
-    across = min(across, n)
-    whole = np.zeros((-(-n // across) * across, height, width, 3), np.uint8)
-    whole[:n] = images
-    return whole.reshape(-1, across, height, width, 3).swapaxes(1, 2).reshape(-1, across * width, 3)
+    return max(1, min(side, _SIDE // height)), max(1, min(side, _SIDE // width, n))
 
 
 def _write_jxl(mosaic: np.ndarray) -> bytes:
-    return _imagecodecs().jpegxl_encode(mosaic, lossless=True, effort=_EFFORT)
+    import imagecodecs
 
-
-def _read_jxl(blob: bytes) -> np.ndarray:
-    imagecodecs = _imagecodecs()
-    try:
-        return imagecodecs.jpegxl_decode(blob)
-    except imagecodecs.JpegxlError as error:
-        raise ValueError(f"a damaged JPEG XL mosaic: {error}") from None
+    return bytes(imagecodecs.jpegxl_encode(mosaic, lossless=True, effort=_EFFORT))
 
 
 def _write_webp(mosaic: np.ndarray) -> bytes:
@@ -149,24 +135,11 @@ def _write_webp(mosaic: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _read_webp(blob: bytes, shape: tuple[int, int, int]) -> np.ndarray:
-    try:
-        with Image.open(io.BytesIO(blob), formats=["WEBP"]) as image:
-            if (image.height, image.width) != shape[:2]:  # otherwise a few bytes could ask for much memory
-                raise ValueError(f"a mosaic of {image.height} x {image.width}, not {shape[0]} x {shape[1]}")
-            return np.asarray(image.convert("RGB"))
-    except OSError as error:
-        raise ValueError(f"a damaged WebP mosaic: {error}") from None
-
-
-def _imagecodecs() -> Any:
-    try:
-        import imagecodecs
-    except ImportError:
-        raise UserError(
-            "JPEG XL needs imagecodecs, which is not installed", mend="pip install 'ccbench[jxl]'"
-        ) from None
-    return imagecodecs
+def _need(codec: str) -> None:
+    """Refuse a codec that is not installed."""
+    if lacking := missing_codec(codec):
+        what, _, mend = lacking.partition("; install it with: ")
+        raise UserError(what, mend=mend)
 
 
 def _check(images: np.ndarray) -> int:
