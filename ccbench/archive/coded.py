@@ -82,23 +82,29 @@ def _plainly(array: np.ndarray) -> Iterator[Way]:
 
 def _pixels(payload: Payload, coding: str) -> Iterator[Way]:
     """Pixels, coded in every way that a coding allows."""
-    if isinstance(payload, RawImages) and coding != "zstd":
-        several = payload.images.nbytes <= _TRY_ALL
-        for codec in picture_codecs()[: None if several else 1] if coding == "best" else (coding,):
+    if isinstance(payload, RawImages):
+        few = payload.images.nbytes <= _TRY_ALL
+        best = picture_codecs() if few else picture_codecs()[:1]
+        for codec in {"best": best, "zstd": ()}.get(coding, (coding,)):
             coded = pictures.encode(payload.images, codec)
             yield coded.facts, coded.arrays
-    if isinstance(payload, PaletteImages) and coding != "zstd":
-        shape = len(payload), *payload.shape
-        each, packed, bits = math.prod(payload.shape), payload.packed, payload.bits
+        if coding == "zstd":
+            yield from _plainly(payload.images)
+    if isinstance(payload, PaletteImages):
+        if coding != "zstd":
+            found = _range_coded(payload)
+            yield found.facts, found.arrays
+        if coding == "zstd" or (coding == "best" and payload.packed.nbytes <= _TRY_ALL):
+            yield from _plainly(payload.packed)
 
-        def source(start: int, stop: int) -> np.ndarray:
-            return unpack(packed, bits, (stop - start) * each, start * each).reshape(-1, *payload.shape)
 
-        found = indices.encode(source, shape, bits, payload.clusters)
-        yield found.facts, found.arrays
-    held = payload.packed if isinstance(payload, PaletteImages) else None
-    if coding == "zstd" or (coding == "best" and held is not None and held.nbytes <= _TRY_ALL):
-        yield from _plainly(held if held is not None else payload.images)  # type: ignore[union-attr]
+def _range_coded(payload: PaletteImages) -> indices.Coded:
+    each, packed, bits = math.prod(payload.shape), payload.packed, payload.bits
+
+    def source(start: int, stop: int) -> np.ndarray:
+        return unpack(packed, bits, (stop - start) * each, start * each).reshape(-1, *payload.shape)
+
+    return indices.encode(source, (len(payload), *payload.shape), bits, payload.clusters)
 
 
 def said(path: str | os.PathLike[str]) -> str:

@@ -15,13 +15,15 @@ VERSIONS = {"rans": 1, "jxl": 1, "webp": 1, "zstd": 1}
 
 
 def check(coding: str) -> str:
-    """The coding, if there is one of that name.
+    """The coding, if there is one of that name here.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or what it needs is not installed.
     """
     if coding not in CODINGS:
         raise UserError(f"coding is one of {', '.join(CODINGS)}", found=repr(coding), mend="--coding best")
+    if coding == "jxl" and coding not in picture_codecs():
+        raise UserError("JPEG XL needs imagecodecs, which is not installed", mend="pip install 'ccbench[jxl]'")
     return coding
 
 

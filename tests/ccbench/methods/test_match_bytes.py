@@ -186,6 +186,10 @@ def test_installing_a_codec_makes_another_row_of_best(bench, monkeypatch):
         monkeypatch.setattr(names, "find_spec", lambda name, there=there: there)
         made[there] = [c.made for c in plan(bench, "random", "random+coded", budgets=budgets).cells]
     (plain_one, best_one), (plain_two, best_two) = made.values()
+    monkeypatch.setattr(names, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="imagecodecs") as caught:  # before anything is compressed
+        plan(bench, "random", budgets=budgets, codings=("jxl",))
+    assert "pip install 'ccbench[jxl]'" in str(caught.value)
     assert plain_one == plain_two
     assert best_one != best_two
 
