@@ -122,7 +122,9 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
     for unit, value in request.budgets:
         amount(unit, value)  # what is no number is said before a dataset is read
     plan = Plan()
-    expressions = list({e.label: e for e in (parse(m, plugins) for m in _every(request.methods, plugins))}.values())
+    expressions = list(
+        {e.label: e for e in (parse(m, plugins) for m in every_method(request.methods, plugins))}.values()
+    )
     plan.expressions = {e.label: e for e in expressions}
     recipes = {p.name: p for p in (load_protocol(n, plugins).at(request.precision) for n in request.protocols)}
     unable = {e.label: reason for e in expressions if (reason := unready(e, device))}
@@ -244,7 +246,7 @@ class Conditions:
         return self._methods[expression.label]
 
 
-def _every(methods: tuple[str, ...], plugins: Plugins) -> list[str]:
+def every_method(methods: tuple[str, ...], plugins: Plugins) -> list[str]:
     """The methods that were asked for, ``all`` and ``all-GROUP`` spelled out, unless a method has that name."""
     return [name for method in methods for name in _spelled(method, plugins)]
 

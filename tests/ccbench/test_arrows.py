@@ -122,8 +122,9 @@ ALLOWED = {
     "records leaderboard",
     "testing": "errors budget store offers executors data archive training methods",
     "api": "machine data offers methods records runner",
+    "recommend": "errors store offers data archive api",
     "commands": "errors quantities machine store offers data archive training methods "
-    "records leaderboard inspection runner testing",
+    "records leaderboard inspection runner testing recommend",
 }
 
 
