@@ -155,7 +155,7 @@ class Choosing(ABC):
     def _groups(self, task: Task) -> Iterator[tuple[Group, int]]:
         import numpy as np
 
-        from cc_plugins.coresets._rank import allocate
+        from cc_plugins.submodular.shares import allocate
 
         labels, layer, rng = task.dataset.labels, task.stage("last-layer", proxy=self.proxy), task.rng()
         groups = labels if self.balanced else np.zeros_like(labels)

@@ -48,30 +48,13 @@ class DQ(Choosing):
 
     def choose(self, group: Group, budget: int) -> np.ndarray:
         """Evenly from the bins."""
-        import numpy as np
+        from cc_plugins.submodular.quantization import drawn
 
-        from cc_plugins.coresets._rank import allocate
-
-        bins = self.divide(group)
-        shares = allocate(np.array([len(part) for part in bins]), budget)
-        drawn = [group.rng.choice(part, share, replace=False) for part, share in zip(bins, shares, strict=True)]
-        return np.concatenate(drawn)
+        return drawn(self.divide(group), budget, group.rng)
 
     def divide(self, group: Group) -> list[np.ndarray]:
         """The bins, in the order in which they are made: positions in ``group.members``, each in one of them."""
-        import numpy as np
-
-        from cc_plugins.submodular.functions import GraphCut
         from cc_plugins.submodular.gradients import ERRORS, Gradients
-        from cc_plugins.submodular.greedy import greedy
+        from cc_plugins.submodular.quantization import cut
 
-        errors = ERRORS[self.gradient](group.logits, group.labels)
-
-        left, bins = np.arange(len(group.members)), list[np.ndarray]()
-        size = max(1, round(len(left) / self.bins))
-        while len(bins) < self.bins - 1 and len(left) > size:
-            part = Gradients(errors[left], group.features[left])
-            chosen = greedy(GraphCut(part), size, "naive", rng=group.rng)
-            bins.append(left[chosen])
-            left = np.delete(left, chosen)
-        return [*bins, left]
+        return cut(Gradients(ERRORS[self.gradient](group.logits, group.labels), group.features), self.bins)

@@ -16,7 +16,13 @@ DC3 = MethodSpec(
     version="2",
     summary="Condensation with colour compensation: chosen images, each stitched of its cool and its warm version",
     params=(
-        Param(name="bins", default=10, low=1, high=65536, doc="K, K-means bins per class; 1: none (Figure 9)"),
+        Param(
+            name="bins",
+            default=10,
+            low=1,
+            high=65536,
+            doc="K, K-means bins per class; 1: none (Figure 9); of sampling=dq the bins that graph cut makes",
+        ),
         Param(
             name="features",
             default="auto",
@@ -26,8 +32,8 @@ DC3 = MethodSpec(
         Param(
             name="sampling",
             default="submodular",
-            choices=("submodular", "random"),
-            doc="how images of a bin are chosen (Tables 8 to 10)",
+            choices=("submodular", "random", "herding", "k-center", "gradmatch", "dq"),
+            doc="how images of a bin are chosen (Tables 8 to 10); from herding on, of the whole class (Table 9)",
         ),
         Param(
             name="gain",
@@ -39,7 +45,7 @@ DC3 = MethodSpec(
             name="gradient",
             default="released",
             choices=("released", "cross-entropy"),
-            doc="of graphcut: softmax taken twice as in the released code, or once",
+            doc="of graphcut and dq: softmax taken twice as in the released code, or once",
         ),
         Param(
             name="proxy",
@@ -84,7 +90,7 @@ DC3 = MethodSpec(
     ready="cc_plugins.dc3.ready:ready",
     identity="cc_plugins.dc3.ready:content",
     prepare=True,
-    stores=STORES,
+    stores=f"{STORES}; with sampling=gradmatch a weight of 4 bytes for each",
     cost="one proxy training and one pass for its last layer; with the diffusion model one pass of its VAE over the "
     "training set and 2 pictures of 100 denoising steps for each kept image (4 for stitch=quarter); bins, sampling, "
     "stitching and encoding on the CPU, linear in images",
