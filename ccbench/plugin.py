@@ -32,7 +32,7 @@ from ccbench.offers.specs import (
 )
 
 if TYPE_CHECKING:
-    from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, RawImages
+    from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, PatchImages, RawImages
     from ccbench.data import DataSource, ImageDataset, ImageStream, NoTest, held_back
     from ccbench.executors import Executor, Finished, WorkItem
     from ccbench.machine import cores
@@ -58,6 +58,7 @@ _LAZY = {
     "ImageStream": "data",
     "NoTest": "data",
     "PaletteImages": "archive",
+    "PatchImages": "archive",
     "PerImage": "methods.per_image",
     "RawImages": "archive",
     "StageContext": "methods.task",
@@ -97,6 +98,7 @@ __all__ = [
     "NoTest",
     "PaletteImages",
     "Param",
+    "PatchImages",
     "PerImage",
     "ProtocolSpec",
     "RawImages",
