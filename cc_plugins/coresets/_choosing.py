@@ -77,12 +77,14 @@ class Group:
         labels: (n,) int64.
         layer: the stage ``last-layer``: ``features`` (N, D) and ``logits`` (N, C).
         rng: of the task.
+        images: (N, H, W, 3) uint8 of the task's dataset, all of them.
     """
 
     members: np.ndarray
     labels: np.ndarray
     layer: Mapping[str, np.ndarray]
     rng: np.random.Generator
+    images: np.ndarray | None = None
 
     @cached_property
     def features(self) -> np.ndarray:
@@ -174,4 +176,4 @@ class Choosing(ABC):
         for number, budget in enumerate(allocate(np.bincount(groups), task.images)):
             if budget:
                 members = np.flatnonzero(groups == number)
-                yield Group(members, labels[members], layer, rng), int(budget)
+                yield Group(members, labels[members], layer, rng, task.dataset.images), int(budget)

@@ -159,5 +159,26 @@ class Quantized(Choosing):
             meta={"source": np.asarray(task.ids)[ids].tolist()},
         )
 
+    def restored(self, task: Task) -> np.ndarray:
+        """(N, H, W, 3) uint8: every image as it looks when patches of it were dropped and filled."""
+        import numpy as np
+
+        from cc_plugins.coresets._mae import Painter
+        from cc_plugins.coresets._patches import CHUNK, grid_of, important, kept_of
+        from ccbench.plugin import PatchImages
+
+        images, everything = task.dataset.images, np.arange(len(task.dataset.labels))
+        painter = Painter(self.model, task.device) if self.fill == "mae" else None
+        grid = painter.grid if painter else grid_of(*images.shape[1:3])
+        masks = important(self._attention(task), everything, grid, kept_of(self.drop, grid))
+        if painter:
+            return painter.restored(images, everything, masks)
+        out = np.empty(images.shape, np.uint8)
+        for start in range(0, len(out), CHUNK):
+            rows = slice(start, start + CHUNK)
+            part = PatchImages.cut(np.asarray(images[rows]), masks[rows], self.fill)
+            out[rows] = part.decode(np.arange(len(part)))
+        return out
+
     def _attention(self, task: Task) -> np.ndarray:
         return task.stage("attention", cam="gradcam++", proxy=self.proxy)["attention"]

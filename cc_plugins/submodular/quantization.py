@@ -32,7 +32,15 @@ def cut(gradients: Gradients, bins: int) -> list[np.ndarray]:
     return [*made, left]
 
 
-def drawn(bins: Sequence[np.ndarray], budget: int, rng: np.random.Generator) -> np.ndarray:
-    """(budget,) positions, equally many of each bin as far as it has them, without replacement, bin after bin."""
-    shares = allocate(np.array([len(part) for part in bins]), budget)
+def drawn(
+    bins: Sequence[np.ndarray], budget: int, rng: np.random.Generator, shares: np.ndarray | None = None
+) -> np.ndarray:
+    """(budget,) positions drawn without replacement, bin after bin.
+
+    Args:
+        bins: positions.
+        shares: (bins,) int64, how many of each; None: equally many as far as it has them.
+    """
+    if shares is None:
+        shares = allocate(np.array([len(part) for part in bins]), budget)
     return np.concatenate([rng.choice(part, share, replace=False) for part, share in zip(bins, shares, strict=True)])
