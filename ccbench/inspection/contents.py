@@ -109,7 +109,12 @@ def _payload(compressed: CompressedDataset) -> dict[str, Any]:
         text = f"palettes of {1 << payload.bits} colours ({payload.bits} bits), {count:,}, {whose}"
         return {"kind": "palette", "bits": payload.bits, "palettes": count, "text": text}
     if isinstance(payload, EncodedImages):
-        return {"kind": "encoded", "codec": payload.codec, "text": f"{payload.codec.upper()} files"}
+        small = (
+            "" if payload.stored == payload.shape else f", stored at {payload.stored[0]} x {payload.stored[1]} pixels"
+        )
+        many = f" of {payload.per_file} images each" if payload.per_file > 1 else ""
+        text = f"{payload.codec.upper()} files{many}{small}"
+        return {"kind": "encoded", "codec": payload.codec, "text": text}
     if isinstance(payload, PatchImages):
         (rows, columns), (kept, side) = payload.masks.shape[1:], payload.patches.shape[1:3]
         text = f"{kept} of {rows} x {columns} patches of {side} pixels in each image, the others filled: {payload.fill}"
