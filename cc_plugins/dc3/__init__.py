@@ -8,6 +8,7 @@ from ccbench.plugin import MethodSpec, Need, Param, StageSpec, hookimpl
 
 COMPENSATE = ("diffusion", "null", "hr", "color_jitter", "hsv_shift", "balance", "none")
 GENERATED = COMPENSATE[:3]
+SELECTIONS = ("herding", "k-center", "gradmatch", "dq")  # of Table 9; they choose from the class, without K-means bins
 STITCHES = ("half", "quarter", "pixel", "grid8", "grid16")
 
 DC3 = MethodSpec(
@@ -32,7 +33,7 @@ DC3 = MethodSpec(
         Param(
             name="sampling",
             default="submodular",
-            choices=("submodular", "random", "herding", "k-center", "gradmatch", "dq"),
+            choices=("submodular", "random", *SELECTIONS),
             doc="how images of a bin are chosen (Tables 8 to 10); from herding on, of the whole class (Table 9)",
         ),
         Param(
@@ -83,8 +84,8 @@ DC3 = MethodSpec(
     needs=(
         "proxy",
         "last-layer",
-        Need("latents", when={"features": "vae"}),
-        Need("latents", when={"features": "auto", "compensate": GENERATED}),
+        Need("latents", when={"features": "vae"}, unless={"sampling": SELECTIONS}),
+        Need("latents", when={"features": "auto", "compensate": GENERATED}, unless={"sampling": SELECTIONS}),
         Need("teacher", when={"soft_labels": "stored"}),
     ),
     ready="cc_plugins.dc3.ready:ready",

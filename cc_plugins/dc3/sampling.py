@@ -130,5 +130,3 @@ RULES: dict[str, Callable[[Bin, int], np.ndarray]] = {
 }
 # name -> weigher(bin, positions) -> (budget,) what each counts for in the loss; others weigh all alike
 WEIGHTS: dict[str, Callable[[Bin, np.ndarray], np.ndarray]] = {"gradmatch": gradmatch_weights}
-WHOLE = frozenset({"herding", "k-center", "gradmatch", "dq"})
-"""The selections of Table 9 choose from the class: K-means bins are DC3's own."""

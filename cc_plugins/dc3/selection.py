@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from cc_plugins.dc3 import SELECTIONS
 from cc_plugins.dc3.bins import cluster
 from cc_plugins.dc3.budgets import shares
-from cc_plugins.dc3.sampling import RULES, WEIGHTS, WHOLE, Bin
+from cc_plugins.dc3.sampling import RULES, WEIGHTS, Bin
 
 Arrays = Callable[[], Mapping[str, np.ndarray]]
 
@@ -55,7 +56,7 @@ def select(
         float64 weights of the same length.
     """
     kept, weights = [], []
-    clusters = 1 if sampling in WHOLE else bins
+    clusters = 1 if sampling in SELECTIONS else bins
     for label in range(classes):
         members = np.flatnonzero(labels == label)
         rows = features()[members] if clusters > 1 else np.empty((len(members), 0))

@@ -90,6 +90,7 @@ def test_stages_that_are_not_used_are_not_needed():
 
     assert needs("dc3") == {"proxy", "last-layer", "latents"}
     assert needs("dc3[compensate=hsv_shift]") == {"proxy", "last-layer"}
+    assert needs("dc3[sampling=herding]") == needs("dc3[sampling=dq,features=vae]") == {"proxy", "last-layer"}
     assert needs("dc3[compensate=none,features=vae,soft_labels=stored]") == {
         "proxy",
         "last-layer",
