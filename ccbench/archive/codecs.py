@@ -45,19 +45,23 @@ def read_pixels(blob: bytes, codec: str, size: tuple[int, int]) -> np.ndarray:
         SizeError: it has another size.
         Exception: of any other kind, where these bytes are damaged or the codec is not installed.
     """
-    found = read_size(blob, codec)
-    if found != tuple(size):
-        raise SizeError(f"{found}, not {tuple(size)}")
     if codec == "jxl":
+        _expect(_jxl_size(blob), size)
         pixels = np.empty((*size, 3), np.uint8)
         _imagecodecs().jpegxl_decode(blob, out=pixels)
         return pixels
     with _pillow(blob, codec) as image:
-        return np.asarray(image.convert("RGB"))
+        _expect((image.height, image.width), size)
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 class SizeError(ValueError):
     """An image has another size than it should; the text says which."""
+
+
+def _expect(found: tuple[int, int], size: tuple[int, int]) -> None:
+    if found != tuple(size):
+        raise SizeError(f"{found}, not {tuple(size)}")
 
 
 def _imagecodecs() -> Any:
