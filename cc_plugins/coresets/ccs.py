@@ -88,7 +88,8 @@ def select(
     """
     import numpy as np
 
-    from cc_plugins.coresets._rank import allocate, largest
+    from cc_plugins.coresets._rank import largest
+    from cc_plugins.submodular.shares import allocate
 
     n = len(aum)
     hard = min(int(beta * n + 1e-9), n - count)

@@ -106,7 +106,8 @@ class D2Pruning(Ranked):
 
         from cc_plugins.coresets._last_layer import last_layer
         from cc_plugins.coresets._neighbours import neighbours
-        from cc_plugins.coresets._rank import allocate, read_score
+        from cc_plugins.coresets._rank import read_score
+        from cc_plugins.submodular.shares import allocate
         from ccbench.plugin import CompressedDataset
 
         rest = self.rest(task)

@@ -23,7 +23,7 @@ from ccbench.archive.checks import (
 )
 from ccbench.archive.decode import Decoder, make_decoder
 from ccbench.archive.ids import restore_ids, store_ids
-from ccbench.archive.payloads import KINDS, Payload, RawImages
+from ccbench.archive.payloads import KINDS, PatchImages, Payload, RawImages
 from ccbench.budget import BITS_PER_PIXEL, DataShape
 from ccbench.errors import UserError
 
@@ -38,7 +38,7 @@ class CompressedDataset:
     """A compressed training set; checked when it is made, so that one that exists is sound.
 
     Args:
-        payload: RawImages, PaletteImages or EncodedImages, n >= 1 images of one size.
+        payload: RawImages, PaletteImages, EncodedImages or PatchImages, n >= 1 images of one size.
         ids: (n,) whole numbers, where each image stood in the training set, unique; -1 for synthetic images.
         labels: (n,) whole numbers in 0 .. len(classes)-1.
         classes: C >= 1 class names.
@@ -68,7 +68,8 @@ class CompressedDataset:
             raise UserError(f"nominal must be one of {', '.join(NOMINAL)}", found=repr(nominal))
         if not isinstance(payload, tuple(KINDS.values())):
             raise UserError(
-                "the payload must be RawImages, PaletteImages or EncodedImages", found=type(payload).__name__
+                "the payload must be RawImages, PaletteImages, EncodedImages or PatchImages",
+                found=type(payload).__name__,
             )
         n = len(payload)
         self.payload = payload
@@ -136,7 +137,7 @@ class CompressedDataset:
 
     @property
     def bits_per_pixel(self) -> float:
-        """24 for raw images, q for palettes, measured for encoded images; palettes and labels are not counted."""
+        """24 for raw images, q for palettes, measured for encoded ones, 24 times the share that is kept of patches."""
         return float(self.payload.bits_per_pixel)
 
     def nominal_kept(self, shape: DataShape) -> Fraction:
@@ -156,7 +157,7 @@ class CompressedDataset:
 
         The packed images go to the device here. Called with a (b,) int64 tensor of
         positions in 0..n-1 on that device, it gives (b, 3, H, W) uint8 there,
-        channels_last, without waiting for the host. Encoded images are decoded here,
+        channels_last, without waiting for the host. Encoded images and patches are decoded here,
         once, where their raw pixels take at most 2 GiB; otherwise batch by batch.
         """
         place = _device(device)
@@ -187,7 +188,7 @@ class CompressedDataset:
                 raise IndexError(f"positions must be whole numbers in 0..{len(self) - 1}")
             positions = torch.from_numpy(array.astype(np.int64)).to(place)
         name = str(place)
-        if self.payload.kind == "encoded" and name not in self._decoders:
+        if self.payload.kind in {"encoded", "patches"} and name not in self._decoders:
             return make_decoder(self.payload, place, keep=False)(positions)  # one batch is no reason to decode all
         return self.to_device(place)(positions)
 
@@ -251,6 +252,10 @@ class CompressedDataset:
             else:  # as bytes in place: a large set is not copied for it
                 digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
                 digest.update(b"+")
+        if isinstance(payload, PatchImages):
+            facts, arrays = payload.arrays()
+            for held in (repr(facts).encode(), arrays["masks"], arrays["patches"]):
+                digest.update(held if isinstance(held, bytes) else np.ascontiguousarray(held).data)
         for blob in getattr(payload, "blobs", ()):
             digest.update(hashlib.sha256(blob).digest())
         return digest.hexdigest()[:16]

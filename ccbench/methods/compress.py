@@ -74,6 +74,8 @@ def compress(
         result = made if result is None else made.after(result)
         dataset, ids = (result.to_dataset(root.name), result.ids) if len(expression.steps) > 1 else (dataset, ids)
     assert result is not None
+    if strict and len(expression.steps) > 1:
+        _check_whole(expression, result, budget, root)
     result.meta.update(meta or {}, content=result.content_digest())
     return result
 
@@ -99,6 +101,17 @@ def _axes(expression: Expression, step: Step, root: ImageDataset, part: Budget, 
     """What a step's seeds depend on beside the base seed."""
     axes = {"method": step.label, "dataset": root.digest, "kept": str(part.kept)}
     return axes | ({"seed": seed} if expression.random else {})
+
+
+def _check_whole(expression: Expression, made: CompressedDataset, budget: Budget, root: ImageDataset) -> None:
+    """Hold a pipeline to its budget: a step that makes images cheaper loses that where a later one stores them anew."""
+    slack = Fraction(len(expression.steps), 2 * len(root.labels))  # each step is rounded to whole images
+    kept = made.nominal_kept(root.shape)
+    if kept > budget.kept + slack:
+        raise MethodError(
+            f"{expression.label} is over its budget: it keeps {float(kept):.6g} of the raw bytes, "
+            f"{float(budget.kept):.6g} were allowed; a step that stores images in fewer bits comes last"
+        )
 
 
 def _check(name: str, made: CompressedDataset, budget: Budget, given: ImageDataset) -> None:
