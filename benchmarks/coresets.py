@@ -45,12 +45,13 @@ def rows(
         if "why" in plain:
             note, pairs = f"plain: {plain['why']}; {what}", {"seconds": None, "added": None}
         else:
-            same = sum(a == b for a, b in zip(ours["picks"], plain["picks"], strict=True))
-            note, pairs = f"{same} of {KEPT} picks the same, in order; {what}", plain
+            same = len(set(ours["picks"]) & set(plain["picks"]))
+            placed = sum(a == b for a, b in zip(ours["picks"], plain["picks"], strict=True))
+            note, pairs = f"{same} of {KEPT} picks the same, {placed} at the same place; {what}", plain
         for key, unit in (("seconds", "s"), ("added", "MiB")):
             peer = pairs[key]
             yield {"name": f"{name}, {key}", "ours": ours[key], "peer": peer, "unit": unit, "note": note,
-                   "ratio": None if peer is None else peer / ours[key]}  # fmt: skip
+                   "ratio": None if peer is None else peer / max(ours[key], 1e-9)}  # fmt: skip
 
 
 def measure(name: str, kind: str, n: int, classes: int) -> dict[str, Any]:

@@ -12,7 +12,10 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -88,14 +91,28 @@ def measure(folder: Path, kind: str, n: int, classes: int, kept: int) -> dict[st
     if kind == "unbalanced":
         task.__class__.images = property(lambda _: kept)  # type: ignore[method-assign,assignment]
     started = time.perf_counter()
-    picks = len(method.compress(task))
-    return {"picks": picks, "seconds": time.perf_counter() - started, "held": _peak()}
+    with watched() as peak:
+        picks = len(method.compress(task))
+    return {"picks": picks, "seconds": time.perf_counter() - started, "held": peak[0]}
 
 
-def _peak() -> float:
-    """MiB of this process alone at its peak: VmHWM less the file pages that are mapped now."""
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return (int(status["VmHWM"].split()[0]) - int(status["RssFile"].split()[0])) / 1024
+@contextmanager
+def watched() -> Iterator[list[float]]:
+    """A list of one number: MiB of this process at their peak without mapped files, looked at every 10 ms."""
+    peak, stop = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.01):
+            lines = Path("/proc/self/status").read_text().splitlines()
+            peak[0] = max(peak[0], *(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon")))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        watcher.join()
 
 
 if __name__ == "__main__":
