@@ -8,7 +8,18 @@ import sys
 
 from ccbench.machine import cores
 
-PARTS = ("command_line", "decoding", "training", "resampling", "dcq", "colors", "dc3_selection", "coresets", "rded")
+PARTS = (
+    "command_line",
+    "decoding",
+    "codecs",
+    "training",
+    "resampling",
+    "dcq",
+    "colors",
+    "dc3_selection",
+    "coresets",
+    "rded",
+)
 
 
 def main() -> None:

@@ -33,6 +33,9 @@ from ccbench.offers.specs import (
 
 if TYPE_CHECKING:
     from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, RawImages
+    from ccbench.archive.codecs import missing_codec
+    from ccbench.archive.encoded import size_of_files
+    from ccbench.archive.mosaic import grid_of, mosaics
     from ccbench.data import DataSource, ImageDataset, ImageStream, NoTest, held_back
     from ccbench.executors import Executor, Finished, WorkItem
     from ccbench.machine import cores
@@ -65,12 +68,16 @@ _LAZY = {
     "Teacher": "training.teacher",
     "WorkItem": "executors",
     "cores": "machine",
+    "grid_of": "archive.mosaic",
     "held_back": "data",
     "load_network": "stages.proxy",
     "load_teacher": "stages.teacher",
+    "missing_codec": "archive.codecs",
+    "mosaics": "archive.mosaic",
     "random_boxes": "training.resample",
     "resize": "training.resample",
     "resized_crop": "training.resample",
+    "size_of_files": "archive.encoded",
 }
 
 __all__ = [
@@ -109,13 +116,17 @@ __all__ = [
     "UserError",
     "WorkItem",
     "cores",
+    "grid_of",
     "held_back",
     "hookimpl",
     "load_network",
     "load_teacher",
+    "missing_codec",
+    "mosaics",
     "random_boxes",
     "resize",
     "resized_crop",
+    "size_of_files",
     "specs_of_modules",
 ]
 

@@ -30,6 +30,13 @@ DCQ = MethodSpec(
         Param(name="w_b", default=1.0, low=0, doc="weight of b in Eq. 6"),
         Param(name="color_weight", default=4.0, low=0, doc="weight of the colour difference beside Eq. 6"),
         Param(
+            name="reassign",
+            default=0,
+            low=0,
+            high=100,
+            doc="rounds of: images to the palette that fits them best, palettes anew (not in the paper)",
+        ),
+        Param(
             name="proxy",
             default=None,
             type=str,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from cc_plugins.dcq import gpu
@@ -9,6 +11,7 @@ from cc_plugins.dcq.clustering import image_rows, kmeans_clusters, random_cluste
 from cc_plugins.dcq.colors import distinct_colors
 from cc_plugins.dcq.palettes import kmeans_palette
 from cc_plugins.dcq.quantise import quantise_dataset
+from cc_plugins.dcq.reassign import best_palettes
 from cc_plugins.dcq.refine import Images, refine
 from ccbench.plugin import CompressedDataset, PaletteImages, Task, UserError
 
@@ -34,6 +37,7 @@ class DCQ:
         w_a: weight of a in Eq. 6.
         w_b: weight of b in Eq. 6.
         color_weight: weight of the colour difference beside Eq. 6.
+        reassign: at most so many rounds in which images go to the palette that fits them best; not in the paper.
         proxy: the proxy's architecture; None is the one of the protocol.
     """
 
@@ -52,13 +56,14 @@ class DCQ:
         w_a: float,
         w_b: float,
         color_weight: float,
+        reassign: int,
         proxy: str | None,
     ) -> None:
         self.features, self.clusters, self.pool = features, clusters, pool
         self.attention, self.keep_percent = attention, keep_percent
         self.refine, self.refine_steps, self.refine_lr = refine, refine_steps, refine_lr
         self.weights, self.color_weight = (w_l, w_a, w_b), color_weight
-        self.proxy = proxy
+        self.reassign, self.proxy = reassign, proxy
 
     def compress(self, task: Task) -> CompressedDataset:
         """The training set in 2**q colours per cluster; every image is kept.
@@ -80,9 +85,8 @@ class DCQ:
 
         images = task.dataset.images
         at = DeviceData.from_dataset(task.dataset, place(task)).decode
-        clusters = self.cluster(task)
+        clusters, palettes, moved = self.shared(task, 1 << bits, at)
         members = _members(clusters)
-        palettes = self.palettes(task, members, 1 << bits, at)
         refined = refine(
             at,
             members,
@@ -102,12 +106,14 @@ class DCQ:
         else:
             indices = gpu.quantise_dataset(at, clusters, refined.palettes, images.shape[1:3], task.device, tell)
         sizes = np.array([len(m) for m in members])
-        meta = {
+        meta: dict[str, Any] = {
             "clusters": len(members),
             "bits": bits,
             "loss_before": round(float((refined.before * sizes).sum() / sizes.sum()), 4),
             "loss_after": round(float((refined.after * sizes).sum() / sizes.sum()), 4),
         }
+        if self.reassign:
+            meta["moved"] = moved
         return CompressedDataset(
             PaletteImages(indices, refined.palettes, clusters, bits),
             ids=np.arange(len(images)),
@@ -115,6 +121,20 @@ class DCQ:
             classes=task.dataset.classes,
             meta=meta,
         )
+
+    def shared(self, task: Task, entries: int, at: Images) -> tuple[np.ndarray, np.ndarray, list[int]]:
+        """Clusters (n,), their palettes (k, entries, 3), and how many images moved in each round of ``reassign``."""
+        clusters, moved = self.cluster(task), list[int]()
+        palettes = self.palettes(task, _members(clusters), entries, at)
+        tell = lambda done, total: task.progress(done, total, "images to their best palettes")  # noqa: E731
+        for _ in range(self.reassign if len(palettes) > 1 else 0):
+            better = best_palettes(at, len(clusters), palettes, place(task), tell)
+            moved.append(int((better != clusters).sum()))
+            if not moved[-1]:
+                break
+            clusters = np.unique(better, return_inverse=True)[1].astype(np.int64)  # a palette that nobody takes goes
+            palettes = self.palettes(task, _members(clusters), entries, at)
+        return clusters, palettes, moved
 
     def cluster(self, task: Task) -> np.ndarray:
         """(n,) int64 cluster of each image, numbered from 0 without gaps (section 3.2.1)."""

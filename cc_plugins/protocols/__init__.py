@@ -7,7 +7,7 @@ from ccbench.plugin import ProtocolSpec, hookimpl
 
 @hookimpl
 def ccbench_protocols() -> list[ProtocolSpec]:
-    """``quick``, ``dcq-cifar`` and its short form, and with a teacher ``quick-soft``, ``rded`` and ``dc3``."""
+    """Without a teacher ``quick``, ``standard`` and the papers' own; with one ``quick-soft``, ``rded`` and ``dc3``."""
     return [
         ProtocolSpec(
             name="quick",
@@ -15,6 +15,13 @@ def ccbench_protocols() -> list[ProtocolSpec]:
             recipe="cc_plugins.protocols:quick.toml",
             version="2",
             summary="quicknet, any set up to 64 pixels; about a minute for CIFAR-10 on two CPU cores.",
+        ),
+        ProtocolSpec(
+            name="standard",
+            card="ccbench.registry:protocols/standard.toml",
+            recipe="cc_plugins.protocols:standard.toml",
+            version="1",
+            summary="quick with 20 epochs; about ten minutes for CIFAR-10 on two CPU cores.",
         ),
         ProtocolSpec(
             name="quick-soft",

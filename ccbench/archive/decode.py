@@ -7,7 +7,10 @@ GPU nothing is copied to or from the host on the way.
 
 from __future__ import annotations
 
+import math
+import os
 import sys
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +21,7 @@ from ccbench.archive.packing import group
 from ccbench.archive.palette import lookup_table
 from ccbench.archive.payloads import EncodedImages, PaletteImages, Payload, RawImages
 from ccbench.archive.planar import PlanarDecoder
+from ccbench.errors import UserError
 from ccbench.machine import cores
 
 Decoder = Callable[[torch.Tensor], torch.Tensor]
@@ -44,6 +48,8 @@ def make_decoder(payload: Payload, device: torch.device, *, keep: bool = True) -
         return RawDecoder(payload.images, device)
     if keep and len(payload) * payload.shape[0] * payload.shape[1] * 3 <= KEEP_DECODED:
         return RawDecoder(decode_blobs(payload, range(len(payload))), device)
+    if keep and payload.per_file > 1:  # a batch of any images would decode as many mosaics
+        return RawDecoder(_unpacked(payload), device)
     return EncodedDecoder(payload, device)
 
 
@@ -158,18 +164,49 @@ class EncodedDecoder:
 
 
 def decode_blobs(payload: EncodedImages, index: list[int] | range) -> np.ndarray:
-    """(b, H, W, 3) uint8."""
+    """(b, H, W, 3) uint8; each file that holds some of them is decoded once."""
     out = np.empty((len(index), *payload.shape, 3), np.uint8)
+    _fill(out, payload, index)
+    return out
 
-    def one(place: int) -> None:
-        out[place] = payload.decode(index[place])
 
-    if payload.shape[0] * payload.shape[1] < _THREADS_FROM or len(index) < 2:
-        for place in range(len(index)):
-            one(place)
+def _fill(out: np.ndarray, payload: EncodedImages, index: list[int] | range) -> None:
+    """Put images, by position, into ``out``."""
+    places: dict[int, list[int]] = {}
+    for place, i in enumerate(index):
+        places.setdefault(i // payload.per_file, []).append(place)
+
+    def one(file: int) -> None:
+        images = payload.file(file)
+        for place in places[file]:
+            out[place] = images[index[place] % payload.per_file]
+
+    if payload.per_file * payload.shape[0] * payload.shape[1] < _THREADS_FROM or len(places) < 2:
+        for file in places:
+            one(file)
     else:
-        with ThreadPoolExecutor(min(len(index), cores())) as pool:
-            list(pool.map(one, range(len(index))))
+        with ThreadPoolExecutor(min(len(places), cores())) as pool:
+            list(pool.map(one, places))
+
+
+def _unpacked(payload: EncodedImages) -> np.ndarray:
+    """All images of mosaics that are too many for the memory, in a file without a name that the system takes back."""
+    shape = (len(payload), *payload.shape, 3)
+    try:
+        with tempfile.TemporaryFile() as file:
+            if hasattr(os, "posix_fallocate"):  # a full disk is an error now, and a dead process later
+                os.posix_fallocate(file.fileno(), 0, math.prod(shape))
+            out = np.memmap(file, np.uint8, "r+" if hasattr(os, "posix_fallocate") else "w+", shape=shape)
+    except OSError as error:
+        raise UserError(
+            f"no room to decode {math.prod(shape):,} bytes of images in {tempfile.gettempdir()}",
+            found=error.strerror or error,
+            mend="set TMPDIR to a folder on a larger disk",
+        ) from None
+    step = payload.per_file * cores()
+    for start in range(0, len(payload), step):
+        part = range(start, min(start + step, len(payload)))
+        _fill(out[part.start : part.stop], payload, part)
     return out
 
 

@@ -1,68 +1,106 @@
-"""Images as encoded files, one blob each."""
+"""Images as encoded files: one each, or many side by side in one."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, ClassVar, overload
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
 
-from ccbench.archive.checks import smallest
+from ccbench.archive.codecs import CODECS, SizeError, read_pixels, read_size
+from ccbench.archive.heads import SharedHeads
+from ccbench.archive.joined import JoinedBlobs
+from ccbench.archive.mosaic import Grid, tiles
 from ccbench.errors import UserError
 
-CODECS = ("png", "jpeg", "webp")
+Blobs = JoinedBlobs | SharedHeads
+ENLARGED = 64  # along each side; a file cannot ask for more memory than its pixels explain
 
 
 class EncodedImages:
-    """Images as encoded files, one per image, all of one size.
+    """Images as encoded files, all of one size.
 
     Args:
-        blobs: n >= 1 encoded images.
-        codec: ``"png"``, ``"jpeg"`` or ``"webp"``.
+        blobs: one or more encoded files, each an image or a mosaic of images.
+        codec: ``"png"``, ``"jpeg"``, ``"webp"``, ``"avif"`` or ``"jxl"``.
+        grid: (rows, columns) of images in a file, as :func:`ccbench.archive.mosaic.mosaics` puts them together; the
+            last file may have fewer rows.
+        count: n, how many images there are; None: one for each place.
+        shown: (H, W) of the images where they are stored smaller; they are enlarged by Pillow's bicubic filter.
+        shared_heads: store once what all files begin with.
 
     Raises:
-        UserError: an unknown codec, a blob of another format, or of another size than the first.
+        UserError: an unknown codec, a blob of another format, or of another size than the others.
     """
 
     kind: ClassVar[str] = "encoded"
 
-    def __init__(self, blobs: Sequence[bytes], codec: str) -> None:
+    def __init__(
+        self,
+        blobs: Sequence[bytes],
+        codec: str,
+        *,
+        grid: Grid = (1, 1),
+        count: int | None = None,
+        shown: tuple[int, int] | None = None,
+        shared_heads: bool = False,
+    ) -> None:
         if codec not in CODECS:
             raise UserError(f"codec must be one of {', '.join(CODECS)}", found=repr(codec))
         if not len(blobs) or not all(isinstance(blob, bytes) for blob in blobs):
             raise UserError("encoded images must be a list of one or more bytes objects")
         sizes = [self._size(blob, codec, i) for i, blob in enumerate(blobs)]
-        if len(set(sizes)) > 1:
-            other = next(i for i, size in enumerate(sizes) if size != sizes[0])
+        self.codec, self.grid = codec, (int(grid[0]), int(grid[1]))
+        if min(self.grid) < 1 or sizes[0][1] % self.grid[1]:
+            raise UserError(f"a grid of {self.grid} does not fit files of {sizes[0]} pixels")
+        self.count = len(blobs) * self.per_file if count is None else int(count)
+        if -(-self.count // self.per_file) != len(blobs):
+            raise UserError(f"{self.count} images in a grid of {self.grid}", found=f"{len(blobs)} files")
+        height = sizes[0][0] // self._rows(0)
+        self.stored = height, sizes[0][1] // self.grid[1]
+        wrong = next((i for i, size in enumerate(sizes) if size != self._mosaic(i)), None)
+        if wrong is not None:
             raise UserError(
-                "encoded images must all have one size", found=f"image 0 is {sizes[0]}, image {other} is {sizes[other]}"
+                "encoded images must all have one size", found=f"image 0 is {sizes[0]}, image {wrong} is {sizes[wrong]}"
             )
-        self.blobs: Sequence[bytes] = list(blobs)
-        self.codec = codec
-        self.shape = sizes[0]
+        self.shape = self.stored if shown is None else (int(shown[0]), int(shown[1]))
+        if not _enlarged(self.stored, self.shape):
+            raise UserError(f"images are shown 1 to {ENLARGED} times as large as stored", found=f"{self.shape}")
+        self.blobs: Blobs = SharedHeads.of(blobs, codec) if shared_heads else JoinedBlobs.of(blobs)
 
     @staticmethod
     def _size(blob: bytes, codec: str, i: int) -> tuple[int, int]:
         try:
-            with Image.open(io.BytesIO(blob), formats=[codec.upper()]) as image:
-                return image.height, image.width
+            return read_size(blob, codec)
         except Exception as error:  # Pillow raises many kinds on malformed input
             raise UserError(f"image {i} is not a {codec} file", found=error) from None
 
     def __len__(self) -> int:
-        return len(self.blobs)
+        return self.count
 
     def __repr__(self) -> str:
-        return f"EncodedImages({len(self)} {self.codec} images of {self.shape})"
+        where = f" in {len(self.blobs)} files" if self.per_file > 1 else ""
+        return f"EncodedImages({len(self)} {self.codec} images of {self.shape}{where})"
+
+    @property
+    def per_file(self) -> int:
+        """How many images a full file holds."""
+        return self.grid[0] * self.grid[1]
+
+    def _rows(self, i: int) -> int:
+        """Of images, in file ``i``."""
+        return -(-min(self.per_file, self.count - i * self.per_file) // self.grid[1])
+
+    def _mosaic(self, i: int) -> tuple[int, int]:
+        """The size of file ``i``."""
+        return self._rows(i) * self.stored[0], self.grid[1] * self.stored[1]
 
     @property
     def bits_per_pixel(self) -> Fraction:
-        """Measured: the bits of all blobs over the pixels of all images."""
-        total = self.blobs.total if isinstance(self.blobs, JoinedBlobs) else sum(map(len, self.blobs))
-        return Fraction(8 * total, len(self) * self.shape[0] * self.shape[1])
+        """Measured: the bits of all files over the pixels of all images."""
+        return Fraction(8 * self.blobs.total, len(self) * self.shape[0] * self.shape[1])
 
     def decode(self, i: int) -> np.ndarray:
         """Image ``i`` as (H, W, 3) uint8.
@@ -70,54 +108,64 @@ class EncodedImages:
         Raises:
             UserError: its bytes do not decode to an image of the stated size.
         """
+        return self.file(i // self.per_file)[i % self.per_file]
+
+    def file(self, i: int) -> np.ndarray:
+        """All images of file ``i``, (m, H, W, 3) uint8.
+
+        Raises:
+            UserError: its bytes do not decode to an image of the stated size.
+        """
         try:
-            with Image.open(io.BytesIO(self.blobs[i]), formats=[self.codec.upper()]) as image:
-                size = (image.height, image.width)
-                if size == self.shape:  # otherwise a few bytes could ask for much memory
-                    return np.asarray(image.convert("RGB"))
+            mosaic = read_pixels(self.blobs[i], self.codec, self._mosaic(i))
+        except SizeError as error:
+            raise UserError(f"image {i} has another size than the others", found=error) from None
+        except ImportError as error:
+            raise UserError(str(error)) from None
         except Exception as error:  # Pillow raises many kinds on malformed input
             raise UserError(f"image {i} is a damaged {self.codec} file", found=error) from None
-        raise UserError(f"image {i} has another size than the others", found=f"{size}, not {self.shape}")
+        images = tiles(mosaic, self.stored)[: self.count - i * self.per_file]
+        if self.stored == self.shape:
+            return images
+        size = self.shape[1], self.shape[0]
+        large = [np.asarray(Image.fromarray(x).resize(size, Image.Resampling.BICUBIC)) for x in images]
+        return np.stack(large)
 
     def arrays(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Facts and arrays for the file."""
-        lengths = np.fromiter(map(len, self.blobs), np.uint64, len(self))
-        data = self.blobs.data if isinstance(self.blobs, JoinedBlobs) else np.frombuffer(b"".join(self.blobs), np.uint8)
-        return (
-            {"codec": self.codec, "size": list(self.shape)},
-            {"blobs": data, "lengths": lengths.astype(smallest(int(lengths.max())))},
-        )
+        """Facts and arrays for the file; without more, each image has a file of its own and of its own size."""
+        facts: dict[str, Any] = {"codec": self.codec, "size": list(self.stored)}
+        if self.per_file > 1:
+            facts |= {"grid": list(self.grid), "count": self.count}
+        if self.shape != self.stored:
+            facts["shown"] = list(self.shape)
+        if isinstance(self.blobs, SharedHeads):
+            return facts | {"shared_heads": True}, self.blobs.arrays()
+        return facts, {"blobs": self.blobs.data, "lengths": self.blobs.lengths()}
 
     @classmethod
     def from_arrays(cls, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> EncodedImages:
-        """The inverse of :meth:`arrays`; no blob is looked at before it is decoded."""
+        """The inverse of :meth:`arrays`; no file is looked at before it is decoded."""
         self = cls.__new__(cls)
-        self.codec, self.shape = facts["codec"], (int(facts["size"][0]), int(facts["size"][1]))
-        self.blobs = JoinedBlobs(arrays["blobs"], arrays["lengths"])
-        if self.codec not in CODECS or min(self.shape) < 1 or len(self) < 1:
-            raise ValueError(f"codec {self.codec!r}, size {self.shape}")
+        self.codec, self.stored = facts["codec"], _pair(facts["size"])
+        self.grid, self.shape = _pair(facts.get("grid", (1, 1))), _pair(facts.get("shown", self.stored))
+        shared = facts.get("shared_heads", False)
+        self.blobs = SharedHeads.from_arrays(arrays) if shared else JoinedBlobs(arrays["blobs"], arrays["lengths"])
+        self.count = int(facts.get("count", len(self.blobs)))
+        sound = self.codec in CODECS and min(*self.stored, *self.grid, self.count) >= 1
+        if not sound or -(-self.count // self.per_file) != len(self.blobs) or not _enlarged(self.stored, self.shape):
+            raise ValueError(f"{self.count} {self.codec!r} images in {len(self.blobs)} files, {facts}")
         return self
 
 
-class JoinedBlobs(Sequence[bytes]):
-    """Byte strings that lie one after another in one array, cut out when they are asked for."""
+def size_of_files(files: Sequence[bytes], codec: str, *, shared_heads: bool = False) -> int:
+    """Bytes that files take in an archive, as :class:`EncodedImages` counts them; their lengths are not counted."""
+    return SharedHeads.of(files, codec).total if shared_heads else sum(map(len, files))
 
-    def __init__(self, data: np.ndarray, lengths: np.ndarray) -> None:
-        self.data = data
-        self.ends = np.cumsum(lengths, dtype=np.int64)
-        self.total = data.size
-        if data.dtype != np.uint8 or data.ndim != 1 or lengths.ndim != 1 or self.ends[-1:].sum() != data.size:
-            raise ValueError(f"{data.size} bytes of blobs, {int(self.ends[-1:].sum())} by their lengths")
 
-    def __len__(self) -> int:
-        return len(self.ends)
+def _enlarged(stored: tuple[int, int], shown: tuple[int, int]) -> bool:
+    return all(small <= large <= ENLARGED * small for small, large in zip(stored, shown, strict=True))
 
-    @overload
-    def __getitem__(self, i: int) -> bytes: ...
-    @overload
-    def __getitem__(self, i: slice) -> list[bytes]: ...
-    def __getitem__(self, i: int | slice) -> bytes | list[bytes]:
-        if isinstance(i, slice):
-            return [self[j] for j in range(*i.indices(len(self)))]
-        i = range(len(self))[i]
-        return self.data[self.ends[i - 1] if i else 0 : self.ends[i]].tobytes()
+
+def _pair(values: Any) -> tuple[int, int]:
+    first, second = values
+    return int(first), int(second)

@@ -105,5 +105,10 @@ def _payload(compressed: CompressedDataset) -> dict[str, Any]:
         text = f"palettes of {1 << payload.bits} colours ({payload.bits} bits), {count:,}, {whose}"
         return {"kind": "palette", "bits": payload.bits, "palettes": count, "text": text}
     if isinstance(payload, EncodedImages):
-        return {"kind": "encoded", "codec": payload.codec, "text": f"{payload.codec.upper()} files"}
+        small = (
+            "" if payload.stored == payload.shape else f", stored at {payload.stored[0]} x {payload.stored[1]} pixels"
+        )
+        many = f" of {payload.per_file} images each" if payload.per_file > 1 else ""
+        text = f"{payload.codec.upper()} files{many}{small}"
+        return {"kind": "encoded", "codec": payload.codec, "text": text}
     return {"kind": "raw", "text": "raw pixels"}

@@ -26,7 +26,8 @@ def draw(frame: pd.DataFrame) -> Figure:
 
     Each panel: x the bytes kept in per cent (measured; nominal for published rows), logarithmic;
     y the accuracy in per cent, error bars of one standard deviation; the row ``full`` as a dashed
-    line; published rows with hollow markers and dotted lines.
+    line; published rows with hollow markers and dotted lines. A broad line joins the measured rows that no other beats
+    with as few bytes or fewer, where there are two of them.
     """
     panels = list(sections(frame))[:_PANELS]
     across = max(1, min(3, math.ceil(math.sqrt(len(panels)))))
@@ -63,14 +64,19 @@ def _panel(axis, title: str, rows: pd.DataFrame) -> None:
         index = names.index((method, teacher))
         method = f"{method}, teacher {teacher}" if several and teacher else method
         ours = source == MEASURED
-        kept = 100 * (1 - line["measured_ratio"].fillna(line["nominal_ratio"]).fillna(line["ratio"]))
-        at = kept.clip(lower=1e-6).sort_values()
+        at = _kept(line).sort_values()
         line = line.loc[at.index]
         colour = COLOURS[index % len(COLOURS)]
         axis.errorbar(
             at.to_numpy(), 100 * line["accuracy_mean"].to_numpy(), yerr=100 * line["accuracy_std"].to_numpy(),
             color=colour, marker=MARKERS[index % len(MARKERS)], markerfacecolor=colour if ours else "none", capsize=3,
             linestyle="-" if ours else ":", linewidth=1.3, label=_literal(method if ours else f"{method} ({source})"),
+        )  # fmt: skip
+    best = front(points[points["source"] == MEASURED])
+    if len(best) > 1:
+        axis.plot(
+            best["kept"].to_numpy(), 100 * best["accuracy_mean"].to_numpy(), color="black", alpha=0.15, linewidth=6,
+            solid_capstyle="round", zorder=0, label="Pareto front",
         )  # fmt: skip
     for row in rows[rows["method"] == "full"].to_dict("records"):
         ours = row["source"] == MEASURED
@@ -88,6 +94,19 @@ def _panel(axis, title: str, rows: pd.DataFrame) -> None:
         many = len(axis.get_legend_handles_labels()[0]) > _INSIDE
         place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)} if many else {"loc": "best"}
         axis.legend(fontsize=8, **place)
+
+
+def front(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are more accurate than every row with as few bytes or fewer, by ``kept``, per cent, ascending."""
+    ordered = rows.assign(kept=_kept(rows)).sort_values(["kept", "accuracy_mean"], ascending=[True, False])
+    before = ordered["accuracy_mean"].cummax().shift(fill_value=-1.0)
+    return ordered[ordered["accuracy_mean"] > before]
+
+
+def _kept(rows: pd.DataFrame) -> pd.Series:
+    """Per cent of the raw bytes: measured, otherwise nominal."""
+    kept = 100 * (1 - rows["measured_ratio"].fillna(rows["nominal_ratio"]).fillna(rows["ratio"]))
+    return kept.clip(lower=1e-6)
 
 
 def _literal(text: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
@@ -15,9 +16,10 @@ from ccbench.methods.task import Workbench
 from ccbench.offers.expressions import Expression
 
 ATTEMPTS = 12
+_SIZES = 4  # looks at a method that takes any number of bytes; each may encode all images several times
 
-Search = Generator[Budget, tuple[int, int], None]
-"""Gives budgets to try; is sent (images kept, bytes written) of each."""
+Search = Generator[Budget, tuple[int, int, Fraction], None]
+"""Gives budgets to try; is sent (images kept, bytes written, share of the raw bytes that counts as kept) of each."""
 
 
 def fit_bytes(
@@ -26,7 +28,8 @@ def fit_bytes(
     """Compress so that the file has at most ``size`` bytes and, as nearly as the method allows, all of them.
 
     Where the step that is left open keeps whole images, their number is searched: encoded pictures may take far
-    fewer bytes than raw ones. Where it takes only palette sizes, they are tried from the largest down.
+    fewer bytes than raw ones. Where it takes any number of bytes, it gets what labels and the like leave of them. Where
+    it takes only palette sizes, they are tried from the largest down.
 
     Args:
         expression: a method or a pipeline with at most one open step.
@@ -44,6 +47,8 @@ def fit_bytes(
     step = next((s for s in expression.steps if s.budget is None), None)  # what can give way
     if step is None:
         search = _once(share)
+    elif step.spec.budgets == "any":
+        search = _sizes(share, shape, size)
     elif step.spec.budgets == "bits":
         search = _palettes(share, step.spec.bits, shape, size)
     else:
@@ -59,7 +64,7 @@ def fit_bytes(
         if written <= size and (best is None or written > best[1]):
             best = result, written
         try:
-            budget = search.send((len(result), written))
+            budget = search.send((len(result), written, result.nominal_kept(shape)))
         except StopIteration:
             break
     if best is None:
@@ -80,7 +85,20 @@ def _palettes(share: Fraction, sizes: tuple[int, ...], shape: DataShape, size: i
     for bits in sorted(sizes, reverse=True):
         budget = Budget(share * bits / BITS_PER_PIXEL)
         if budget.kept * shape.raw_bytes <= size and written > size:
-            _, written = yield budget
+            _, written, _ = yield budget
+
+
+def _sizes(share: Fraction, shape: DataShape, size: int) -> Search:
+    """Bytes for the images: what the rest of the file leaves."""
+    beside = 0
+    for _ in range(_SIZES):
+        asked = size - beside
+        if asked < 1:
+            return
+        _, written, counted = yield Budget(min(Fraction(asked, shape.raw_bytes), share))
+        if written <= size and beside:
+            return
+        beside = max(beside, math.ceil(written - counted * shape.raw_bytes))
 
 
 def _images(share: Fraction, shape: DataShape, size: int) -> Search:
@@ -88,7 +106,7 @@ def _images(share: Fraction, shape: DataShape, size: int) -> Search:
     low, high = 0, shape.images + 1  # the most that fitted, the fewest that did not
     count = int(size / (share * shape.image_bytes))  # as if they were raw
     while low < (count := min(count, high - 1)) and count >= shape.classes:
-        kept, written = yield Budget(Fraction(count, shape.images) * share)
+        kept, written, _ = yield Budget(Fraction(count, shape.images) * share)
         if written <= size:
             low = count
         else:

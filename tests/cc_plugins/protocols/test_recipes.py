@@ -1,5 +1,7 @@
 """The recipes hold what the paper says."""
 
+import dataclasses
+
 from ccbench.offers.discovery import Plugins
 from ccbench.training.protocols import load_protocol
 
@@ -34,3 +36,10 @@ def test_quick_gives_el2n_its_ten_epochs():
         assert protocol.train.steps(images) == max(
             protocol.train.min_iterations, -(-int(protocol.train.epochs * images) // protocol.train.batch)
         )
+
+
+def test_standard_is_quick_four_times_as_long_and_shares_its_proxy():
+    quick, standard = (load_protocol(name, FOUND) for name in ("quick", "standard"))
+    assert standard.proxy == quick.proxy
+    assert standard.train.steps(50_000) == 7_813  # 20 epochs of 390.625 batches
+    assert standard.train == dataclasses.replace(quick.train, epochs=20, min_iterations=1000)

@@ -9,7 +9,7 @@ from rich.console import Console
 from ccbench.errors import UserError
 from ccbench.leaderboard import render, table
 from ccbench.leaderboard.columns import CHOSEN
-from ccbench.leaderboard.figure import draw
+from ccbench.leaderboard.figure import draw, front
 from ccbench.leaderboard.terminal import show
 
 TAUGHT = {"teacher": "resnet18", "teacher_accuracy": 0.9, "teacher_bytes": 44_000_000}
@@ -134,3 +134,24 @@ def test_names_of_teachers_stay_text(make):
     line = next(line for line in render(frame, "md").splitlines() if "rded" in line)
     assert len(re.split(r"(?<!\\)\|", line)) == 13
     assert "<b>" not in render(frame, "html")
+
+
+def test_the_front_by_hand(make):
+    frame = table([
+        *make("a", 0.9, [0.5], measured_ratio=0.9),
+        *make("b", 0.9, [0.6], measured_ratio=0.9),  # as many bytes as a, and better
+        *make("a", 0.8, [0.55], measured_ratio=0.8),  # more bytes than b, and worse
+        *make("c", 0.7, [0.6], measured_ratio=0.7),  # no better than b
+        *make("a", 0.5, [0.9], measured_ratio=0.5),
+        *make("c", 0.99, ["failed"]),
+    ])  # fmt: skip
+    found = front(frame[frame["accuracy_mean"].notna()])
+    assert list(zip(found["method"], found["kept"].round(6), strict=True)) == [("b", 10.0), ("a", 50.0)]
+    figure = draw(frame)
+    (line,) = [x for x in figure.axes[0].get_lines() if x.get_label() == "Pareto front"]
+    assert line.get_xydata().ravel().tolist() == pytest.approx([10, 60, 50, 90])
+
+
+def test_one_row_is_no_front(make):
+    figure = draw(table(make("a", 0.9, [0.5])))
+    assert "Pareto front" not in figure.axes[0].get_legend_handles_labels()[1]

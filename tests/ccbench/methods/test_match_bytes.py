@@ -20,7 +20,13 @@ from ccbench.store import Store
 
 PLUGINS = Plugins(
     discover=False,
-    extra=("cc_plugins.quantizers", "cc_plugins.coresets", "cc_plugins.architectures", "cc_plugins.protocols"),
+    extra=(
+        "cc_plugins.quantizers",
+        "cc_plugins.codecs",
+        "cc_plugins.coresets",
+        "cc_plugins.architectures",
+        "cc_plugins.protocols",
+    ),
 )
 
 
@@ -61,6 +67,24 @@ def test_a_selection_before_a_fixed_palette_gives_way(bench, tmp_path):
     assert written <= size
     assert made.payload.bits == 2
     assert 4 <= len(made) < 64
+
+
+@pytest.mark.parametrize("text", ["jpeg[mosaic=4]", "random[fraction=0.5]+jpeg[mosaic=2]", "jpeg[mosaic=1]"])
+def test_a_codec_gets_what_the_rest_of_the_file_leaves(bench, tmp_path, text):
+    size, made, written = fitted(text, 0.2, bench, tmp_path)
+    assert 0.97 * size < written == (tmp_path / "x.ccb").stat().st_size <= size
+    assert len(made) == (32 if "random" in text else 64)
+
+
+def test_a_codec_whose_best_quality_is_small_enough(bench, tmp_path):
+    size, made, written = fitted("jpeg[quality=5]", 0.9, bench, tmp_path)
+    assert written < size / 4
+    assert made.meta["quality"] == 5
+
+
+def test_a_codec_whose_worst_quality_is_too_large(bench, tmp_path):
+    with pytest.raises(Skipped, match=r"jpeg takes .* bytes at its lowest quality"):
+        fitted("jpeg", 0.01, bench, tmp_path)
 
 
 def plan(bench, *methods, **facts):

@@ -1,0 +1,53 @@
+"""Byte strings that lie one after another in one array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import overload
+
+import numpy as np
+
+from ccbench.archive.checks import smallest
+
+
+class JoinedBlobs(Sequence[bytes]):
+    """Byte strings that lie one after another in one array, cut out when they are asked for.
+
+    Args:
+        data: (total,) uint8.
+        lengths: (n,) whole numbers that add up to ``total``.
+
+    Raises:
+        ValueError: they don't.
+    """
+
+    def __init__(self, data: np.ndarray, lengths: np.ndarray) -> None:
+        self.data = data
+        self.ends = np.cumsum(lengths, dtype=np.int64)
+        self.total = data.size
+        if data.dtype != np.uint8 or data.ndim != 1 or lengths.ndim != 1 or self.ends[-1:].sum() != data.size:
+            raise ValueError(f"{data.size} bytes of blobs, {int(self.ends[-1:].sum())} by their lengths")
+
+    @classmethod
+    def of(cls, blobs: Sequence[bytes]) -> JoinedBlobs:
+        """These, copied together."""
+        lengths = np.fromiter(map(len, blobs), np.uint64, len(blobs))
+        return cls(np.frombuffer(b"".join(blobs), np.uint8), lengths)
+
+    def lengths(self) -> np.ndarray:
+        """(n,) of the smallest unsigned dtype that holds them."""
+        lengths = np.diff(self.ends, prepend=0)
+        return lengths.astype(smallest(int(lengths.max())))
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @overload
+    def __getitem__(self, i: int) -> bytes: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[bytes]: ...
+    def __getitem__(self, i: int | slice) -> bytes | list[bytes]:
+        if isinstance(i, slice):
+            return [self[j] for j in range(*i.indices(len(self)))]
+        i = range(len(self))[i]
+        return self.data[self.ends[i - 1] if i else 0 : self.ends[i]].tobytes()
