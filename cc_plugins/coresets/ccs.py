@@ -148,4 +148,4 @@ class CCS:
         aum = read_score(task, "aum", self.proxy)
         score = aum if self.score == "aum" else read_score(task, self.score, self.proxy)
         kept = select(aum, score, task.images, beta=beta_of(task, self.beta), strata=self.strata, rng=task.rng())
-        return CompressedDataset.subset(task.dataset, kept)
+        return CompressedDataset.subset(task.dataset, kept, scores={self.score: score, "aum": aum})

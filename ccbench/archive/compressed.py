@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from ccbench.archive.checks import (
     check_ids,
     check_labels,
     check_meta,
+    check_scores,
     check_soft_labels,
     check_weights,
     smallest,
@@ -47,6 +48,10 @@ class CompressedDataset:
         meta: whatever JSON can hold; kept with the file.
         nominal: how the papers' formula counts it: ``"bits"``, q/24 of a pixel's raw bits; or ``"images"``, one image
             whatever its size and codec, as condensation counts images per class (IPC).
+
+    Attributes:
+        scores: by name, (N,) float32 of every image of the training set, what a selection went by; not in the file,
+            whose ``meta`` has the names alone.
 
     Raises:
         UserError: any of it is not so.
@@ -80,12 +85,18 @@ class CompressedDataset:
         self.weights = check_weights(weights, n)
         self.meta = check_meta(meta)
         self.nominal = nominal
+        self.scores: dict[str, np.ndarray] = {}
         self._decoders: dict[str, Decoder] = {}
         self.digest = ""  # of the file it was opened from
 
     @classmethod
     def subset(
-        cls, dataset: ImageDataset, ids: np.ndarray | Sequence[int], *, weights: np.ndarray | None = None
+        cls,
+        dataset: ImageDataset,
+        ids: np.ndarray | Sequence[int],
+        *,
+        weights: np.ndarray | None = None,
+        scores: Mapping[str, np.ndarray] | None = None,
     ) -> CompressedDataset:
         """The images of a training set that a selection keeps, as they are, in the order of their ids.
 
@@ -93,9 +104,11 @@ class CompressedDataset:
             dataset: where they come from.
             ids: (n,) positions in it, unique, in any order; n >= 1.
             weights: (n,) in the order of ``ids``.
+            scores: by name, (N,) numbers of all images of the dataset, what they were chosen by, the most telling
+                first; ``ccbench inspect`` draws them.
 
         Raises:
-            UserError: no ids, an id twice or out of range, or bad weights.
+            UserError: no ids, an id twice or out of range, bad weights, or scores of another number of images.
         """
         ids = np.asarray(ids)
         if ids.ndim != 1 or not ids.size:
@@ -108,13 +121,15 @@ class CompressedDataset:
         order = np.argsort(ids)
         ids = ids[order]
         whole = len(ids) == len(dataset.labels)  # then a memory-mapped set stays on the disk
-        return cls(
+        made = cls(
             RawImages(dataset.images if whole else dataset.images[ids]),
             ids,
             dataset.labels[ids],
             classes=dataset.classes,
             weights=None if weights is None else weights[order],
         )
+        made.scores = check_scores(scores, len(dataset.labels))
+        return made
 
     def __len__(self) -> int:
         return len(self.ids)

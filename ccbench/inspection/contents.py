@@ -10,7 +10,7 @@ import numpy as np
 from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, PatchImages, container
 from ccbench.archive.origin import remembered
 from ccbench.inspection.subject import Subject
-from ccbench.inspection.text import rows
+from ccbench.inspection.text import as_option, rows
 from ccbench.leaderboard.escaping import clean
 
 # which part an array of the file belongs to; whatever is not named here is a part of its own
@@ -73,9 +73,10 @@ def lines(facts: dict[str, Any]) -> list[str]:
     made = f"{facts['images']:,} of {facts['width']}x{facts['height']} pixels"
     made += f", {facts['bits_per_pixel']:.4g} bits per pixel"
     made += f"; {facts['synthetic']:,} synthetic" if facts["synthetic"] else ""
+    options = [part for item in facts["data_options"].items() for part in as_option(item)]
     table = [
         ("method", clean(facts["method"] or "not said")),
-        ("made from", " ".join([clean(facts["dataset"] or "not said"), *map(_option, facts["data_options"].items())])),
+        ("made from", " ".join([clean(facts["dataset"] or "not said"), *options])),
         *(("note", clean(note)) for note in facts["notes"]),
         ("payload", facts["payload"]["text"]),
         ("images", made),
@@ -91,11 +92,6 @@ def lines(facts: dict[str, Any]) -> list[str]:
         "bytes",
         *rows(parts),
     ]
-
-
-def _option(item: tuple[str, Any]) -> str:
-    name, value = item
-    return f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")
 
 
 def _list(value: Any) -> list[Any]:
