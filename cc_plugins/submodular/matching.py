@@ -9,6 +9,7 @@ from cc_plugins.submodular.cholesky import Cholesky
 from cc_plugins.submodular.gradients import ALL, Gradients
 from cc_plugins.submodular.greedy import TIE
 
+HELD = 1 << 28  # bytes of inner products
 LEAST = 1e-6  # of the largest weight; a weight of 0 has no place in a file
 
 
@@ -27,21 +28,52 @@ def match(gradients: Gradients, target: np.ndarray, budget: int, lam: float, *, 
     """
     along, squares, factor = gradients.along(target), gradients.squares(), Cholesky()
     chosen = np.empty(budget, np.int64)
-    fitted = np.empty(0, np.int64)  # but those that the ones before explain
+    fitted = _Fitted(gradients, budget)  # but those that the ones before explain
     residual, tie = along.copy(), TIE * np.abs(along).max()
     open_ = np.ones(len(along), bool)
     for k in range(budget):
         best = residual[open_].max()
         chosen[k] = place = int(np.flatnonzero(open_ & (residual >= best - tie))[0])
         open_[place] = False
-        if factor.append(gradients.inner(fitted, np.array([place]))[:, 0], squares[place] + lam):
-            fitted = np.append(fitted, place)
-        if k + 1 < budget and len(fitted):
-            fit = factor.solve(along[fitted])
+        if factor.append(fitted.look(place), squares[place] + lam):
+            fitted.take(place)
+        if k + 1 < budget and len(fitted.places):
+            fit = factor.solve(along[fitted.places])
             if k == 0 and not ridge_first and squares[place] > 0:
-                fit = along[fitted] / squares[fitted]
-            residual = along - gradients.along(gradients.combined(fitted, fit))
+                fit = along[fitted.places] / squares[fitted.places]
+            residual = along - fitted.along(fit)
     return chosen
+
+
+class _Fitted:
+    """The gradients that a residual is fitted by.
+
+    Their inner products with all are held where that takes at most :data:`HELD` bytes: a fit then costs one number for
+    each image and each fitted one, and otherwise C x D of them for each image.
+    """
+
+    def __init__(self, gradients: Gradients, budget: int) -> None:
+        self.gradients, self.places = gradients, np.empty(0, np.int64)
+        held = 8 * budget * len(gradients) <= HELD
+        self._rows = np.empty((budget, len(gradients))) if held else None
+
+    def look(self, place: int) -> np.ndarray:
+        """(k,) float64: the inner products of one gradient with those fitted so far."""
+        if self._rows is None:
+            return self.gradients.inner(self.places, np.array([place]))[:, 0]
+        row = self._rows[len(self.places)]
+        row[:] = self.gradients.inner(ALL, np.array([place]))[:, 0]
+        return row[self.places]
+
+    def take(self, place: int) -> None:
+        """The one that was looked at last is fitted from now on."""
+        self.places = np.append(self.places, place)
+
+    def along(self, fit: np.ndarray) -> np.ndarray:
+        """(n,) float64: the inner product of every gradient with the fitted ones, each times its weight (k,)."""
+        if self._rows is None:
+            return self.gradients.along(self.gradients.combined(self.places, fit))
+        return fit @ self._rows[: len(self.places)]
 
 
 def weights(
