@@ -24,12 +24,18 @@ PARTS = (
 
 
 def main() -> None:
-    """``python -m benchmarks [PART ...]``."""
-    wanted = sys.argv[1:] or PARTS
+    """``python -m benchmarks [PART [NAME=VALUE ...] ...]``; options are those of the part's ``rows``."""
+    wanted: list[tuple[str, dict[str, str]]] = []
+    for word in sys.argv[1:] or PARTS:
+        name, given, value = word.partition("=")
+        if given and wanted:
+            wanted[-1][1][name] = value
+        else:
+            wanted.append((word, {}))
     print(f"{platform.machine()}, {cores()} cores, Python {platform.python_version()}\n")
     print("| what | ours | peer | ratio | unit | note |\n| --- | ---: | ---: | ---: | --- | --- |")
-    for part in wanted:
-        for row in importlib.import_module(f"benchmarks.{part}").rows():
+    for part, options in wanted:
+        for row in importlib.import_module(f"benchmarks.{part}").rows(**options):
             cells = [_text(row.get(k)) for k in ("name", "ours", "peer", "ratio", "unit", "note")]
             print("| " + " | ".join(cells) + " |", flush=True)
 

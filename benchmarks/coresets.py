@@ -1,23 +1,25 @@
 """Coresets of the last layer against the same definitions with gradients and all pairs written out.
 
-``python -m benchmarks.coresets`` prints the rows: seconds, and the memory that a choice adds at its peak, each measured
-in a process of its own under a limit of address space. The last layer is drawn: 5,000 images, 10 classes, 512 features,
-chosen among as one set. ``python -m benchmarks.coresets NAME ours|plain`` measures one.
+``python -m benchmarks coresets [images=5000,20000] [classes=10,100] [seconds=300] [methods=craig,...]`` prints seconds,
+and the memory that a choice adds at its peak, each measured in a process of its own under a limit of address space. The
+last layer is drawn: 512 features, chosen among as one set. A plain version that needs more memory or time says so.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-IMAGES, CLASSES, WIDTH, KEPT, LIMIT = 5000, 10, 512, 100, 8 << 30
+WIDTH, KEPT, LIMIT = 512, 100, 8 << 30
 DRAWN: dict[str, dict[str, Any]] = {
     "k-center": {},
     "graph-cut": {"greedy": "auto", "compat": "none"},
@@ -27,44 +29,62 @@ DRAWN: dict[str, dict[str, Any]] = {
 }
 
 
-def rows() -> list[dict[str, Any]]:
-    """Seconds and MiB of every method, ours and plain, and how many picks agree."""
-    table = []
-    for name in DRAWN:
-        ours, plain = (_apart(name, kind) for kind in ("ours", "plain"))
-        same = len(set(ours["picks"]) & set(plain["picks"]))
-        note = (
-            f"{same} of {KEPT} picks the same; {IMAGES} images as one set, {WIDTH} features, {CLASSES} classes, NumPy"
-        )
-        for what, unit in (("seconds", "s"), ("added", "MiB")):
-            pair = ours[what], plain[what]
-            table.append({"name": f"{name}, {what}", "ours": pair[0], "peer": pair[1], "ratio": pair[1] / pair[0],
-                          "unit": unit, "note": note})  # fmt: skip
-    return table
+def rows(
+    images: str = "5000", classes: str = "10", seconds: str = "300", methods: str = ",".join(DRAWN)
+) -> Iterator[dict[str, Any]]:
+    """Seconds and MiB of every method, ours and plain, and how many picks agree.
+
+    Args:
+        images, classes, methods: lists with commas.
+        seconds: what a plain version may take.
+    """
+    for n, count, name in itertools.product(images.split(","), classes.split(","), methods.split(",")):
+        ours = _apart(name, "ours", n, count, None)
+        plain = _apart(name, "plain", n, count, float(seconds))
+        what = f"{int(n):,} images as one set, {WIDTH} features, {count} classes, NumPy"
+        if "why" in plain:
+            note, pairs = f"plain: {plain['why']}; {what}", {"seconds": None, "added": None}
+        else:
+            same = len(set(ours["picks"]) & set(plain["picks"]))
+            placed = sum(a == b for a, b in zip(ours["picks"], plain["picks"], strict=True))
+            note, pairs = f"{same} of {KEPT} picks the same, {placed} at the same place; {what}", plain
+        for key, unit in (("seconds", "s"), ("added", "MiB")):
+            peer = pairs[key]
+            yield {"name": f"{name}, {key}", "ours": ours[key], "peer": peer, "unit": unit, "note": note,
+                   "ratio": None if peer is None else peer / max(ours[key], 1e-9)}  # fmt: skip
 
 
-def measure(name: str, kind: str) -> dict[str, Any]:
+def measure(name: str, kind: str, n: int, classes: int) -> dict[str, Any]:
     """One choice in this process: its picks, seconds and MiB at its peak above what was there before."""
     from ccbench.offers.discovery import plugins
 
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
-    layer, labels = last_layer(IMAGES)
+    layer, labels = last_layer(n, classes)
     method = plugins().get("method", name).load()(**DRAWN[name], balanced=False, proxy=None)
     calls = {"ours": ours, "plain": plain}
-    small, some = last_layer(60)
+    small, some = last_layer(60, classes)
     calls[kind](name, method, small, some, 3)  # imports are not counted
-    before, started = _peak(), time.perf_counter()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is from now on
+    before, started = _memory("VmRSS"), time.perf_counter()
     picks = calls[kind](name, method, layer, labels, KEPT)
     seconds = time.perf_counter() - started
-    return {"picks": picks.tolist(), "seconds": seconds, "added": (_peak() - before) / 2**10}
+    return {"picks": picks.tolist(), "seconds": seconds, "added": (_memory("VmHWM") - before) / 2**10}
 
 
-def last_layer(n: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def plain_bytes(name: str, n: int, classes: int) -> int:
+    """What a plain version holds at once, float32: gradients, a copy of them, all pairs and what is made of them."""
+    gradients, pairs = 4 * n * classes * (WIDTH + 1), 4 * n * n
+    if name == "k-center":
+        return 3 * pairs
+    return gradients if name == "gradmatch" else 2 * gradients + 3 * pairs
+
+
+def last_layer(n: int, classes: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Features, logits and labels, drawn."""
     rng = np.random.default_rng(0)
     features = np.maximum(rng.normal(size=(n, WIDTH)), 0).astype(np.float32)
-    logits = rng.normal(0, 2, (n, CLASSES)).astype(np.float32)
-    return {"features": features, "logits": logits}, rng.integers(0, CLASSES, n)
+    logits = rng.normal(0, 2, (n, classes)).astype(np.float32)
+    return {"features": features, "logits": logits}, rng.integers(0, classes, n)
 
 
 def ours(name: str, method: Any, layer: dict[str, np.ndarray], labels: np.ndarray, kept: int) -> np.ndarray:
@@ -167,19 +187,27 @@ PLAIN: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
 }
 
 
-def _apart(name: str, kind: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.coresets", name, kind]
-    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def _apart(name: str, kind: str, n: str, classes: str, seconds: float | None) -> dict[str, Any]:
+    needed = plain_bytes(name, int(n), int(classes))
+    if kind == "plain" and needed > LIMIT:
+        return {"why": f"would hold {needed / 2**30:.1f} GiB, more than {LIMIT >> 30}"}
+    command = [sys.executable, "-m", "benchmarks.coresets", name, kind, n, classes]
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return {"why": f"more than {seconds:g} s"}
+    if "MemoryError" in done.stderr:
+        return {"why": f"out of memory at {LIMIT >> 30} GiB"}
+    done.check_returncode()
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def _memory(what: str) -> int:
+    """KiB of this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what))
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        print(json.dumps(measure(*sys.argv[1:])))
-    else:
-        for row in rows():
-            print({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
+    print(json.dumps(measure(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))))

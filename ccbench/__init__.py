@@ -25,7 +25,7 @@ from ccbench.offers.specs import (
 
 if TYPE_CHECKING:
     from ccbench.api import run
-    from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, RawImages, load
+    from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, PatchImages, RawImages, load
     from ccbench.archive.export import export
 
 # numpy, torch and pandas take seconds to import: these names wait until they are asked for
@@ -33,6 +33,7 @@ _LAZY = {
     "CompressedDataset": "ccbench.archive",
     "EncodedImages": "ccbench.archive",
     "PaletteImages": "ccbench.archive",
+    "PatchImages": "ccbench.archive",
     "RawImages": "ccbench.archive",
     "export": "ccbench.archive",
     "load": "ccbench.archive",
@@ -54,6 +55,7 @@ __all__ = [
     "Need",
     "PaletteImages",
     "Param",
+    "PatchImages",
     "ProtocolSpec",
     "RawImages",
     "ScoreSpec",

@@ -32,7 +32,7 @@ from ccbench.offers.specs import (
 )
 
 if TYPE_CHECKING:
-    from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, RawImages
+    from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, PatchImages, RawImages
     from ccbench.archive.codecs import missing_codec
     from ccbench.archive.encoded import size_of_files
     from ccbench.archive.mosaic import grid_of, mosaics
@@ -61,6 +61,7 @@ _LAZY = {
     "ImageStream": "data",
     "NoTest": "data",
     "PaletteImages": "archive",
+    "PatchImages": "archive",
     "PerImage": "methods.per_image",
     "RawImages": "archive",
     "StageContext": "methods.task",
@@ -104,6 +105,7 @@ __all__ = [
     "NoTest",
     "PaletteImages",
     "Param",
+    "PatchImages",
     "PerImage",
     "ProtocolSpec",
     "RawImages",

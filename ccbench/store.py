@@ -21,6 +21,7 @@ from filelock import FileLock
 from ccbench.errors import UserError
 
 SCHEMA = 1
+CACHE_VARIABLE = "CCBENCH_CACHE"
 
 _DIGEST = 32  # bytes of sha256
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
@@ -214,7 +215,7 @@ def default_store() -> Store:
     """The store of this user: ``CCBENCH_CACHE`` or the system's cache folder."""
     from platformdirs import user_cache_dir
 
-    return Store(os.environ.get("CCBENCH_CACHE") or user_cache_dir("ccbench"))
+    return Store(os.environ.get(CACHE_VARIABLE) or user_cache_dir("ccbench"))
 
 
 def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> None:

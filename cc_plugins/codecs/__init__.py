@@ -89,6 +89,10 @@ def ccbench_methods() -> list[MethodSpec]:
 
 @hookimpl
 def ccbench_groups() -> list[GroupSpec]:
-    """All that need no extra package."""
+    """All that need no extra package; and what is worth a try on any set of pictures, the cheapest first."""
     names = tuple(spec.name for spec in ccbench_methods() if spec.name != "jxl")
-    return [GroupSpec(name="codecs", methods=names, summary="lossy image codecs that come with the installation")]
+    everyday = ("random", "jpeg", "webp", "avif", "downscale", "mediancut", "ccs", "dcq")
+    return [
+        GroupSpec(name="codecs", methods=names, summary="lossy image codecs that come with the installation"),
+        GroupSpec(name="everyday", methods=everyday, summary="what ccbench recommend tries unasked, cheap ones first"),
+    ]

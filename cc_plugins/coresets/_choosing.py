@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cc_plugins.coresets._ranked import PROXY, RAW
-from ccbench.plugin import MethodSpec, Param
+from ccbench.plugin import MethodSpec, Need, Param
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +39,9 @@ def choosing(
     balanced: bool = True,
     random: bool = False,
     weighted: bool = False,
+    stores: str = "",
+    needs: tuple[Need, ...] = (),
+    ready: str = "",
 ) -> MethodSpec:
     """The spec of a method that looks at the last layer.
 
@@ -47,6 +50,9 @@ def choosing(
         cost: beside the proxy's training.
         balanced: the default of that parameter.
         weighted: whether the file holds a weight for each image.
+        stores: where the file may hold something else.
+        needs: beside the proxy and its last layer.
+        ready: see ``MethodSpec``.
     """
     return MethodSpec(
         name=name,
@@ -55,8 +61,9 @@ def choosing(
         summary=summary,
         params=(*params, Param(name="balanced", default=balanced, doc=_BALANCED), PROXY),
         random=random,
-        needs=("proxy", "last-layer"),
-        stores=f"{RAW}; a weight of 4 bytes for each" if weighted else RAW,
+        needs=("proxy", "last-layer", *needs),
+        ready=ready,
+        stores=stores or (f"{RAW}; a weight of 4 bytes for each" if weighted else RAW),
         cost=f"{_COST}; {cost}",
     )
 
@@ -70,12 +77,14 @@ class Group:
         labels: (n,) int64.
         layer: the stage ``last-layer``: ``features`` (N, D) and ``logits`` (N, C).
         rng: of the task.
+        images: (N, H, W, 3) uint8 of the task's dataset, all of them.
     """
 
     members: np.ndarray
     labels: np.ndarray
     layer: Mapping[str, np.ndarray]
     rng: np.random.Generator
+    images: np.ndarray | None = None
 
     @cached_property
     def features(self) -> np.ndarray:
@@ -136,10 +145,16 @@ class Choosing(ABC):
         Raises:
             UserError: the proxy's features or logits are not finite.
         """
+        from ccbench.plugin import CompressedDataset
+
+        ids, weights = self.picked(task)
+        return CompressedDataset.subset(task.dataset, ids, weights=weights)
+
+    def picked(self, task: Task) -> tuple[np.ndarray, np.ndarray | None]:
+        """(n,) int64 positions of ``task.images`` images, group after group, and what each counts for, or None."""
         import numpy as np
 
         from cc_plugins.submodular.threads import one_thread
-        from ccbench.plugin import CompressedDataset
 
         kept, weights = [], []
         for group, budget in self._groups(task):
@@ -149,17 +164,16 @@ class Choosing(ABC):
             kept.append(group.members[chosen])
             weights += [] if weight is None else [weight]
             task.progress(sum(map(len, kept)), task.images, "choosing")
-        ids = np.concatenate(kept)
-        return CompressedDataset.subset(task.dataset, ids, weights=np.concatenate(weights) if weights else None)
+        return np.concatenate(kept), np.concatenate(weights) if weights else None
 
     def _groups(self, task: Task) -> Iterator[tuple[Group, int]]:
         import numpy as np
 
-        from cc_plugins.coresets._rank import allocate
+        from cc_plugins.submodular.shares import allocate
 
         labels, layer, rng = task.dataset.labels, task.stage("last-layer", proxy=self.proxy), task.rng()
         groups = labels if self.balanced else np.zeros_like(labels)
         for number, budget in enumerate(allocate(np.bincount(groups), task.images)):
             if budget:
                 members = np.flatnonzero(groups == number)
-                yield Group(members, labels[members], layer, rng), int(budget)
+                yield Group(members, labels[members], layer, rng, task.dataset.images), int(budget)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from ccbench.plugin import MethodSpec, Need, Param
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from ccbench.plugin import CompressedDataset, Task
@@ -82,10 +84,15 @@ class Ranked:
         """Keep ``task.images`` images by a score, which may have parameters."""
         from cc_plugins.coresets._rank import read_score
 
-        return self.kept(task, self.sign * read_score(task, score, self.proxy))
+        values = read_score(task, score, self.proxy)
+        return self.kept(task, self.sign * values, {score: values})
 
-    def kept(self, task: Task, values: np.ndarray) -> CompressedDataset:
-        """The ``task.images`` images of the largest values, (n,), over the whole set or within each class."""
+    def kept(self, task: Task, values: np.ndarray, scores: Mapping[str, np.ndarray]) -> CompressedDataset:
+        """The ``task.images`` images of the largest values, (n,), over the whole set or within each class.
+
+        Args:
+            scores: by name, (n,), what the values were made from, for whoever looks at the file.
+        """
         from cc_plugins.coresets._rank import largest, largest_per_class
         from ccbench.plugin import CompressedDataset
 
@@ -94,4 +101,4 @@ class Ranked:
             chosen = largest_per_class(values, data.labels, len(data.classes), task.images)
         else:
             chosen = largest(values, task.images)
-        return CompressedDataset.subset(data, chosen)
+        return CompressedDataset.subset(data, chosen, scores=scores)

@@ -71,5 +71,5 @@ class CAL(Ranked):
 
         features, logits = (torch.from_numpy(a).to(task.device) for a in last_layer(task, self.proxy))
         near, _ = neighbours(features, self.k)
-        values = divergence(logits.log_softmax(1), near, symmetric=self.compat)
-        return self.kept(task, self.sign * values.double().cpu().numpy())
+        values = divergence(logits.log_softmax(1), near, symmetric=self.compat).double().cpu().numpy()
+        return self.kept(task, self.sign * values, {self.score: values})

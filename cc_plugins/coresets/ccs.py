@@ -88,7 +88,8 @@ def select(
     """
     import numpy as np
 
-    from cc_plugins.coresets._rank import allocate, largest
+    from cc_plugins.coresets._rank import largest
+    from cc_plugins.submodular.shares import allocate
 
     n = len(aum)
     hard = min(int(beta * n + 1e-9), n - count)
@@ -147,4 +148,4 @@ class CCS:
         aum = read_score(task, "aum", self.proxy)
         score = aum if self.score == "aum" else read_score(task, self.score, self.proxy)
         kept = select(aum, score, task.images, beta=beta_of(task, self.beta), strata=self.strata, rng=task.rng())
-        return CompressedDataset.subset(task.dataset, kept)
+        return CompressedDataset.subset(task.dataset, kept, scores={self.score: score, "aum": aum})

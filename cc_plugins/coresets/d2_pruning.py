@@ -106,11 +106,13 @@ class D2Pruning(Ranked):
 
         from cc_plugins.coresets._last_layer import last_layer
         from cc_plugins.coresets._neighbours import neighbours
-        from cc_plugins.coresets._rank import allocate, read_score
+        from cc_plugins.coresets._rank import read_score
+        from cc_plugins.submodular.shares import allocate
         from ccbench.plugin import CompressedDataset
 
-        rest = self.rest(task)
-        difficulty = SIGNS[self.by] * read_score(task, self.by, self.proxy)[rest]
+        aum, by = (read_score(task, name, self.proxy) for name in ("aum", self.by))
+        rest = self.rest(task, aum)
+        difficulty = SIGNS[self.by] * by[rest]
         difficulty -= difficulty.min()
         difficulty /= difficulty.max() or 1
         features = torch.from_numpy(last_layer(task, self.proxy)[0][rest]).to(task.device)
@@ -120,12 +122,16 @@ class D2Pruning(Ranked):
         quotas = allocate(np.bincount(groups), task.images)
         values = spread(difficulty, near, far)
         chosen = choose(values, near, far, gamma=self.gamma, groups=groups, quotas=quotas)
-        return CompressedDataset.subset(task.dataset, rest[chosen])
+        return CompressedDataset.subset(task.dataset, rest[chosen], scores={self.by: by, "aum": aum})
 
-    def rest(self, task: Task) -> np.ndarray:
-        """Sorted positions of what the cut-off leaves; never less than the budget keeps."""
-        from cc_plugins.coresets._rank import largest, read_score
+    def rest(self, task: Task, aum: np.ndarray) -> np.ndarray:
+        """Sorted positions of what the cut-off leaves; never less than the budget keeps.
 
-        n = len(task.dataset.labels)
+        Args:
+            aum: (n,) of the task's images.
+        """
+        from cc_plugins.coresets._rank import largest
+
+        n = len(aum)
         hard = min(int(beta_of(task, self.beta) * n + 1e-9), n - task.images)
-        return largest(read_score(task, "aum", self.proxy), n - hard)
+        return largest(aum, n - hard)

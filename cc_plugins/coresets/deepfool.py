@@ -148,4 +148,4 @@ class DeepFool(Ranked):
                 f"the proxy gives no finite outputs for {wrong} of {len(values)} images",
                 mend="train the proxy at a learning rate it survives",
             )
-        return self.kept(task, self.sign * values)
+        return self.kept(task, self.sign * values, {self.score: values})

@@ -104,7 +104,8 @@ class DUAL(Ranked):
         score, easy = (read_score(task, name, self.proxy) for name in ("dual", "true-probability"))
         weights = log_weights(score, easy, 1 - task.images / len(score), self.c_d)
         # the largest of log weight + Gumbel noise are a draw without replacement, one after the other
-        return self.kept(task, weights + task.rng().gumbel(size=len(score)))
+        lots = weights + task.rng().gumbel(size=len(score))
+        return self.kept(task, lots, {self.score: score, "true-probability": easy})
 
 
 def true_probability(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -69,4 +69,4 @@ class GraNd(Ranked):
         for repeat in range(self.repeats):
             total += lengths(*last_layer(task.repeated(repeat), self.proxy), task.dataset.labels)
             task.progress(repeat + 1, self.repeats, "gradients")
-        return self.kept(task, total)
+        return self.kept(task, total, {self.score: total / self.repeats})

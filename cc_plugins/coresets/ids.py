@@ -62,8 +62,8 @@ class Ids:
         Raises:
             UserError: there is no file, it cannot be read, or it cannot belong to these images or this budget.
         """
-
         from cc_plugins.coresets import _selection_file
+        from cc_plugins.coresets._rank import largest
         from ccbench.plugin import CompressedDataset
 
         if self.file is None:
@@ -73,7 +73,9 @@ class Ids:
         if held.labels is not None:
             self._same_labels(held.labels, whole.labels)
         if self.keep in {"largest", "smallest"}:
-            return CompressedDataset.subset(task.dataset, self._by_score(task, held.values, len(whole.labels)))
+            scores = self._scores(task, held.values, len(whole.labels))
+            kept = largest(scores if self.keep == "largest" else -scores, task.images)
+            return CompressedDataset.subset(task.dataset, kept, scores={self.key or self.file.stem: scores})
         ids = self._ids(held.values, len(whole.labels))
         places, weights = self._places(task, ids, held.weights)
         if self.keep == "all":
@@ -100,11 +102,9 @@ class Ids:
                 f"{ours[other[0]]} here",
             )
 
-    def _by_score(self, task: Task, scores: np.ndarray, n: int) -> np.ndarray:
-        """Positions in the task's images."""
+    def _scores(self, task: Task, scores: np.ndarray, n: int) -> np.ndarray:
+        """Of the task's images, (n,) float64."""
         import numpy as np
-
-        from cc_plugins.coresets._rank import largest
 
         if len(scores) != n or scores.dtype.kind == "b":
             raise UserError(
@@ -121,7 +121,7 @@ class Ids:
         wrong = int(np.count_nonzero(~np.isfinite(values)))
         if wrong:
             raise UserError(f"{self.file} has scores that are not finite", found=f"{wrong} of {len(values)}")
-        return largest(values if self.keep == "largest" else -values, task.images)
+        return values
 
     def _ids(self, values: np.ndarray, n: int) -> np.ndarray:
         """Ids of the whole training split, (m,) int64, each once."""

@@ -17,7 +17,7 @@ SPEC = choosing(
     summary="keeps images to one of which every image's features are near, from a random first one on",
     balanced=False,
     random=True,
-    cost="distances to each kept image; memory linear",
+    cost="distances to each kept image; memory linear, features of the whole set stay on the disk",
 )
 
 
@@ -26,8 +26,8 @@ class KCenter(Choosing):
 
     def choose(self, group: Group, budget: int) -> np.ndarray:
         """The greedy centres; of equally far ones the lower id."""
-        from cc_plugins.submodular.distances import SquaredDistances
-        from cc_plugins.submodular.farthest import farthest_first
+        from cc_plugins.submodular.farthest_rows import farthest_rows
+        from cc_plugins.submodular.gradients import finite_in_place
 
-        distances = SquaredDistances(group.features)
-        return farthest_first(distances.to, int(group.rng.integers(len(distances))), budget)
+        rows = finite_in_place(group.layer, "features", group.members)
+        return farthest_rows(rows, int(group.rng.integers(len(rows))), budget)

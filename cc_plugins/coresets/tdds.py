@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cc_plugins.coresets._ranked import Ranked, ranking
+from cc_plugins.coresets._ranked import DYNAMICS, Ranked, ranking
 from cc_plugins.coresets._window import Windowed
 from ccbench.plugin import Need, Param, ScoreSpec
 
@@ -54,6 +54,7 @@ SPECS = (
                 for t, j in PUBLISHED_WINDOWS.values()
             ),
         ),
+        cost=f"{DYNAMICS}, which holds 2 bytes for each image and class, and 4 for each image and epoch of a window",
     ),
     ScoreSpec(
         name="tdds",
@@ -104,8 +105,11 @@ class TDDSScore(Windowed):
 
     A change is sum over classes of |p' log(p' / p)| from one epoch's probabilities p to the next one's p'. A window of
     j epochs has j - 1 of them and scores the length of their deviation from their mean. A window weighs 0.9, the ones
-    before it a tenth of what they weighed. The last logits are kept in float16, as the proxy's log has them:
-    2 n C bytes beside the window.
+    before it a tenth of what they weighed.
+
+    A change compares all classes of two epochs, so the logits of the epoch before are kept, in float16 as the proxy's
+    log has them: 2 n C bytes beside the window of 4 n (j - 1). No sum of them would do: which class has moved how far
+    is known only once the next epoch's logits are there.
     """
 
     def __init__(self, n: int, classes: int, *, t: int | None, j: int | None) -> None:

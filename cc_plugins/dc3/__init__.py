@@ -8,6 +8,7 @@ from ccbench.plugin import MethodSpec, Need, Param, StageSpec, hookimpl
 
 COMPENSATE = ("diffusion", "null", "hr", "color_jitter", "hsv_shift", "balance", "none")
 GENERATED = COMPENSATE[:3]
+SELECTIONS = ("herding", "k-center", "gradmatch", "dq")  # of Table 9; they choose from the class, without K-means bins
 STITCHES = ("half", "quarter", "pixel", "grid8", "grid16")
 
 DC3 = MethodSpec(
@@ -16,7 +17,13 @@ DC3 = MethodSpec(
     version="2",
     summary="Condensation with colour compensation: chosen images, each stitched of its cool and its warm version",
     params=(
-        Param(name="bins", default=10, low=1, high=65536, doc="K, K-means bins per class; 1: none (Figure 9)"),
+        Param(
+            name="bins",
+            default=10,
+            low=1,
+            high=65536,
+            doc="K, K-means bins per class; 1: none (Figure 9); of sampling=dq the bins that graph cut makes",
+        ),
         Param(
             name="features",
             default="auto",
@@ -26,8 +33,8 @@ DC3 = MethodSpec(
         Param(
             name="sampling",
             default="submodular",
-            choices=("submodular", "random"),
-            doc="how images of a bin are chosen (Tables 8 to 10)",
+            choices=("submodular", "random", *SELECTIONS),
+            doc="how images of a bin are chosen (Tables 8 to 10); from herding on, of the whole class (Table 9)",
         ),
         Param(
             name="gain",
@@ -39,7 +46,7 @@ DC3 = MethodSpec(
             name="gradient",
             default="released",
             choices=("released", "cross-entropy"),
-            doc="of graphcut: softmax taken twice as in the released code, or once",
+            doc="of graphcut and dq: softmax taken twice as in the released code, or once",
         ),
         Param(
             name="proxy",
@@ -77,14 +84,14 @@ DC3 = MethodSpec(
     needs=(
         "proxy",
         "last-layer",
-        Need("latents", when={"features": "vae"}),
-        Need("latents", when={"features": "auto", "compensate": GENERATED}),
+        Need("latents", when={"features": "vae"}, unless={"sampling": SELECTIONS}),
+        Need("latents", when={"features": "auto", "compensate": GENERATED}, unless={"sampling": SELECTIONS}),
         Need("teacher", when={"soft_labels": "stored"}),
     ),
     ready="cc_plugins.dc3.ready:ready",
     identity="cc_plugins.dc3.ready:content",
     prepare=True,
-    stores=STORES,
+    stores=f"{STORES}; with sampling=gradmatch a weight of 4 bytes for each",
     cost="one proxy training and one pass for its last layer; with the diffusion model one pass of its VAE over the "
     "training set and 2 pictures of 100 denoising steps for each kept image (4 for stitch=quarter); bins, sampling, "
     "stitching and encoding on the CPU, linear in images",

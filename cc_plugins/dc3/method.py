@@ -77,7 +77,7 @@ class DC3:
             return
         from cc_plugins.dc3.generate import prepare
 
-        images, ids, options = self.orders(task, self.select(task))
+        images, ids, options = self.orders(task, self.select(task)[0])
         prepare(task, images, ids, part=part, parts=parts, **options)
 
     def compress(self, task: Task) -> CompressedDataset:
@@ -97,12 +97,13 @@ class DC3:
         data = task.dataset
         if reason := self.skip(task):
             raise UserError(reason, mend="a smaller --ipc")
-        chosen = self.select(task)
+        chosen, weights = self.select(task)
         return synthetic(
             task,
             self.stored(task, chosen),
             data.labels[chosen],
             ids=chosen if self.compensate == "none" else None,
+            weights=weights,
             codec=self.codec,
             quality=self.quality,
             chroma=self.chroma,
@@ -121,8 +122,8 @@ class DC3:
             yield resized(picture, size)
             task.progress(done, len(chosen), "pictures")
 
-    def select(self, task: Task) -> np.ndarray:
-        """(n,) int64 positions of the images that are kept, class after class (sections 3.3 and 3.4)."""
+    def select(self, task: Task) -> tuple[np.ndarray, np.ndarray | None]:
+        """(n,) int64 positions of the images that are kept, class after class (sections 3.3 and 3.4), and weights."""
         last_layer = cache(lambda: task.stage("last-layer", proxy=self.proxy))
         return select(
             task.dataset.labels,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cc_plugins.dc3 import SELECTIONS
 from cc_plugins.dc3.memory import check_memory, free_memory
 from cc_plugins.dc3.prompts import BY_NAME, prompts_of
 from cc_plugins.dc3.settings import MODEL, Settings, Weights
@@ -15,10 +16,12 @@ from ccbench.plugin import UserError
 def ready(params: Mapping[str, Any], device: str | None = None) -> str | None:
     """Why a method with these parameters cannot run here and what mends it, or None.
 
-    The model is needed for ``compensate=diffusion|null|hr``, its VAE for ``features=vae``; other values need nothing.
+    The model is needed for ``compensate=diffusion|null|hr``, its VAE for K-means bins of ``features=vae``; other values
+    need nothing.
 
     Args:
-        params: of the method; ``compensate``, ``features``, ``prompts`` and the fields of :class:`Settings` count.
+        params: of the method; ``compensate``, ``features``, ``sampling``, ``prompts`` and the fields of
+            :class:`Settings` count.
         device: ``"cpu"``, ``"cuda:0"`` or None for the best there is.
     """
     compensate = params["compensate"]
@@ -30,7 +33,7 @@ def ready(params: Mapping[str, Any], device: str | None = None) -> str | None:
             free = free_memory(device)
             if free is not None:
                 check_memory(folder, settings, free, device or "cuda:0")
-        elif params["features"] == "vae":
+        elif _encodes(params):
             locate(Weights.of(params), VAE)
     except UserError as error:
         found = f" (found: {error.found})" if error.found else ""
@@ -48,8 +51,13 @@ def content(params: Mapping[str, Any]) -> str:
     """
     compensate = params["compensate"]
     generated, settings, found = compensate in BY_NAME, Weights.of(params), []
-    if (is_folder(settings) or settings.model != MODEL) and (generated or params["features"] == "vae"):
+    if (is_folder(settings) or settings.model != MODEL) and (generated or _encodes(params)):
         found.append(identity(settings, PIPELINE if generated else VAE))
     if generated and params["prompts"]:
         found.append(repr(prompts_of(str(compensate), params["prompts"])))
     return " ".join(found)
+
+
+def _encodes(params: Mapping[str, Any]) -> bool:
+    """Whether bins are asked for that the VAE alone can make."""
+    return params["features"] == "vae" and params["sampling"] not in SELECTIONS

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from cc_plugins.dc3 import SELECTIONS
 from cc_plugins.dc3.bins import cluster
 from cc_plugins.dc3.budgets import shares
-from cc_plugins.dc3.sampling import RULES, Bin
+from cc_plugins.dc3.sampling import RULES, WEIGHTS, Bin
 
 Arrays = Callable[[], Mapping[str, np.ndarray]]
 
@@ -37,13 +38,13 @@ def select(
     gradient: str,
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> np.ndarray:
-    """Algorithm 1 on every class.
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Algorithm 1 on every class, or another selection (Table 9).
 
     Args:
         labels: (N,) int64 in 0 .. classes-1; every class has at least ``ipc`` images.
         ipc: images per class that are kept.
-        bins: K; 1 is no clustering.
+        bins: K; 1 is no clustering. A selection that chooses from the whole class has no K-means bins.
         features: gives (N, D) floats that bins are made of; not called for one bin.
         last_layer: gives the stage ``last-layer``; called only by rules that look at the network.
         sampling: a name of :data:`cc_plugins.dc3.sampling.RULES`.
@@ -51,19 +52,25 @@ def select(
         seed: a class's choice depends on it, the class's number and its images alone.
 
     Returns:
-        (classes * ipc,) int64 positions, class after class, ascending within each.
+        (classes * ipc,) int64 positions, class after class, ascending within each; and, from a selection that has them,
+        float64 weights of the same length.
     """
-    kept = []
+    kept, weights = [], []
+    clusters = 1 if sampling in SELECTIONS else bins
     for label in range(classes):
         members = np.flatnonzero(labels == label)
-        rows = features()[members] if bins > 1 else np.empty((len(members), 0))
-        found = cluster(rows, bins, int(np.random.default_rng([seed, label]).integers(2**32)))
+        rows = features()[members] if clusters > 1 else np.empty((len(members), 0))
+        found = cluster(rows, clusters, int(np.random.default_rng([seed, label]).integers(2**32)))
         quotas = shares(np.array([len(positions) for positions in found]), ipc)
         for number, (positions, quota) in enumerate(zip(found, quotas, strict=True)):
             if quota:
                 rng = np.random.default_rng([seed, label, number])
-                images = Bin(members[positions], label, last_layer, rng, gain, gradient)
-                kept.append(images.members[RULES[sampling](images, int(quota))])
+                images = Bin(members[positions], label, last_layer, rng, gain, gradient, bins)
+                taken = RULES[sampling](images, int(quota))
+                kept.append(images.members[taken])
+                if sampling in WEIGHTS:
+                    weights.append(WEIGHTS[sampling](images, taken))
         progress(label + 1, classes)
     chosen = np.concatenate(kept)
-    return chosen[np.lexsort((chosen, labels[chosen]))]
+    order = np.lexsort((chosen, labels[chosen]))
+    return chosen[order], np.concatenate(weights)[order] if weights else None

@@ -1,1 +1,1 @@
-"""Set functions of last-layer gradients and their greedy maximisers: what coresets and DC3's sampling share."""
+"""Set functions of last-layer gradients, their greedy maximisers and other choices: what coresets and DC3 share."""

@@ -70,7 +70,8 @@ class Held:
         """(r, c) float64, a copy."""
         positions = np.arange(len(self))[columns]
         missing = positions[~self.made[positions]]
-        self.columns[missing] = self.similarity.between(ALL, missing).T
+        if len(missing):
+            self.columns[missing] = self.similarity.between(missing, ALL)  # symmetric, and written as it is made
         self.made[missing] = True
         return self.columns[positions][:, rows].T
 

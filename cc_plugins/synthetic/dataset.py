@@ -18,6 +18,7 @@ def synthetic(
     labels: np.ndarray | Sequence[int],
     *,
     ids: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
     codec: str,
     quality: int,
     chroma: str,
@@ -33,6 +34,7 @@ def synthetic(
         pictures: n encoded pictures, or (H, W, 3) uint8 arrays, each looked at once.
         labels: (n,) whole numbers.
         ids: (n,) places in the training set of pictures that are training images; None: none of them is.
+        weights: (n,) what each picture counts for in the loss, above 0; None: all the same.
         codec, quality, chroma: see :func:`cc_plugins.synthetic.encoding.encoded`.
         soft: ``"none"``, or ``"stored"``: the teacher's predictions for the pictures as the file holds them.
         teacher, temperature: see :func:`cc_plugins.synthetic.labels.soft_labels`.
@@ -45,6 +47,7 @@ def synthetic(
         labels=labels,
         classes=task.dataset.classes,
         soft_labels=soft_labels(task, payload, teacher, temperature) if soft == "stored" else None,
+        weights=weights,
         nominal="images",
         meta=dict(meta or {}),
     )

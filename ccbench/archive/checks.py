@@ -80,6 +80,20 @@ def check_classes(classes: Any) -> tuple[str, ...]:
     return tuple(str(name) for name in classes)
 
 
+def check_scores(scores: Any, n: int) -> dict[str, np.ndarray]:
+    """(n,) float32 by name; NaN where an image has none."""
+    checked = {}
+    for name, values in dict(scores or {}).items():
+        array = np.asarray(values)
+        if not isinstance(name, str) or not name or array.shape != (n,) or array.dtype.kind not in "fuib":
+            raise UserError(
+                f"scores must be ({n},) numbers by name, one for each image of the training set",
+                found=f"{name!r}: shape {array.shape}, dtype {array.dtype}",
+            )
+        checked[name] = array.astype(np.float32)
+    return checked
+
+
 def check_meta(meta: Any) -> dict[str, Any]:
     """A JSON object, in the form in which it comes back from a file (tuples are lists)."""
     if meta is None:

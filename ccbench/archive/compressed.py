@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from ccbench.archive.checks import (
     check_ids,
     check_labels,
     check_meta,
+    check_scores,
     check_soft_labels,
     check_weights,
     smallest,
@@ -24,7 +25,8 @@ from ccbench.archive.checks import (
 from ccbench.archive.coded import code, restore, unknown
 from ccbench.archive.decode import Decoder, make_decoder
 from ccbench.archive.ids import restore_ids, store_ids
-from ccbench.archive.payloads import KINDS, EncodedImages, Payload, RawImages
+from ccbench.archive.palette import PaletteImages
+from ccbench.archive.payloads import KINDS, PatchImages, Payload, RawImages
 from ccbench.budget import BITS_PER_PIXEL, DataShape
 from ccbench.errors import UserError
 
@@ -39,7 +41,7 @@ class CompressedDataset:
     """A compressed training set; checked when it is made, so that one that exists is sound.
 
     Args:
-        payload: RawImages, PaletteImages or EncodedImages, n >= 1 images of one size.
+        payload: RawImages, PaletteImages, EncodedImages or PatchImages, n >= 1 images of one size.
         ids: (n,) whole numbers, where each image stood in the training set, unique; -1 for synthetic images.
         labels: (n,) whole numbers in 0 .. len(classes)-1.
         classes: C >= 1 class names.
@@ -48,6 +50,10 @@ class CompressedDataset:
         meta: whatever JSON can hold; kept with the file.
         nominal: how the papers' formula counts it: ``"bits"``, q/24 of a pixel's raw bits; or ``"images"``, one image
             whatever its size and codec, as condensation counts images per class (IPC).
+
+    Attributes:
+        scores: by name, (N,) float32 of every image of the training set, what a selection went by; not in the file,
+            whose ``meta`` has the names alone.
 
     Raises:
         UserError: any of it is not so.
@@ -69,7 +75,8 @@ class CompressedDataset:
             raise UserError(f"nominal must be one of {', '.join(NOMINAL)}", found=repr(nominal))
         if not isinstance(payload, tuple(KINDS.values())):
             raise UserError(
-                "the payload must be RawImages, PaletteImages or EncodedImages", found=type(payload).__name__
+                "the payload must be RawImages, PaletteImages, EncodedImages or PatchImages",
+                found=type(payload).__name__,
             )
         n = len(payload)
         self.payload = payload
@@ -80,13 +87,19 @@ class CompressedDataset:
         self.weights = check_weights(weights, n)
         self.meta = check_meta(meta)
         self.nominal = nominal
+        self.scores: dict[str, np.ndarray] = {}
         self._decoders: dict[str, Decoder] = {}
         self.digest = ""  # of the file it was opened from
         self._seen = False  # whether a batch was decoded while the file's pixels were still coded
 
     @classmethod
     def subset(
-        cls, dataset: ImageDataset, ids: np.ndarray | Sequence[int], *, weights: np.ndarray | None = None
+        cls,
+        dataset: ImageDataset,
+        ids: np.ndarray | Sequence[int],
+        *,
+        weights: np.ndarray | None = None,
+        scores: Mapping[str, np.ndarray] | None = None,
     ) -> CompressedDataset:
         """The images of a training set that a selection keeps, as they are, in the order of their ids.
 
@@ -94,9 +107,11 @@ class CompressedDataset:
             dataset: where they come from.
             ids: (n,) positions in it, unique, in any order; n >= 1.
             weights: (n,) in the order of ``ids``.
+            scores: by name, (N,) numbers of all images of the dataset, what they were chosen by, the most telling
+                first; ``ccbench inspect`` draws them.
 
         Raises:
-            UserError: no ids, an id twice or out of range, or bad weights.
+            UserError: no ids, an id twice or out of range, bad weights, or scores of another number of images.
         """
         ids = np.asarray(ids)
         if ids.ndim != 1 or not ids.size:
@@ -109,13 +124,15 @@ class CompressedDataset:
         order = np.argsort(ids)
         ids = ids[order]
         whole = len(ids) == len(dataset.labels)  # then a memory-mapped set stays on the disk
-        return cls(
+        made = cls(
             RawImages(dataset.images if whole else dataset.images[ids]),
             ids,
             dataset.labels[ids],
             classes=dataset.classes,
             weights=None if weights is None else weights[order],
         )
+        made.scores = check_scores(scores, len(dataset.labels))
+        return made
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -138,7 +155,7 @@ class CompressedDataset:
 
     @property
     def bits_per_pixel(self) -> float:
-        """24 for raw images, q for palettes, measured for encoded images; palettes and labels are not counted."""
+        """24 for raw images, q for palettes, measured for encoded ones, 24 times the share that is kept of patches."""
         return float(self.payload.bits_per_pixel)
 
     def nominal_kept(self, shape: DataShape) -> Fraction:
@@ -158,7 +175,7 @@ class CompressedDataset:
 
         The packed images go to the device here. Called with a (b,) int64 tensor of
         positions in 0..n-1 on that device, it gives (b, 3, H, W) uint8 there,
-        channels_last, without waiting for the host. Encoded images are decoded here,
+        channels_last, without waiting for the host. Encoded images and patches are decoded here,
         once, where their raw pixels take at most 2 GiB; otherwise batch by batch.
         """
         place = _device(device)
@@ -189,7 +206,7 @@ class CompressedDataset:
                 raise IndexError(f"positions must be whole numbers in 0..{len(self) - 1}")
             positions = torch.from_numpy(array.astype(np.int64)).to(place)
         name = str(place)
-        if self.payload.kind == "encoded" and name not in self._decoders:
+        if self.payload.kind in {"encoded", "patches"} and name not in self._decoders:
             return make_decoder(self.payload, place, keep=False)(positions)  # one batch is no reason to decode all
         if (few := self._few(positions)) is not None:
             return make_decoder(few, place)(torch.arange(len(few), device=place))
@@ -197,7 +214,7 @@ class CompressedDataset:
 
     def _few(self, positions: torch.Tensor) -> Payload | None:
         """The images of the first batch that is asked for, alone, where the others are still coded; otherwise None."""
-        if isinstance(self.payload, EncodedImages) or self._seen or not len(positions):
+        if not isinstance(self.payload, RawImages | PaletteImages) or self._seen or not len(positions):
             return None
         if (coded := self.payload.pending) is None:
             return None
@@ -266,6 +283,10 @@ class CompressedDataset:
             else:  # as bytes in place: a large set is not copied for it
                 digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
                 digest.update(b"+")
+        if isinstance(payload, PatchImages):
+            facts, arrays = payload.arrays()
+            for held in (repr(facts).encode(), arrays["masks"], arrays["patches"]):
+                digest.update(held if isinstance(held, bytes) else np.ascontiguousarray(held).data)
         for blob in getattr(payload, "blobs", ()):
             digest.update(hashlib.sha256(blob).digest())
         return digest.hexdigest()[:16]

@@ -19,7 +19,7 @@ import torch
 
 from ccbench.archive.packing import group
 from ccbench.archive.palette import lookup_table
-from ccbench.archive.payloads import EncodedImages, PaletteImages, Payload, RawImages
+from ccbench.archive.payloads import EncodedImages, PaletteImages, PatchImages, Payload, RawImages
 from ccbench.archive.planar import PlanarDecoder
 from ccbench.errors import UserError
 from ccbench.machine import cores
@@ -31,6 +31,7 @@ KEEP_DECODED = 2 << 30  # bytes of raw pixels up to which encoded images are dec
 _TABLE_BYTES = 1 << 20  # a lookup table may take this much, so that it stays in a core's cache ...
 _PAIRS_BYTES = 4 << 20  # the same for pairs of pixels as single machine words, which gather faster
 _TABLE_SHARE = 0.5  # ... or this share of the packed bytes, where images have palettes of their own
+_PATCHED = 64  # images of patches that are filled at once: the fill holds some 100 bytes for each pixel
 _THREADS_FROM = 128 * 128  # pixels from which decoding an image takes long enough to be worth a thread
 
 
@@ -40,17 +41,17 @@ def make_decoder(payload: Payload, device: torch.device, *, keep: bool = True) -
     Args:
         payload: what to decode.
         device: where the images are wanted.
-        keep: decode encoded images once, now, where their pixels fit into :data:`KEEP_DECODED`.
+        keep: decode encoded images and patches once, now, where their pixels fit into :data:`KEEP_DECODED`.
     """
     if isinstance(payload, PaletteImages):
         return _palette_decoder(payload, device)
     if isinstance(payload, RawImages):
         return RawDecoder(payload.images, device)
     if keep and len(payload) * payload.shape[0] * payload.shape[1] * 3 <= KEEP_DECODED:
-        return RawDecoder(decode_blobs(payload, range(len(payload))), device)
-    if keep and payload.per_file > 1:  # a batch of any images would decode as many mosaics
+        return RawDecoder(decode_on_host(payload, range(len(payload))), device)
+    if keep and isinstance(payload, EncodedImages) and payload.per_file > 1:  # any batch would decode as many mosaics
         return RawDecoder(_unpacked(payload), device)
-    return EncodedDecoder(payload, device)
+    return HostDecoder(payload, device)
 
 
 def _palette_decoder(payload: PaletteImages, device: torch.device) -> Decoder:
@@ -151,16 +152,26 @@ class PaletteDecoder:
         return (((high << 8) | low) >> (bit & 7).view(-1).to(torch.int32) & self._mask).to(self._type)
 
 
-class EncodedDecoder:
-    """Decodes each image when it is asked for, on the host; several at a time where they are large."""
+class HostDecoder:
+    """Decodes each image when it is asked for, on the host."""
 
-    def __init__(self, payload: EncodedImages, device: torch.device) -> None:
+    def __init__(self, payload: EncodedImages | PatchImages, device: torch.device) -> None:
         self._payload, self._device = payload, device
 
     def __call__(self, index: torch.Tensor) -> torch.Tensor:
         """Positions (b,) -> (b, 3, H, W) uint8."""
-        pixels = torch.from_numpy(decode_blobs(self._payload, index.cpu().tolist()))
+        pixels = torch.from_numpy(decode_on_host(self._payload, index.cpu().tolist()))
         return pixels.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
+
+
+def decode_on_host(payload: EncodedImages | PatchImages, index: list[int] | range) -> np.ndarray:
+    """(b, H, W, 3) uint8."""
+    if isinstance(payload, EncodedImages):
+        return decode_blobs(payload, index)
+    out = np.empty((len(index), *payload.shape, 3), np.uint8)
+    for start in range(0, len(index), _PATCHED):
+        out[start : start + _PATCHED] = payload.decode(index[start : start + _PATCHED])
+    return out
 
 
 def decode_blobs(payload: EncodedImages, index: list[int] | range) -> np.ndarray:

@@ -36,7 +36,6 @@ class EncodedImages:
     """
 
     kind: ClassVar[str] = "encoded"
-    pending: ClassVar[None] = None  # what is encoded already is coded no further
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a compressed dataset may hold: raw images, images of few colours, or encoded images."""
+"""What a compressed dataset may hold: raw images, images of few colours, encoded images, or patches of images."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from ccbench.archive.checks import expect
 from ccbench.archive.encoded import EncodedImages
 from ccbench.archive.palette import PaletteImages
+from ccbench.archive.patches import PatchImages
 from ccbench.archive.pending import Pending
 from ccbench.errors import UserError
 
@@ -75,9 +76,9 @@ class RawImages:
         return cls(arrays["images"])
 
 
-Payload = RawImages | PaletteImages | EncodedImages
-KINDS: dict[str, type[RawImages] | type[PaletteImages] | type[EncodedImages]] = {
-    c.kind: c for c in (RawImages, PaletteImages, EncodedImages)
+Payload = RawImages | PaletteImages | EncodedImages | PatchImages
+KINDS: dict[str, type[RawImages] | type[PaletteImages] | type[EncodedImages] | type[PatchImages]] = {
+    c.kind: c for c in (RawImages, PaletteImages, EncodedImages, PatchImages)
 }
 
-__all__ = ["KINDS", "EncodedImages", "PaletteImages", "Payload", "RawImages"]
+__all__ = ["KINDS", "EncodedImages", "PaletteImages", "PatchImages", "Payload", "RawImages"]

@@ -13,6 +13,7 @@ _SUMMARIES = {
     "teacher": "Train or import a protocol's teacher and show its accuracy.",
     "export": "Write a compressed dataset as folders of PNG images.",
     "inspect": "Show what a compressed dataset holds, its ratios and colours, and write figures of it.",
+    "recommend": "Try methods on a sample of a dataset and say which one to take for a size or a loss.",
     "leaderboard": "Tables and figure from result records.",
     "list": "List methods, datasets, architectures, protocols and every other offer.",
     "describe": "Show everything known about one name.",

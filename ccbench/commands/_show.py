@@ -75,7 +75,9 @@ def as_json(spec: Spec, plugins: Plugins) -> dict[str, Any]:
         facts["bits"] = ()  # it has no palettes
     if isinstance(spec, NeedingSpec):
         asked = spec.asks()
-        facts["needs"] = [{"stage": n.stage, "params": dict(n.params), "when": dict(n.when)} for n in asked]
+        facts["needs"] = [
+            {"stage": n.stage, "params": dict(n.params), "when": dict(n.when), "unless": dict(n.unless)} for n in asked
+        ]
     facts["aliases"] = [{"name": a.name, "stands_for": label_of(spec, a, plugins)} for a in spec.aliases]
     owner = plugins.owner(spec.kind, spec.name)
     return {

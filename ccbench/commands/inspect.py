@@ -20,10 +20,12 @@ from ccbench.commands import _options
 @click.option("--images", type=click.IntRange(1, 100), default=8, show_default=True, help="Images of each class shown.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def inspect(file: Path, as_json: bool, **given: Any) -> None:
-    """Show what FILE (.ccb) holds, its ratios and colours, and write two figures.
+    """Show what FILE (.ccb) holds, its ratios and colours, what a selection kept, and write figures.
 
     NAME-colors.png has the curves of the red, green and blue values, NAME-images.png some images of
-    each class. Without the original dataset all is shown but the comparison.
+    each class. Of a selection, NAME-selection.png has its scores among those of all images and what it
+    keeps of each class, NAME-scored.png the images of the highest and lowest scores, kept and left out.
+    Without the original dataset all is shown but the comparison.
     """
     from ccbench.runner.device import use_machine
 
@@ -41,8 +43,9 @@ def inspect(file: Path, as_json: bool, **given: Any) -> None:
         plugins=plugins(),
     )
     facts = {name: section.facts(subject) for name, section in SECTIONS.items()}
-    paths = {name: given["out"] / f"{file.stem}-{name}.png" for name in FIGURES}
-    drawn = {name: figure.png(subject, images=given["images"]) for name, figure in FIGURES.items()}
+    found = {name: figure.png(subject, images=given["images"]) for name, figure in FIGURES.items()}
+    drawn = {name: png for name, png in found.items() if png is not None}
+    paths = {name: given["out"] / f"{file.stem}-{name}.png" for name in drawn}
     for name, path in paths.items():
         atomic_write(path, drawn[name])
     if as_json:

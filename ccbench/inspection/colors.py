@@ -9,11 +9,10 @@ import numpy as np
 from ccbench.colors import ColorMeasure, color_distance, density, wasserstein
 from ccbench.colors.kde import bandwidth
 from ccbench.inspection.subject import Subject
-from ccbench.inspection.text import rows
+from ccbench.inspection.text import rows, shades
 
 CHANNELS = ("red", "green", "blue")
 _POINTS = 64  # of a curve, in the numbers and in the text
-_RAMP = " .:-=+*#%@"
 
 
 def facts(subject: Subject) -> dict[str, Any]:
@@ -57,9 +56,5 @@ def lines(facts: dict[str, Any]) -> list[str]:
     top = max(max(line) for channels in facts["curves"].values() for line in channels.values())
     for channel in CHANNELS:
         for name, channels in facts["curves"].items():
-            pairs.append((f"{channel}, {name}", f"|{_shades(channels[channel], top)}|"))
+            pairs.append((f"{channel}, {name}", f"|{shades(channels[channel], top)}|"))
     return ["colours", *rows(pairs)]
-
-
-def _shades(line: list[float], top: float) -> str:
-    return "".join(_RAMP[min(int(value / top * len(_RAMP)), len(_RAMP) - 1)] for value in line)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ccbench.archive import CompressedDataset
 from ccbench.inspection.subject import Subject
 from ccbench.leaderboard.escaping import clean
 
@@ -30,30 +33,62 @@ def png(subject: Subject, *, images: int = 8, **_: Any) -> bytes:
         UserError: an encoded image is damaged.
     """
     compressed = subject.compressed
-    chosen, (width, height) = spread(len(compressed.classes), ROWS), shown_size(*compressed.shape)
-    places = {label: np.flatnonzero(compressed.labels == label) for label in chosen}
-    picked = {label: where[spread(len(where), images)] for label, where in places.items()}
-    font, small = _font(14), _font(11)
-    names = {label: _fitting(clean(compressed.classes[label], 60), font) for label in chosen}
-    counts = {label: f"{len(where):,} image{'s' * (len(where) != 1)}" for label, where in places.items()}
-    texts = [*((name, font) for name in names.values()), *((count, small) for count in counts.values())]
+    chosen, size = spread(len(compressed.classes), ROWS), shown_size(*compressed.shape)
+    sheet = []
+    for label in chosen:
+        where = np.flatnonzero(compressed.labels == label)
+        pictures = [shown(pixels_of(compressed, place), size) for place in where[spread(len(where), images)]]
+        count = f"{len(where):,} image{'s' * (len(where) != 1)}"
+        sheet.append(Row(compressed.classes[label], count, pictures))
+    thinned = len(chosen) < len(compressed.classes)
+    return drawn(sheet, size, f"{len(chosen)} of {len(compressed.classes)} classes" if thinned else "")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Of a sheet: a name, a line below it, images of one size, and below each of them a line, where there are any."""
+
+    name: str
+    below: str
+    images: Sequence[Image.Image]
+    captions: Sequence[str] = ()
+
+
+def drawn(rows: Sequence[Row], size: tuple[int, int], title: str = "") -> bytes:
+    """A PNG file of rows.
+
+    Args:
+        rows: one or more.
+        size: (width, height) of their images, in pixels.
+        title: above them.
+    """
+    (width, height), font, small = size, _font(14), _font(11)
+    names = [_fitting(clean(row.name, 60), font) for row in rows]
+    texts = [*((name, font) for name in names), *((row.below, small) for row in rows)]
     left = 3 * _MARGIN + round(max(used.getlength(text) for text, used in texts))
-    top = _MARGIN + (_LINE if len(chosen) < len(compressed.classes) else 0)
-    across, tall = max(map(len, picked.values())), max(height, 2 * _LINE)
-    sheet = Image.new("RGB", (left + across * (width + _MARGIN), top + len(chosen) * (tall + _MARGIN)), "white")
+    top = _MARGIN + (_LINE if title else 0)
+    across = max(len(row.images) for row in rows)
+    tall = max(height + (_LINE if any(row.captions for row in rows) else 0), 2 * _LINE)
+    sheet = Image.new("RGB", (left + across * (width + _MARGIN), top + len(rows) * (tall + _MARGIN)), "white")
     draw = ImageDraw.Draw(sheet)
-    if len(chosen) < len(compressed.classes):
-        draw.text((_MARGIN, 3), f"{len(chosen)} of {len(compressed.classes)} classes", "#555555", small)
-    for row, label in enumerate(chosen):
-        y = top + row * (tall + _MARGIN)
-        draw.text((_MARGIN, y), names[label], "black", font)
-        draw.text((_MARGIN, y + _LINE), counts[label], "#555555", small)
-        for column, place in enumerate(picked[label]):
-            pixels = compressed.decode([int(place)])[0].permute(1, 2, 0).numpy()  # one at a time: they may be large
-            sheet.paste(_shown(pixels, (width, height)), (left + column * (width + _MARGIN), y))
+    if title:
+        draw.text((_MARGIN, 3), clean(title, 100), "#555555", small)
+    for place, (row, name) in enumerate(zip(rows, names, strict=True)):
+        y = top + place * (tall + _MARGIN)
+        draw.text((_MARGIN, y), name, "black", font)
+        draw.text((_MARGIN, y + _LINE), row.below, "#555555", small)
+        for column, image in enumerate(row.images):
+            sheet.paste(image, (left + column * (width + _MARGIN), y))
+        for column, caption in enumerate(row.captions):
+            draw.text((left + column * (width + _MARGIN), y + height + 1), caption, "#555555", small)
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def pixels_of(compressed: CompressedDataset, place: int) -> np.ndarray:
+    """(H, W, 3) uint8, decoded alone: images may be large."""
+    return compressed.decode([int(place)])[0].permute(1, 2, 0).numpy()
 
 
 def spread(count: int, most: int) -> np.ndarray:
@@ -75,7 +110,8 @@ def shown_size(height: int, width: int) -> tuple[int, int]:
     return max(1, round(width * _LARGEST / longer)), max(1, round(height * _LARGEST / longer))
 
 
-def _shown(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:
+def shown(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """An image at (width, height), enlarged without smoothing."""
     smaller = size[0] < pixels.shape[1] or size[1] < pixels.shape[0]
     method = Image.Resampling.LANCZOS if smaller else Image.Resampling.NEAREST
     return Image.fromarray(pixels).resize(size, method)

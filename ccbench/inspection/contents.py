@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, container
+from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, PatchImages, container
 from ccbench.archive.origin import remembered
 from ccbench.inspection.subject import Subject
-from ccbench.inspection.text import rows
+from ccbench.inspection.text import as_option, rows
 from ccbench.leaderboard.escaping import clean
 
 # which part an array of the file belongs to; whatever is not named here is a part of its own
 _PARTS = {
     "": "header",
-    "images": "pixels", "packed": "pixels", "blobs": "pixels", "lengths": "pixels",
+    "images": "pixels", "patches": "pixels", "packed": "pixels", "blobs": "pixels", "lengths": "pixels",
     "palettes": "palettes", "clusters": "palettes", "soft_labels": "soft labels",
 }  # fmt: skip
 _NAMES = 12  # classes named in the text
@@ -73,9 +73,10 @@ def lines(facts: dict[str, Any]) -> list[str]:
     made = f"{facts['images']:,} of {facts['width']}x{facts['height']} pixels"
     made += f", {facts['bits_per_pixel']:.4g} bits per pixel"
     made += f"; {facts['synthetic']:,} synthetic" if facts["synthetic"] else ""
+    options = [part for item in facts["data_options"].items() for part in as_option(item)]
     table = [
         ("method", clean(facts["method"] or "not said")),
-        ("made from", " ".join([clean(facts["dataset"] or "not said"), *map(_option, facts["data_options"].items())])),
+        ("made from", " ".join([clean(facts["dataset"] or "not said"), *options])),
         *(("note", clean(note)) for note in facts["notes"]),
         ("payload", facts["payload"]["text"]),
         ("images", made),
@@ -91,11 +92,6 @@ def lines(facts: dict[str, Any]) -> list[str]:
         "bytes",
         *rows(parts),
     ]
-
-
-def _option(item: tuple[str, Any]) -> str:
-    name, value = item
-    return f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")
 
 
 def _list(value: Any) -> list[Any]:
@@ -115,4 +111,8 @@ def _payload(compressed: CompressedDataset) -> dict[str, Any]:
         many = f" of {payload.per_file} images each" if payload.per_file > 1 else ""
         text = f"{payload.codec.upper()} files{many}{small}"
         return {"kind": "encoded", "codec": payload.codec, "text": text}
+    if isinstance(payload, PatchImages):
+        (rows, columns), (kept, side) = payload.masks.shape[1:], payload.patches.shape[1:3]
+        text = f"{kept} of {rows} x {columns} patches of {side} pixels in each image, the others filled: {payload.fill}"
+        return {"kind": "patches", "kept": kept, "grid": [rows, columns], "fill": payload.fill, "text": text}
     return {"kind": "raw", "text": "raw pixels"}

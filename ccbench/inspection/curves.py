@@ -10,7 +10,7 @@ import numpy as np
 from ccbench.colors import color_distance
 from ccbench.inspection.colors import CHANNELS, shared_curves
 from ccbench.inspection.subject import Subject
-from ccbench.leaderboard.escaping import clean
+from ccbench.leaderboard.escaping import clean, mathless
 
 _COLOURS = ("#D55E00", "#009E73", "#0072B2")  # Okabe and Ito: told apart with every common kind of colour blindness
 
@@ -43,9 +43,7 @@ def draw(subject: Subject) -> Any:
     axis.set_ylabel("density")
     axis.grid(visible=True, alpha=0.3)
     axis.legend(fontsize=8)
-    title = (
-        clean(subject.compressed.meta.get("method") or subject.path.stem, 70).replace("\\", "\\\\").replace("$", r"\$")
-    )
+    title = mathless(clean(subject.compressed.meta.get("method") or subject.path.stem, 70))
     apart = f": distance {color_distance(color, original):.4f}" if original else ""
     axis.set_title(f"{title}{apart}\ncolourfulness {color.colorfulness:.2f}"
                    + (f", original {original.colorfulness:.2f}" if original else ""), fontsize=10)  # fmt: skip

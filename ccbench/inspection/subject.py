@@ -7,7 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ccbench.archive import CompressedDataset
+from ccbench.archive.kept_scores import find
 from ccbench.archive.origin import open_origin, source_of
 from ccbench.budget import DataShape
 from ccbench.colors import ColorMeasure, measure_compressed, measured
@@ -46,6 +49,27 @@ class Subject:
         if isinstance(full, list) and len(full) == 4 and all(isinstance(n, int) and n > 0 for n in full):
             return DataShape(*full)
         return None
+
+    @cached_property
+    def selected(self) -> np.ndarray | None:
+        """(n,) int64, which images of the original a selection kept; None of a file that is none, or keeps all."""
+        ids, shape = self.compressed.ids, self.shape
+        if shape is None or len(ids) >= shape.images or ids.min() < 0 or ids.max() >= shape.images:
+            return None
+        return ids
+
+    @cached_property
+    def scores(self) -> dict[str, np.ndarray]:
+        """By name, (N,) float32 of the original's images, what a selection went by; empty where they are not there."""
+        kept = self.selected
+        found = {} if kept is None else find(self.store, self.compressed)
+        return {name: values for name, values in found.items() if kept is not None and kept.max() < len(values)}
+
+    @cached_property
+    def unchanged(self) -> ImageDataset | None:
+        """The original, where it is the very one that the file was made from."""
+        same = self.original is not None and self.compressed.meta.get("dataset_digest") == self.original.digest
+        return self.original if same else None
 
     @cached_property
     def color(self) -> ColorMeasure:

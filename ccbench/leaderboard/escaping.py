@@ -37,6 +37,11 @@ def markdown(text: object) -> str:
     return _MARKDOWN.sub(r"\\\1", line)
 
 
+def mathless(text: str) -> str:
+    """Text for a figure, which takes a dollar sign for the start of a formula otherwise."""
+    return text.replace("\\", "\\\\").replace("$", r"\$")
+
+
 def html_text(text: object) -> str:
     """Text for an HTML element or attribute."""
     return html.escape(clean(text), quote=True)

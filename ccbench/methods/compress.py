@@ -50,7 +50,7 @@ def compress(
         Skipped: a step declined, with its reason.
     """
     root = bench.root
-    dataset, ids, result = root, np.arange(len(root.labels)), None
+    dataset, ids, result, scores = root, np.arange(len(root.labels)), None, dict[str, np.ndarray]()
     for step, part in zip(expression.steps, expression.budgets(budget, root.shape), strict=True):
         asker = step.spec, dict(step.params)
         task = Task(bench, dataset, part, ids, _axes(expression, step, root, part, seed), asker)
@@ -71,10 +71,14 @@ def compress(
             raise MethodError(f"{step.name}: compress(task) must return a CompressedDataset, found {found}")
         if strict:
             _check(step.name, made, part, dataset)
+        scores |= _of_all(made.scores, ids, len(root.labels))
         result = made if result is None else made.after(result)
         dataset, ids = (result.to_dataset(root.name), result.ids) if len(expression.steps) > 1 else (dataset, ids)
     assert result is not None
-    result.meta.update(meta or {}, content=result.content_digest())
+    if strict and len(expression.steps) > 1:
+        _check_whole(expression, result, budget, root)
+    result.scores = scores
+    result.meta.update(meta or {}, content=result.content_digest(), **({"scores": list(scores)} if scores else {}))
     return result
 
 
@@ -95,10 +99,29 @@ def prepare(expression: Expression, budget: Budget, bench: Workbench, *, part: i
         method.prepare(task, part, parts)
 
 
+def _of_all(scores: Mapping[str, np.ndarray], ids: np.ndarray, n: int) -> dict[str, np.ndarray]:
+    """Scores of a step's images as scores of all n of the training split, NaN where it did not see one."""
+    spread, real = {name: np.full(n, np.nan, np.float32) for name in scores}, ids >= 0
+    for name, values in scores.items():
+        spread[name][ids[real]] = values[real]
+    return spread
+
+
 def _axes(expression: Expression, step: Step, root: ImageDataset, part: Budget, seed: int) -> dict[str, Any]:
     """What a step's seeds depend on beside the base seed."""
     axes = {"method": step.label, "dataset": root.digest, "kept": str(part.kept)}
     return axes | ({"seed": seed} if expression.random else {})
+
+
+def _check_whole(expression: Expression, made: CompressedDataset, budget: Budget, root: ImageDataset) -> None:
+    """Hold a pipeline to its budget: a step that makes images cheaper loses that where a later one stores them anew."""
+    slack = Fraction(len(expression.steps), 2 * len(root.labels))  # each step is rounded to whole images
+    kept = made.nominal_kept(root.shape)
+    if kept > budget.kept + slack:
+        raise MethodError(
+            f"{expression.label} is over its budget: it keeps {float(kept):.6g} of the raw bytes, "
+            f"{float(budget.kept):.6g} were allowed; a step that stores images in fewer bits comes last"
+        )
 
 
 def _check(name: str, made: CompressedDataset, budget: Budget, given: ImageDataset) -> None:

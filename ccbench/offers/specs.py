@@ -218,6 +218,8 @@ class Need:
         stage: its name.
         when: asked for only where each of these parameters of the asker has that value, or one of several in a tuple:
             ``Need("teacher", when={"soft_labels": "stored"})``.
+        unless: not asked for where one of these parameters has that value, or one of several in a tuple:
+            ``Need("attention", unless={"drop": 0})``.
         params: parameters of the stage that are set here. The others that it has in common with the asker are handed
             on: ``Need("features")`` of a method with a parameter ``proxy`` means the features of that proxy. A text may
             have the asker's own parameters in braces: ``Need("score", score="tdds[t={t}]")``.
@@ -225,17 +227,28 @@ class Need:
 
     stage: str
     when: tuple[tuple[str, tuple[Any, ...]], ...]
+    unless: tuple[tuple[str, tuple[Any, ...]], ...]
     params: tuple[tuple[str, Any], ...]
 
-    def __init__(self, stage: str, /, *, when: Mapping[str, Any] | None = None, **params: Any) -> None:
-        conditions = ((name, value if isinstance(value, tuple) else (value,)) for name, value in (when or {}).items())
-        for field_, value in (("stage", stage), ("when", tuple(conditions)), ("params", tuple(params.items()))):
+    def __init__(
+        self,
+        stage: str,
+        /,
+        *,
+        when: Mapping[str, Any] | None = None,
+        unless: Mapping[str, Any] | None = None,
+        **params: Any,
+    ) -> None:
+        given = {"stage": stage, "when": _conditions(when), "unless": _conditions(unless)}
+        for field_, value in (given | {"params": tuple(params.items())}).items():
             object.__setattr__(self, field_, value)
 
     def __str__(self) -> str:
         """For people: ``score[score=aum]``, ``teacher where soft_labels is stored``."""
         given = ",".join(f"{name}={value}" for name, value in self.params)
-        conditions = " and ".join(f"{name} is {' or '.join(map(str, values))}" for name, values in self.when)
+        held = [f"{name} is {' or '.join(map(str, values))}" for name, values in self.when]
+        held += [f"{name} is not {' or '.join(map(str, values))}" for name, values in self.unless]
+        conditions = " and ".join(held)
         return self.stage + (f"[{given}]" if given else "") + (f" where {conditions}" if conditions else "")
 
     def check(self, owner: str, known: Mapping[str, Param]) -> None:
@@ -258,7 +271,7 @@ class Need:
                 f"{owner}: {self.stage} is needed with a text whose braces name no parameter of {owner}",
                 found=f"{self}: {error}",
             ) from None
-        for name, values in self.when:
+        for name, values in self.when + self.unless:
             if name not in known:
                 raise UserError(
                     f"{owner}: {self.stage} is needed where {name!r} has a value, and there is no such parameter"
@@ -280,7 +293,15 @@ class Need:
 
     def holds(self, params: Mapping[str, Any], known: Mapping[str, Param]) -> bool:
         """Whether it is asked for with these parameters of the asker, typed."""
-        return all(params[name] in [known[name].read(v, self.stage) for v in values] for name, values in self.when)
+
+        def is_one(name: str, values: tuple[Any, ...]) -> bool:
+            return params[name] in [known[name].read(v, self.stage) for v in values]
+
+        return all(is_one(*each) for each in self.when) and not any(is_one(*each) for each in self.unless)
+
+
+def _conditions(given: Mapping[str, Any] | None) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    return tuple((name, value if isinstance(value, tuple) else (value,)) for name, value in (given or {}).items())
 
 
 @dataclass(frozen=True, kw_only=True)

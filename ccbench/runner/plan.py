@@ -272,13 +272,13 @@ def _coded(request: Request, plugins: Plugins) -> list[tuple[str, str]]:
     for coding in usual:
         names.check(coding)
     pairs = []
-    for method in _every(request.methods, plugins):
+    for method in every_method(request.methods, plugins):
         plain, coded = without_coding(method)
         pairs += [(plain, coding) for coding in (("best",) if coded else usual)]
     return pairs
 
 
-def _every(methods: tuple[str, ...], plugins: Plugins) -> list[str]:
+def every_method(methods: tuple[str, ...], plugins: Plugins) -> list[str]:
     """The methods that were asked for, ``all`` and ``all-GROUP`` spelled out, unless a method has that name."""
     return [name for method in methods for name in _spelled(method, plugins)]
 

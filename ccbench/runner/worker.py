@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, Splits, open_dataset
+from ccbench.errors import UserError
 from ccbench.executors import WorkItem
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import plugins
@@ -210,6 +211,7 @@ class Compression(Work):
 
     def work(self, progress: Heard) -> Compressed:
         """Compress and measure."""
+        from ccbench.archive.kept_scores import keep
         from ccbench.colors import color_distance, measure_compressed, measured
         from ccbench.methods.compress import compress
         from ccbench.methods.match_bytes import fit_bytes
@@ -230,6 +232,10 @@ class Compression(Work):
             result = compress(expression, budget, bench, **options)
             result.save(path, self.coding)
         seconds, size = time.perf_counter() - started, path.stat().st_size  # what a method says of its file is no size
+        try:
+            keep(bench.store, result)
+        except UserError as error:  # they are for looking at; the file is whole without them
+            warnings.append(f"what the selection went by is not kept: {error.what} ({error.found})")
         colors = measure_compressed(result)
         facts = Compressed(
             bytes=size,
@@ -259,6 +265,7 @@ class Compression(Work):
             "dataset": self.context.dataset,
             "dataset_digest": splits.train.digest,
             "method": self.method,
+            "protocol": self.context.protocol,
             "versions": [step.spec.version for step in expression.steps],
             "kept": str(self.kept),
             "seed": self.seed if expression.random else None,

@@ -118,13 +118,14 @@ ALLOWED = {
     "plugin": "errors budget offers",  # what it names lazily stands under TYPE_CHECKING and in its table
     "records": "errors seeds budget store",
     "leaderboard": "errors budget store offers records",
-    "inspection": "errors budget store data archive colors leaderboard",
+    "inspection": "errors quantities budget store data archive colors leaderboard",
     "runner": "errors quantities budget machine store offers executors data coding archive colors training methods "
     "stages records leaderboard",
     "testing": "errors budget store offers executors data archive training methods",
     "api": "machine data offers methods records runner",
+    "recommend": "errors store offers data archive api",
     "commands": "errors quantities machine store offers data archive training methods "
-    "records leaderboard inspection runner testing",
+    "records leaderboard inspection runner testing recommend",
 }
 
 

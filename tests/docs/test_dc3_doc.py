@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cc_plugins.dc3 import COMPENSATE, DC3, STITCHES
+from cc_plugins.dc3 import COMPENSATE, DC3, SELECTIONS, STITCHES
 from ccbench.commands.run import run
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import parse, split
@@ -54,9 +54,9 @@ def test_each_line_is_understood(title, command):
 def test_the_tables_are_all_there():
     assert values("Table 6", "compensate") == {"null", "hr", "diffusion"}
     assert values("Table 7", "compensate") == {"color_jitter", "hsv_shift", "balance", "diffusion"}
-    assert values("Table 8", "sampling") == {"random", "submodular"}
+    assert values("Table 8", "sampling") == {"dq", "submodular"}
     assert values("Table 8", "compensate") == {"none", "diffusion"}
-    assert values("Table 9", "sampling") == {"submodular"}
+    assert values("Table 9", "sampling") == {"submodular", *SELECTIONS}
     assert values("Table 10", "compensate") == {"none", "diffusion"}
     assert values("Table 13", "stitch") == set(STITCHES)
     assert values("Figure 9", "bins") == {1, 5, 10, 20}

@@ -33,6 +33,7 @@ def cell(number, method, dataset, bits):
               "ccs[score=el2n]": 15, "tdds": 15, "dcq": 15, "full": 3}),
     (4, 40, {"random": 8, "el2n": 8, "ccs": 8, "tdds": 8,
              **dict.fromkeys((f"ccs[fraction=0.1]+dcq[bits={q}]" for q in (2, 3, 4, 5)), 2)}),
+    (15, 32, dict.fromkeys(("adq", "dqas", "dq", "dual"), 8)),
     (6, 108, dict.fromkeys(("octree", "mediancut", "dcq", "cqformer", "colorcnn", "colorcnn-plus"), 18)),
 ])  # fmt: skip
 def test_counts(number, count, per_method):
@@ -64,6 +65,10 @@ def test_counts(number, count, per_method):
     (4, "ccs", "cifar10", 2, "0.4625", ""),
     (4, "ccs[fraction=0.1]+dcq[bits=2]", "cifar10", 2, "0.7073", ""),
     (4, "ccs[fraction=0.1]+dcq[bits=5]", "cifar100", 5, "0.4626", ""),
+    (15, "adq", "imagenet", 3, "0.6091", ""),
+    (15, "dqas", "cifar10", 1, "0.758", ""),
+    (15, "dq", "cifar10", 5, "0.894", ""),
+    (15, "dual", "imagenet", 2, "0.4655", ""),
     (6, "octree", "cifar10", 1, "0.5791", "0.0052"),
     (6, "octree", "cifar10", 6, "0.8499", "0.0025"),
     (6, "colorcnn", "cifar10", 2, "0.5948", "0.0055"),
@@ -78,7 +83,7 @@ def test_cells_read_by_hand(number, method, dataset, bits, accuracy, deviation):
     assert (row["accuracy"], row["accuracy_std"]) == (accuracy, deviation)
 
 
-@pytest.mark.parametrize("number", [1, 4, 6, 20])
+@pytest.mark.parametrize("number", [1, 4, 6, 15, 20])
 def test_every_row_is_plausible(number):
     for row in table(number):
         assert 0 < float(row["accuracy"]) < 1
@@ -87,7 +92,7 @@ def test_every_row_is_plausible(number):
         assert (row["accuracy_std"] != "") == (number == 6)
 
 
-@pytest.mark.parametrize("number", [1, 4, 6])
+@pytest.mark.parametrize("number", [1, 4, 6, 15])
 def test_accuracy_falls_as_the_ratio_grows(number):
     curves = defaultdict(list)
     for row in table(number):
@@ -114,7 +119,7 @@ def test_the_trainings_of_table_20():
 
 
 def test_colour_methods_have_the_exact_ratio_and_selections_the_printed_one():
-    for row in table(1):
+    for row in table(1) + table(15):
         if row["method"] == "full":
             assert (row["ratio"], row["ratio_printed"], row["bits"]) == ("0", "", "")
             continue
@@ -131,7 +136,7 @@ def test_colour_methods_have_the_exact_ratio_and_selections_the_printed_one():
         assert abs(exact - float(row["ratio_printed"])) < 0.0011
 
 
-@pytest.mark.parametrize("number", [1, 4, 6, 20])
+@pytest.mark.parametrize("number", [1, 4, 6, 15, 20])
 def test_method_labels_are_the_harness_own(number):
     plugins = Plugins()
     for label in {r["method"] for r in table(number)} - ELSEWHERE:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cc_plugins.coresets._rank import allocate
 from cc_plugins.coresets.ccs import published_beta, select, strata_of
+from cc_plugins.submodular.shares import allocate
 
 
 def rng(seed=0):

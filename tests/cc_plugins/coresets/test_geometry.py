@@ -15,6 +15,7 @@ from cc_plugins.coresets.herding import Herding
 from cc_plugins.coresets.k_center import KCenter
 from cc_plugins.submodular.distances import SquaredDistances
 from cc_plugins.submodular.farthest import farthest_first
+from cc_plugins.submodular.farthest_rows import Nearest, farthest_rows
 
 
 def group(features, logits=None, labels=None, seed=0):
@@ -101,6 +102,37 @@ def test_permuted_images_give_the_permuted_centres():
     picks = farthest_first(one.to, int(order[7]), 15)
     assert order[farthest_first(other.to, 7, 15)].tolist() == picks.tolist()
     assert order[herding(features[order], 15)].tolist() == herding(features, 15)
+
+
+def by_columns(features, first, budget):
+    return farthest_first(SquaredDistances(features).to, first, budget).tolist()
+
+
+@given(st.integers(1, 60), st.integers(1, 8), st.integers(0, 10**6), st.sampled_from([0, 3, 1e4, 1e6]), st.data())
+@settings(max_examples=60, deadline=None)
+def test_single_precision_changes_no_centre(n, width, seed, off, data):
+    # far from the origin float32 tells nothing apart, and the exact distances decide alone
+    rng = np.random.default_rng(seed)
+    features = (off + rng.integers(0, 4, (n, width)) + rng.normal(size=(n, width)) * rng.integers(0, 2)).astype("f4")
+    budget = data.draw(st.integers(1, n))
+    first = data.draw(st.integers(0, n - 1))
+    assert farthest_rows(features, first, budget).tolist() == by_columns(features, first, budget)
+
+
+@pytest.mark.parametrize("scale", [1e-18, 1.0, 1e18])
+def test_features_of_any_size_in_blocks(monkeypatch, scale):
+    monkeypatch.setattr("cc_plugins.submodular.farthest_rows.BLOCK", 100)
+    features = scale * np.random.default_rng(0).normal(1, 1, (200, 30))
+    assert farthest_rows(features, 3, 120).tolist() == by_columns(features, 3, 120)
+
+
+def test_few_images_are_looked_at_exactly():
+    features = np.maximum(np.random.default_rng(0).normal(size=(3000, 64)), 0).astype(np.float32)
+    looked, plain = [], Nearest.exactly
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Nearest, "exactly", lambda self, places: (looked.append(len(places)), plain(self, places))[1])
+        farthest_rows(features, 0, 200)
+    assert sum(looked) < 3 * 200
 
 
 def test_divergences_are_torchs():

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cc_plugins.coresets._rank import allocate, largest, largest_per_class
+from cc_plugins.coresets._rank import largest, largest_per_class
+from cc_plugins.submodular.shares import allocate
 
 
 def test_largest_breaks_ties_by_position():

@@ -53,6 +53,24 @@ def test_all_methods_share_one_training(bench):
     assert np.corrcoef(scores["aum"], scores["el2n"])[0, 1] < -0.5
 
 
+def test_each_ranking_tells_the_scores_that_it_went_by(bench):
+    job, stage = task(bench, np.arange(400), "0.1"), {}
+    for name in NAMES:
+        stage[name] = np.asarray(job.stage("score", score=name)["score"])
+    told = {name: bench.plugins.get("method", name).build().compress(job) for name in METHODS}
+    for name in ("aum", "el2n", "forgetting", "entropy", "margin", "least-confidence"):
+        assert {k: v.tolist() for k, v in told[name].scores.items()} == {name: stage[name].tolist()}
+    sets = {"ccs": ["aum"], "d2-pruning": ["forgetting", "aum"], "dual": ["dual", "true-probability"]}
+    for name, expected in sets.items():
+        assert list(told[name].scores) == expected
+        for score in expected:
+            assert told[name].scores[score].tolist() == stage[score].tolist()
+    for name, sign in {"grand": 1, "cal": 1, "deepfool": -1}.items():
+        values = sign * told[name].scores[name]
+        assert sorted(values[told[name].ids]) == sorted(values)[-40:]
+    assert all(not told[name].scores for name in ("herding", "random", "k-center", "craig"))
+
+
 def test_the_second_step_of_a_pipeline_uses_the_same_scores(bench):
     half = np.arange(0, 400, 2)
     whole = np.asarray(task(bench, np.arange(400), "0.5").stage("score", score="aum")["score"])

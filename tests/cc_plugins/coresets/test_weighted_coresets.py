@@ -9,10 +9,11 @@ from sklearn.linear_model import orthogonal_mp
 
 from cc_plugins.coresets._choosing import Group
 from cc_plugins.coresets.craig import Craig, Nearness
-from cc_plugins.coresets.gradmatch import GradMatch, match, weights
+from cc_plugins.coresets.gradmatch import GradMatch
 from cc_plugins.submodular.functions import FacilityLocation
 from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors
 from cc_plugins.submodular.greedy import greedy
+from cc_plugins.submodular.matching import match, weights
 
 
 def group(n, seed=0, classes=4, width=5):

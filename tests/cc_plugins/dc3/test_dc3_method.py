@@ -90,6 +90,7 @@ def test_stages_that_are_not_used_are_not_needed():
 
     assert needs("dc3") == {"proxy", "last-layer", "latents"}
     assert needs("dc3[compensate=hsv_shift]") == {"proxy", "last-layer"}
+    assert needs("dc3[sampling=herding]") == needs("dc3[sampling=dq,features=vae]") == {"proxy", "last-layer"}
     assert needs("dc3[compensate=none,features=vae,soft_labels=stored]") == {
         "proxy",
         "last-layer",
@@ -168,13 +169,13 @@ def test_pictures_depend_on_seed_and_image_alone(tmp_path):
 
 def test_vae_features_are_asked_for_by_the_models_content(tiny, tmp_path):
     task = make_task(tmp_path)
-    chosen = build(**(tiny | {"features": "auto", "compensate": "null"})).select(task)
+    chosen = build(**(tiny | {"features": "auto", "compensate": "null"})).select(task)[0]
     settings = configured(model=tiny["model"])
     latents = [params for name, params in task.asked if name == "latents"]
     assert latents == [{"model": tiny["model"], "revision": revision_of(settings), "dtype": "auto"}]
     task.arrays["latents"] = {"latents": task.arrays["last-layer"]["features"]}
-    other = build(**(tiny | {"features": "vae", "compensate": "none"})).select(task)
-    assert np.array_equal(other, build(compensate="none").select(task))
+    other = build(**(tiny | {"features": "vae", "compensate": "none"})).select(task)[0]
+    assert np.array_equal(other, build(compensate="none").select(task)[0])
     assert not np.array_equal(other, chosen)
 
 
@@ -266,6 +267,16 @@ def test_sources_of_a_pipeline_are_those_of_the_whole_set(tmp_path):
     assert np.array_equal(pixels(result), data.images[result.ids])
 
 
+def test_weights_of_a_selection_stay_with_their_pictures(tmp_path):
+    task = make_task(tmp_path)
+    found = build(compensate="hsv_shift", sampling="gradmatch").compress(task)
+    chosen, weights = build(compensate="none", sampling="gradmatch").select(task)
+    assert found.meta["source"] == chosen.tolist()
+    np.testing.assert_array_equal(found.weights, weights.astype(np.float32))
+    assert len(set(weights.tolist())) > 1
+    assert build(compensate="hsv_shift", sampling="herding").compress(task).weights is None
+
+
 def test_meta_is_small_and_plain(tmp_path):
     meta = build(compensate="none").compress(make_task(tmp_path)).meta
     assert json.loads(json.dumps(meta)) == meta
@@ -293,6 +304,6 @@ def test_every_shift_is_a_value_of_compensate():
     assert [kind for kind in FREE if kind != "none"] == list(SHIFTS)
 
 
-@pytest.mark.parametrize("check", testing.checks("dc3[compensate=hsv_shift]"))
+@pytest.mark.parametrize("check", testing.checks("dc3[compensate=hsv_shift,sampling=gradmatch]"))
 def test_conformance(check):
     check()

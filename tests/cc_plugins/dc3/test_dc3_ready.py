@@ -44,6 +44,12 @@ def test_without_diffusion_no_model_is_asked_for(compensate):
     assert ready({**DIFFUSION, "compensate": compensate, "model": "nowhere/at-all"}, "cpu") is None
 
 
+def test_selections_without_kmeans_bins_need_no_vae():
+    given = {**DIFFUSION, "compensate": "none", "features": "vae", "model": "nowhere/at-all"}
+    assert ready({**given, "sampling": "herding"}, "cpu") is None
+    assert "nowhere/at-all" in ready(given, "cpu")
+
+
 @pytest.mark.parametrize("compensate", ["diffusion", "null", "hr"])
 def test_a_whole_model_is_enough(tiny_model, compensate):
     assert reason(tiny_model, compensate=compensate) is None

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from cc_plugins.coresets._choosing import Group
 from cc_plugins.dc3.gains import PaperGain
 from cc_plugins.dc3.sampling import RULES, Bin
 from cc_plugins.dc3.selection import select, too_small
@@ -8,6 +9,8 @@ from cc_plugins.submodular.functions import GraphCut
 from cc_plugins.submodular.gradients import Gradients, cross_entropy_errors
 from cc_plugins.submodular.greedy import greedy
 from ccbench.errors import UserError
+from ccbench.offers.discovery import plugins
+from ccbench.offers.expressions import parse
 
 LABELS = np.repeat([0, 1, 2], [40, 25, 12])
 
@@ -21,7 +24,7 @@ def chosen(ipc, *, layer=None, labels=LABELS, **changes):
     layer = layer or last_layer()
     options = {"bins": 4, "sampling": "submodular", "gain": "graphcut", "gradient": "released", "seed": 5}
     options |= {"features": lambda: layer["features"], "last_layer": lambda: layer}
-    return select(labels, 3, ipc, **(options | changes))
+    return select(labels, 3, ipc, **(options | changes))[0]
 
 
 @pytest.mark.parametrize("ipc", [1, 2, 3, 4, 7, 12])
@@ -68,6 +71,42 @@ def test_one_bin_is_greedy_on_the_class(bins, gain):
         assert found[6 * label : 6 * label + 6].tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize("gradient", ["released", "cross-entropy"])
+@pytest.mark.parametrize(
+    "name", ["herding[compat=none]", "k-center[balanced=true]", "gradmatch", "dq[bins=4,gradient={gradient}]"]
+)
+def test_selections_of_table_9_are_the_methods_of_their_names(name, gradient):
+    """On the class, with the same draws: neither K-means bins nor another gradient come in."""
+    layer = last_layer()
+    found, weights = select(
+        LABELS,
+        3,
+        6,
+        bins=4,
+        features=never,
+        last_layer=lambda: layer,
+        sampling=name.split("[")[0],
+        gain="graphcut",
+        gradient=gradient,
+        seed=5,
+    )
+    method = build(name.format(gradient=gradient))
+    for label in range(3):
+        members = np.flatnonzero(label == LABELS)
+        images = Group(members, LABELS[members], layer, np.random.default_rng([5, label, 0]))
+        chosen = method.choose(images, 6)
+        order = np.argsort(chosen)
+        assert found[6 * label : 6 * label + 6].tolist() == members[chosen[order]].tolist()
+        if name == "gradmatch":
+            expected = method.weigh(images, chosen)[order]
+            np.testing.assert_allclose(weights[6 * label : 6 * label + 6], expected, rtol=1e-9)
+    assert (weights is None) == (name != "gradmatch")
+
+
+def build(text):
+    return parse(text, plugins()).steps[0].build()
+
+
 def never():
     raise AssertionError("nobody should have asked")
 
@@ -81,7 +120,7 @@ def test_random_choice_of_one_bin_asks_for_no_stage():
 def test_random_choice_is_even_over_a_bin():
     counts = np.zeros(6)
     for seed in range(3000):
-        bin_ = Bin(np.arange(6), 0, never, np.random.default_rng(seed), "graphcut", "released")
+        bin_ = Bin(np.arange(6), 0, never, np.random.default_rng(seed), "graphcut", "released", 1)
         counts[RULES["random"](bin_, 2)] += 1
     assert counts.sum() == 6000
     assert np.abs(counts - 1000).max() < 5 * np.sqrt(1000 * 2 / 3)  # five standard deviations

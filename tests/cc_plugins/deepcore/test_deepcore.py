@@ -175,9 +175,9 @@ def test_the_checkouts_code_is_part_of_the_version(lab, home):
 
 
 def test_a_family_is_no_method_of_all(lab):
-    from ccbench.runner.plan import _every
+    from ccbench.runner.plan import every_method
 
-    assert "deepcore:" not in _every(("all",), lab.plugins)
+    assert "deepcore:" not in every_method(("all",), lab.plugins)
 
 
 @pytest.mark.skipif(not REAL, reason="CCBENCH_DEEPCORE names no checkout")

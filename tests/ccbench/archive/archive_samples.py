@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, RawImages
+from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, PatchImages, RawImages
 
+FILLS = ("mean", "neighbours")
 CLASSES = ("cat", "dog", "owl")
 
 
@@ -39,6 +40,13 @@ def encoded(n: int, height: int, width: int, rng: np.random.Generator, codec: st
     return EncodedImages(blobs, codec)
 
 
+def patched(
+    n: int, rows: int, columns: int, rng: np.random.Generator, side: int = 2, kept: int = 1, fill: str = "neighbours"
+) -> PatchImages:
+    masks = np.argsort(rng.random((n, rows * columns)), axis=1).reshape(n, rows, columns) < kept
+    return PatchImages.cut(raw(n, rows * side, columns * side, rng).images, masks, fill)
+
+
 def dataset(
     payload, rng: np.random.Generator, *, soft: bool = False, weights: bool = False, ids=None
 ) -> CompressedDataset:
@@ -61,19 +69,48 @@ def pixels_of(payload) -> np.ndarray:
         return payload.images
     if isinstance(payload, EncodedImages):
         return np.stack([np.asarray(Image.open(io.BytesIO(blob)).convert("RGB")) for blob in payload.blobs])
+    if isinstance(payload, PatchImages):
+        return np.stack([_patched(*one, payload.fill) for one in zip(payload.patches, payload.masks, strict=True)])
     owner = np.arange(len(payload)) if payload.clusters is None else payload.clusters
     return payload.palettes[owner[:, None, None], payload.indices]
+
+
+def _patched(patches: np.ndarray, mask: np.ndarray, fill: str) -> np.ndarray:
+    """(H, W, 3): one image, pixel by pixel."""
+    side, (rows, columns) = patches.shape[1], mask.shape
+    pixels: dict[tuple[int, int], np.ndarray] = {}
+    for patch, (row, column) in zip(patches, np.argwhere(mask), strict=True):
+        for y in range(side):
+            for x in range(side):
+                pixels[row * side + y, column * side + x] = patch[y, x].astype(float)
+    image = np.empty((rows * side, columns * side, 3), np.uint8)
+    for y, x in np.ndindex(image.shape[:2]):
+        found = []
+        for step in ((0, -1), (0, 1), (-1, 0), (1, 0)):
+            near = [d for d in range(1, sum(image.shape)) if (y + d * step[0], x + d * step[1]) in pixels]
+            found += [(1 / near[0], pixels[y + near[0] * step[0], x + near[0] * step[1]])] if near else []
+        value = sum(pixels.values()) / len(pixels)
+        if (y, x) in pixels:
+            value = pixels[y, x]
+        elif fill == "neighbours" and found:
+            value = sum(w * p for w, p in found) / sum(w for w, _ in found)
+        image[y, x] = np.rint(value)
+    return image
 
 
 @st.composite
 def payloads(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n, height, width = draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 9))
-    kind = draw(st.sampled_from(["raw", "palette", "png", "jpeg", "webp"]))
+    kind = draw(st.sampled_from(["raw", "palette", "png", "jpeg", "webp", "patches"]))
     if kind == "raw":
         return raw(n, height, width, rng)
     if kind == "palette":
         return palette(n, height, width, rng, draw(st.integers(1, 8)), draw(st.booleans()))
+    if kind == "patches":
+        rows, columns = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+        kept, fill = draw(st.integers(1, rows * columns)), draw(st.sampled_from(FILLS))
+        return patched(n, rows, columns, rng, draw(st.integers(1, 3)), kept, fill)
     return encoded(n, height, width, rng, kind)
 
 

@@ -8,10 +8,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from archive_samples import CLASSES, dataset, encoded, palette, pixels_of, raw
+from archive_samples import CLASSES, FILLS, dataset, encoded, palette, patched, pixels_of, raw
 from PIL import Image
 
-from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, RawImages
+from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, PatchImages, RawImages, container
 from ccbench.budget import DataShape
 from ccbench.data import ImageDataset
 from ccbench.errors import UserError
@@ -68,6 +68,9 @@ def test_rubbish_is_refused(changes, says):
 
 PALETTES = np.zeros((4, 4, 3), np.uint8)
 INDICES = np.zeros((4, 2, 2), np.uint8)
+PATCHES = np.zeros((2, 1, 2, 2, 3), np.uint8)
+MASKS = np.array([[[True, False], [False, False]]] * 2)
+UNEVEN = np.array([[[True, False], [False, False]], [[True, True], [False, False]]])
 
 
 @pytest.mark.parametrize(
@@ -89,6 +92,14 @@ INDICES = np.zeros((4, 2, 2), np.uint8)
         (lambda: PaletteImages(INDICES, PALETTES, np.array([0, 1, 2, 4]), 2), r"0\.\.3"),
         (lambda: PaletteImages(INDICES, PALETTES, np.array([0, 1, 2, -1]), 2), r"0\.\.3"),
         (lambda: PaletteImages(INDICES, PALETTES, np.array([0, 1, 2]), 2), "one palette per image"),
+        (lambda: PatchImages(PATCHES[..., :2], MASKS, "mean"), "RGB"),
+        (lambda: PatchImages(PATCHES[:, :, :1], MASKS, "mean"), "RGB"),
+        (lambda: PatchImages(PATCHES, MASKS.astype(int), "mean"), "bool"),
+        (lambda: PatchImages(PATCHES, MASKS[:1], "mean"), "one for each image"),
+        (lambda: PatchImages(PATCHES, ~MASKS, "mean"), "must keep the 1 patches"),
+        (lambda: PatchImages(PATCHES, MASKS, "black"), "mean, neighbours"),
+        (lambda: PatchImages.cut(np.zeros((2, 5, 4, 3), np.uint8), MASKS, "mean"), "not 2 x 2 square patches"),
+        (lambda: PatchImages.cut(np.zeros((2, 4, 4, 3), np.uint8), UNEVEN, "mean"), "equally many"),
         (lambda: EncodedImages([], "png"), "one or more"),
         (lambda: EncodedImages(["x"], "png"), "bytes"),
         (lambda: EncodedImages([b"x"], "png"), "image 0 is not a png"),
@@ -158,6 +169,9 @@ def test_bits_per_pixel_and_nominal_kept():
     assert make(payload=palette(4, 16, 16, rng)).nominal_kept(DataShape(4, 32, 32, 3)) == Fraction(1, 48)
     blobs = encoded(4, 8, 8, rng)
     assert make(payload=blobs).bits_per_pixel == 8 * sum(map(len, blobs.blobs)) / (4 * 64)
+    parts = make(payload=patched(4, 4, 4, rng, 8, 12))
+    assert parts.bits_per_pixel == 18
+    assert parts.nominal_kept(shape) == Fraction(4, 50000) * Fraction(12, 16)
 
 
 def images(n: int = 10) -> ImageDataset:
@@ -247,7 +261,7 @@ def test_nominal_comes_back_from_a_file(tmp_path):
     assert CompressedDataset.open(tmp_path / "a.ccb").nominal == "images"
 
 
-@pytest.mark.parametrize("build", [raw, palette, encoded])
+@pytest.mark.parametrize("build", [raw, palette, encoded, patched])
 def test_to_dataset(build, monkeypatch):
     monkeypatch.setattr("ccbench.archive.compressed._CHUNK", 3)
     data = dataset(build(8, 4, 4, np.random.default_rng(0)), np.random.default_rng(0))
@@ -256,6 +270,33 @@ def test_to_dataset(build, monkeypatch):
     assert (found.images == pixels_of(data.payload)).all()
     assert (found.labels == data.labels).all()
     assert found.digest == ImageDataset.from_arrays(found.images, found.labels, CLASSES, name="x").digest
+
+
+def test_patches_take_their_own_bytes_and_a_bit_each(tmp_path):
+    rng = np.random.default_rng(0)
+    for kept in (1, 24, 25):
+        made = dataset(patched(6, 5, 5, rng, 3, kept), rng)
+        made.save(tmp_path / "a.ccb")
+        held = container.sizes(tmp_path / "a.ccb")
+        assert (held["patches"], held["masks"]) == (6 * kept * 9 * 3, 6 * 4)  # 25 bits are 4 bytes
+
+
+def test_patches_are_filled_by_hand():
+    images = np.zeros((1, 1, 5, 3), np.uint8)
+    images[0, 0, :, 0] = [10, 0, 0, 0, 50]
+    mask = np.array([[[True, False, False, False, True]]])
+    found = {fill: PatchImages.cut(images, mask, fill).decode([0])[0, 0, :, 0].tolist() for fill in FILLS}
+    assert found == {"mean": [10, 30, 30, 30, 50], "neighbours": [10, 20, 30, 40, 50]}
+
+
+def test_the_digest_tells_patches_apart():
+    rng = np.random.default_rng(0)
+    images = raw(2, 4, 4, rng).images
+    mask = np.array([[[True, False], [False, True]]] * 2)
+    same = np.zeros_like(images)
+    made = [PatchImages.cut(images, m, fill) for m in (mask, ~mask) for fill in FILLS]
+    made += [PatchImages.cut(same, m, "mean") for m in (mask, ~mask)]
+    assert len({make(payload=p, ids=[0, 1], labels=[0, 1]).content_digest() for p in made}) == 6
 
 
 def test_it_crosses_process_borders():

@@ -128,7 +128,7 @@ def test_encoded_images_are_decoded_once_for_training(monkeypatch):
     assert decoder(torch.arange(5)).shape == (5, 3, 4, 4)
     monkeypatch.setattr(decode, "KEEP_DECODED", 0)
     other = encoded(5, 4, 4, np.random.default_rng(1))
-    assert isinstance(plain(other).to_device("cpu"), decode.EncodedDecoder)
+    assert isinstance(plain(other).to_device("cpu"), decode.HostDecoder)
 
 
 def test_a_device_that_is_not_there():
