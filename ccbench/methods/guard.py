@@ -55,6 +55,7 @@ def undisturbed() -> Iterator[list[str]]:
     import random
 
     import numpy as np
+    import rich.style  # noqa: F401 - it draws a number when it is imported, as parts of scikit-learn do: no method's fault
     import torch
 
     folder = os.getcwd()  # noqa: PTH109

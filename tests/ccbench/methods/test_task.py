@@ -1,5 +1,7 @@
 """What addresses a stage's result, and what a task tells its method."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -80,3 +82,14 @@ def test_seeds_depend_on_the_cell_and_the_name(bench):
     assert one.seed() == one.seed()
     assert len({one.seed(), one.seed("palettes"), two.seed(), two.seed("palettes")}) == 4
     assert one.rng("x").integers(1 << 30) == one.rng("x").integers(1 << 30)
+
+
+def test_a_library_that_draws_when_it_is_imported_is_no_methods_fault():
+    code = (
+        "from ccbench.methods.guard import undisturbed\n"
+        "with undisturbed() as changed:\n"
+        "    import sklearn.cluster, sklearn.linear_model\n"
+        "print(changed)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
