@@ -23,6 +23,9 @@ ENLARGED = 64  # along each side; a file cannot ask for more memory than its pix
 class EncodedImages:
     """Images as encoded files, all of one size.
 
+    Attributes:
+        most_pixels: of a file, and of an image as it is shown.
+
     Args:
         blobs: one or more encoded files, each an image or a mosaic of images.
         codec: ``"png"``, ``"jpeg"``, ``"webp"``, ``"avif"`` or ``"jxl"``.
@@ -33,11 +36,12 @@ class EncodedImages:
         shared_heads: store once what all files begin with.
 
     Raises:
-        UserError: an unknown codec, a blob of another format, or of another size than the others, or more than
-            :data:`ccbench.archive.codecs.MOST_PIXELS` pixels of a file or of an image as it is shown.
+        UserError: an unknown codec, a blob of another format, or of another size than the others, or more
+            than :attr:`most_pixels`.
     """
 
     kind: ClassVar[str] = "encoded"
+    most_pixels: ClassVar[int] = MOST_PIXELS
 
     def __init__(
         self,
