@@ -11,6 +11,7 @@ from ccbench.machine import cores
 PARTS = (
     "command_line",
     "decoding",
+    "coding",
     "codecs",
     "training",
     "resampling",

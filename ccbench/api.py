@@ -38,6 +38,7 @@ def run(
     base_seed: int = 0,
     snap: bool = True,
     match: str = "nominal",
+    coding: str | Iterable[str] = (),
     teacher: str | os.PathLike[str] | None = None,
     teacher_arch: str | None = None,
     precision: str | None = None,
@@ -61,6 +62,8 @@ def run(
         base_seed: what every seed is derived from.
         snap: whether budgets move to the palette grid when a method needs it.
         match: ``"nominal"`` or ``"bytes"``.
+        coding: how files are made smaller without changing a pixel, one or a list of ``"none"``, ``"best"``,
+            ``"rans"``, ``"jxl"``, ``"webp"``, ``"zstd"``; default: best where files are held to bytes, otherwise none.
         teacher, teacher_arch: weights and network of the teacher; default: the protocol trains its own.
         precision: ``"float32"`` or ``"bfloat16"``; default: what each protocol declares.
         out: the output folder; what is there already is not done again.
@@ -87,6 +90,7 @@ def run(
         base_seed=base_seed,
         snap=snap,
         match=match,
+        codings=tuple(_list(coding)),
         teacher=TeacherSource.of(None if teacher is None else Path(teacher), teacher_arch),
         precision=precision,
         threads=counted_threads(options.get("threads"), options.get("device")),

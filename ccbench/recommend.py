@@ -20,7 +20,7 @@ from ccbench.archive.export import folder_names
 from ccbench.data import DataSource, ImageDataset, held_back, open_dataset
 from ccbench.errors import UserError
 from ccbench.offers.discovery import plugins
-from ccbench.offers.expressions import parse
+from ccbench.offers.expressions import parse, without_coding
 from ccbench.store import CACHE_VARIABLE, default_store
 
 SAMPLE = 2000  # images that are tried, those held back among them
@@ -130,7 +130,7 @@ def recommend(
     if (size is None) == (loss is None):
         raise UserError("a recommendation is for a size or for a loss", found="both" if loss is not None else "neither")
     for method in methods:
-        parse(method, plugins())
+        parse(without_coding(method)[0], plugins())
     train = open_dataset(dataset, plugins=plugins(), source=source, cache=default_store().root).train
     with _sampled(train, images) as sample:
         if size is not None and not 0 < size <= sample.raw:

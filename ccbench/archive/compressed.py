@@ -22,8 +22,10 @@ from ccbench.archive.checks import (
     check_weights,
     smallest,
 )
+from ccbench.archive.coded import code, restore, unknown
 from ccbench.archive.decode import Decoder, make_decoder
 from ccbench.archive.ids import restore_ids, store_ids
+from ccbench.archive.palette import PaletteImages
 from ccbench.archive.payloads import KINDS, PatchImages, Payload, RawImages
 from ccbench.budget import BITS_PER_PIXEL, DataShape
 from ccbench.errors import UserError
@@ -88,6 +90,7 @@ class CompressedDataset:
         self.scores: dict[str, np.ndarray] = {}
         self._decoders: dict[str, Decoder] = {}
         self.digest = ""  # of the file it was opened from
+        self._seen = False  # whether a batch was decoded while the file's pixels were still coded
 
     @classmethod
     def subset(
@@ -205,7 +208,20 @@ class CompressedDataset:
         name = str(place)
         if self.payload.kind in {"encoded", "patches"} and name not in self._decoders:
             return make_decoder(self.payload, place, keep=False)(positions)  # one batch is no reason to decode all
+        if (few := self._few(positions)) is not None:
+            return make_decoder(few, place)(torch.arange(len(few), device=place))
         return self.to_device(place)(positions)
+
+    def _few(self, positions: torch.Tensor) -> Payload | None:
+        """The images of the first batch that is asked for, alone, where the others are still coded; otherwise None."""
+        if not isinstance(self.payload, RawImages | PaletteImages) or self._seen or not len(positions):
+            return None
+        if (coded := self.payload.pending) is None:
+            return None
+        self._seen = True
+        wanted = positions.cpu().numpy()
+        found = coded.some(wanted)
+        return None if found is None else self.payload.some(found, wanted)
 
     def to_dataset(self, name: str) -> ImageDataset:
         """Decoded, for the next step of a pipeline or another tool; :meth:`after` brings soft labels and weights along.
@@ -275,17 +291,21 @@ class CompressedDataset:
             digest.update(hashlib.sha256(blob).digest())
         return digest.hexdigest()[:16]
 
-    def save(self, path: str | os.PathLike[str]) -> int:
-        """Write the file, whole or not at all; equal content makes equal bytes.
+    def save(self, path: str | os.PathLike[str], coding: str = "none") -> int:
+        """Write the file, whole or not at all; equal content makes equal bytes on one machine, coded or not.
 
         Args:
             path: by custom with the extension ``.ccb``; replaced if it exists.
+            coding: ``"none"``; ``"best"``, whatever makes each part smallest; or how the pixels are coded: ``"rans"``
+                (palette indices), ``"jxl"`` or ``"webp"`` (raw images), ``"zstd"``. No pixel and no
+                :meth:`content_digest` changes by it.
 
         Returns:
             Bytes on disk, everything counted.
 
         Raises:
-            UserError: the folder cannot be written or the disk is full.
+            UserError: the folder cannot be written, the disk is full, or there is no such coding here.
+            Unfit: that coding is for other images.
         """
         about, arrays = self.payload.arrays()
         ids, id_arrays = store_ids(self.ids)
@@ -297,17 +317,27 @@ class CompressedDataset:
         facts = {"kind": self.payload.kind, "payload": about, "ids": ids, "classes": self.classes, "meta": self.meta}
         if self.nominal != "bits":  # files of the first version had no other
             facts["nominal"] = self.nominal
+        coded, arrays = code(self.payload, arrays, coding)
+        if coded:
+            facts["coded"] = coded
         return container.write(path, facts, arrays)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> CompressedDataset:
         """Read a file that :meth:`save` wrote; its images stay on the disk until they are decoded.
 
+        Coded images are decoded when they are first asked for, once. What codes them is needed only then.
+
         Raises:
             UserError: the file is missing, a folder, empty, foreign, cut short, damaged or of a newer version.
         """
         facts, arrays, digest = container.read(path)
+        if newer := unknown(facts.get("coded")):
+            raise UserError(
+                f"{path} was written by a newer version of ccbench", found=newer, mend="pip install --upgrade ccbench"
+            )
         try:
+            arrays = restore(facts.get("coded", {}), arrays, path)
             opened = cls(
                 KINDS[facts["kind"]].from_arrays(facts["payload"], arrays),
                 restore_ids(facts["ids"], arrays),

@@ -9,6 +9,7 @@ import numpy as np
 
 from ccbench.archive.checks import expect, smallest
 from ccbench.archive.packing import pack, packed_size, unpack
+from ccbench.archive.pending import Pending
 from ccbench.errors import UserError
 
 
@@ -41,7 +42,7 @@ class PaletteImages:
 
     def _set(
         self,
-        packed: np.ndarray,
+        packed: np.ndarray | Pending,
         size: tuple[int, ...],
         palettes: np.ndarray,
         clusters: np.ndarray | None,
@@ -65,14 +66,31 @@ class PaletteImages:
                 raise UserError(f"clusters must lie in 0..{len(palettes) - 1}", found=bad)
             clusters = clusters.astype(np.int64)
         self._n, self.shape = n, (height, width)
-        self.packed = packed
+        self._packed = packed
         self.palettes = palettes
         self.clusters = clusters
         self.bits = bits
 
     @property
+    def packed(self) -> np.ndarray:
+        """(m,) uint8, what is held; where the file holds it coded, it is decoded here, once."""
+        if isinstance(self._packed, Pending):
+            self._packed = self._packed.array()
+        return self._packed
+
+    @property
+    def pending(self) -> Pending | None:
+        """The indices, where they are still coded."""
+        return self._packed if isinstance(self._packed, Pending) else None
+
+    def some(self, indices: np.ndarray, positions: np.ndarray) -> PaletteImages:
+        """A few images alone, (b,) positions and their (b, H, W) indices."""
+        owners = positions if self.clusters is None else self.clusters[positions]
+        return PaletteImages(indices, self.palettes, owners, self.bits)
+
+    @property
     def indices(self) -> np.ndarray:
-        """(n, H, W) uint8, unpacked on each call; :attr:`packed` (m,) uint8 is what is held."""
+        """(n, H, W) uint8, unpacked on each call."""
         return unpack(self.packed, self.bits, self._n * self.shape[0] * self.shape[1]).reshape(self._n, *self.shape)
 
     def __len__(self) -> int:
@@ -94,7 +112,7 @@ class PaletteImages:
         return {"bits": self.bits, "size": [self._n, *self.shape]}, arrays
 
     @classmethod
-    def from_arrays(cls, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> PaletteImages:
+    def from_arrays(cls, facts: dict[str, Any], arrays: dict[str, Any]) -> PaletteImages:
         """The inverse of :meth:`arrays`; nothing is unpacked."""
         bits, size, packed = int(facts["bits"]), tuple(int(v) for v in facts["size"]), arrays["packed"]
         _bits(arrays["palettes"], bits)

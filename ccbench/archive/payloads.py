@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
 
@@ -12,14 +11,14 @@ from ccbench.archive.checks import expect
 from ccbench.archive.encoded import EncodedImages
 from ccbench.archive.palette import PaletteImages
 from ccbench.archive.patches import PatchImages
+from ccbench.archive.pending import Pending
 from ccbench.errors import UserError
 
 
-@dataclass
 class RawImages:
     """Images as they are, 24 bits per pixel.
 
-    Attributes:
+    Args:
         images: (n, H, W, 3) uint8 RGB, n, H, W >= 1; may be memory-mapped.
 
     Raises:
@@ -27,15 +26,32 @@ class RawImages:
     """
 
     kind: ClassVar[str] = "raw"
-    images: np.ndarray
 
-    def __post_init__(self) -> None:
-        expect("images", self.images, 4, "(n, H, W, 3)")
-        if self.images.shape[3] != 3:
-            raise UserError("images must be (n, H, W, 3) RGB", found=f"shape {self.images.shape}")
+    def __init__(self, images: np.ndarray | Pending) -> None:
+        if not isinstance(images, Pending):
+            expect("images", images, 4, "(n, H, W, 3)")
+        if images.shape[3] != 3:
+            raise UserError("images must be (n, H, W, 3) RGB", found=f"shape {images.shape}")
+        self._images = images
+
+    @property
+    def images(self) -> np.ndarray:
+        """(n, H, W, 3) uint8; where the file holds them coded, they are decoded here, once."""
+        if isinstance(self._images, Pending):
+            self._images = self._images.array()
+        return self._images
+
+    @property
+    def pending(self) -> Pending | None:
+        """The images, where they are still coded."""
+        return self._images if isinstance(self._images, Pending) else None
+
+    def some(self, images: np.ndarray, positions: np.ndarray) -> RawImages:
+        """A few images alone."""
+        return RawImages(images)
 
     def __len__(self) -> int:
-        return len(self.images)
+        return self._images.shape[0]
 
     def __repr__(self) -> str:
         return f"RawImages({len(self)} images of {self.shape})"
@@ -43,7 +59,7 @@ class RawImages:
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W)."""
-        return self.images.shape[1], self.images.shape[2]
+        return self._images.shape[1], self._images.shape[2]
 
     @property
     def bits_per_pixel(self) -> Fraction:
@@ -55,7 +71,7 @@ class RawImages:
         return {}, {"images": self.images}
 
     @classmethod
-    def from_arrays(cls, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> RawImages:
+    def from_arrays(cls, facts: dict[str, Any], arrays: dict[str, Any]) -> RawImages:
         """The inverse of :meth:`arrays`."""
         return cls(arrays["images"])
 

@@ -67,6 +67,12 @@ BUDGET = [
         show_default=True,
         help="Hold methods to the papers' formula, or to the bytes of the file on disk.",
     ),
+    click.option(
+        "--coding",
+        type=LIST,
+        help="How files are made smaller without changing a pixel: none, best, or the coder of the pixels: rans, jxl, "
+        "webp, zstd. Default: best with --match bytes, otherwise none. METHOD+coded is best for one method.",
+    ),
 ]
 DATA = [
     click.option(
@@ -177,6 +183,7 @@ def request(given: dict[str, Any]) -> Any:
         base_seed=given["base_seed"],
         snap=not given["no_snap"],
         match=given["match"],
+        codings=given["coding"] or (),
         teacher=teacher(given),
         precision=given["precision"],
         threads=counted_threads(given["threads"], given["device"]),

@@ -31,10 +31,12 @@ from ccbench.commands._show import fresh_log
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def compress(file: Path, **given: Any) -> int:
     """Compress a dataset's training split into FILE (.ccb)."""
+    from ccbench.archive.coded import said
     from ccbench.errors import MethodError, Skipped, UserError
     from ccbench.machine import counted_threads
     from ccbench.offers.discovery import plugins
-    from ccbench.offers.faults import place, said
+    from ccbench.offers.faults import place
+    from ccbench.offers.faults import said as told
     from ccbench.runner.device import check_device, use_machine
     from ccbench.runner.display import Watch, compression
     from ccbench.runner.execute import plan_run
@@ -58,6 +60,7 @@ def compress(file: Path, **given: Any) -> int:
         base_seed=given["base_seed"],
         snap=not given["no_snap"],
         match=given["match"],
+        codings=given["coding"] or (),
         teacher=_options.teacher(given),
         precision=given["precision"],
         threads=counted_threads(given["threads"], given["device"]),
@@ -85,6 +88,7 @@ def compress(file: Path, **given: Any) -> int:
         method=cell.method,
         kept=cell.kept,
         match=cell.match,
+        coding=cell.coding,
         made=cell.made,
         artifact=file,
         beside=False,  # the file alone is the result here
@@ -103,7 +107,7 @@ def compress(file: Path, **given: Any) -> int:
             raise
         log = fresh_log("compress", given["method"], traceback.format_exc())
         raise UserError(
-            f"a defect of a plugin: {said(fault)}",
+            f"a defect of a plugin: {told(fault)}",
             found=f"its traceback is in {log}",
             mend=f"ccbench check {given['method']}",
         ) from None
@@ -113,4 +117,6 @@ def compress(file: Path, **given: Any) -> int:
         f"{file}: {facts.images} images, {facts.bytes:,} bytes, measured ratio {1 - facts.measured_kept:.4f}, "
         f"asked for {cell.ratio:.4f}"
     )
+    if cell.coding != "none":
+        click.echo(said(file))
     return 0

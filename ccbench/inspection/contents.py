@@ -57,7 +57,7 @@ def part_bytes(path: Path) -> dict[str, int]:
     """
     parts: dict[str, int] = {}
     for name, size in container.sizes(path).items():
-        part = _PARTS.get(name, name)
+        part = _PARTS.get(name := name.partition(".")[0], name)  # a coded array has several
         parts[part] = parts.get(part, 0) + size
     return parts
 

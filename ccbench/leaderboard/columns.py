@@ -134,6 +134,7 @@ def columns(rows: pd.DataFrame, chosen: Sequence[str] = ()) -> list[Column]:
         _text("Status", "status"),
         *[_text("Source", "source")] * has_published(rows),
         *[_text("Match", "match")] * bool((rows["match"] != "nominal").any()),
+        *[_text("Coding", "coding")] * bool((~rows["coding"].isin(["none", ""])).any()),
     ]
 
 
@@ -149,7 +150,7 @@ def differing(rows: pd.DataFrame) -> list[str]:
     ]
     if (ours.groupby("method")["method_version"].nunique(dropna=False) > 1).any():
         told.append("method_version")
-    alike = ["method", "ratio", "match", "teacher", *told]
+    alike = ["method", "ratio", "match", "coding", "teacher", *told]
     if (ours.groupby(alike, dropna=False)["made"].nunique() > 1).any():
         told.append("made")
     return told

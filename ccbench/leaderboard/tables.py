@@ -25,7 +25,7 @@ SECTION = ["dataset", "protocol", "protocol_version", "architecture"]
 _SORTED = {*SECTION, "match", "method", "teacher", "kept"}
 METHOD = ("method", "method_version", "made")
 BUDGET = ("kept", "match")
-CONDITIONS = tuple(name for name in ROW if name not in {*METHOD, *BUDGET, "teacher"})
+CONDITIONS = tuple(name for name in ROW if name not in {*METHOD, *BUDGET, "coding", "teacher"})
 MEASURED = "measured"
 
 
@@ -69,13 +69,17 @@ def with_differences(frame: pd.DataFrame) -> pd.DataFrame:
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     for row in rows:
         if row["method"] in means and row["accuracy_mean"] is not None:
-            means[row["method"]][*_place(row, row["method"]), row["teacher"]].append(row["accuracy_mean"])
+            held = means[row["method"]]
+            held[*_place(row, row["method"]), row["coding"], row["teacher"]].append(row["accuracy_mean"])
     differences: dict[str, list[float]] = {"random": [], "full": []}
     for row in rows:
         mine = float("nan") if row["accuracy_mean"] is None else row["accuracy_mean"]
         for name, known in means.items():
-            place = _place(row, name)
-            references = known.get((*place, row["teacher"])) or known.get((*place, "")) or []
+            place, teachers = _place(row, name), (row["teacher"], "")
+            # coding changes no image, unless it makes room for more of them
+            codings = (row["coding"],) if name == "random" and row["match"] == "bytes" else (row["coding"], "none")
+            found = [known[key] for c in codings for t in teachers if (key := (*place, c, t)) in known]
+            references = found[0] if found else []
             if row["method"] == name:  # a reference is its own, whichever version of it others are compared with
                 references = [mine]
             differences[name].append(mine - references[0] if len(references) == 1 else float("nan"))
@@ -85,7 +89,7 @@ def with_differences(frame: pd.DataFrame) -> pd.DataFrame:
 def _place(row: Mapping[Any, Any], reference: str) -> tuple[Any, ...]:
     """What a row shares with its reference: all but the method, and for ``full``, which has one budget, all but that.
 
-    The teacher stands apart: a reference may have none.
+    Coding and teacher stand apart: a reference may have none.
     """
     same = tuple(row[name] for name in CONDITIONS)
     return (*same, row["source"], *(() if reference == "full" else (row["match"], row["kept"], row["ratio"])))

@@ -16,6 +16,7 @@ from ccbench.methods.task import Workbench
 from ccbench.offers.expressions import Expression
 
 ATTEMPTS = 12
+_CLOSE, _AIM = Fraction(995, 1000), Fraction(998, 1000)  # of the bytes: where a search of coded files ends, and aims
 _SIZES = 4  # looks at a method that takes any number of bytes; each may encode all images several times
 
 Search = Generator[Budget, tuple[int, int, Fraction], None]
@@ -23,19 +24,21 @@ Search = Generator[Budget, tuple[int, int, Fraction], None]
 
 
 def fit_bytes(
-    expression: Expression, size: int, bench: Workbench, path: Path, **options: Any
+    expression: Expression, size: int, bench: Workbench, path: Path, coding: str = "none", **options: Any
 ) -> tuple[CompressedDataset, int]:
     """Compress so that the file has at most ``size`` bytes and, as nearly as the method allows, all of them.
 
     Where the step that is left open keeps whole images, their number is searched: encoded pictures may take far
     fewer bytes than raw ones. Where it takes any number of bytes, it gets what labels and the like leave of them. Where
-    it takes only palette sizes, they are tried from the largest down.
+    it takes only palette sizes, they are tried from the largest down; where files are coded, from the largest that fits
+    uncoded upwards. Coding takes time: there a file that has all but half a percent of the bytes is good enough.
 
     Args:
         expression: a method or a pipeline with at most one open step.
         size: bytes, everything counted.
         bench, options: as for :func:`ccbench.methods.compress.compress`.
         path: the ``.ccb`` file, written.
+        coding: how the file is coded.
 
     Returns:
         The compressed set and the bytes of its file.
@@ -50,16 +53,16 @@ def fit_bytes(
     elif step.spec.budgets == "any":
         search = _sizes(share, shape, size)
     elif step.spec.budgets == "bits":
-        search = _palettes(share, step.spec.bits, shape, size)
+        search = (_palettes if coding == "none" else _coded_palettes)(share, step.spec.bits, shape, size)
     else:
-        search = _images(share, shape, size)
+        search = (_images if coding == "none" else _coded_images)(share, shape, size)
     best: tuple[CompressedDataset, int] | None = None
     budget, result = next(search, None), None
     for _ in range(ATTEMPTS):
         if budget is None:
             break
         result = compress(expression, budget, bench, **options)
-        result.save(path)
+        result.save(path, coding)
         written = path.stat().st_size
         if written <= size and (best is None or written > best[1]):
             best = result, written
@@ -71,7 +74,7 @@ def fit_bytes(
         path.unlink(missing_ok=True)
         raise Skipped(f"{expression.label} has no setting whose file is within {size} bytes")
     if result is not best[0]:
-        best[0].save(path)
+        best[0].save(path, coding)
     return best
 
 
@@ -99,6 +102,33 @@ def _sizes(share: Fraction, shape: DataShape, size: int) -> Search:
         if written <= size and beside:
             return
         beside = max(beside, math.ceil(written - counted * shape.raw_bytes))
+
+
+def _coded_palettes(share: Fraction, sizes: tuple[int, ...], shape: DataShape, size: int) -> Search:
+    """From the largest palette that fits even uncoded up while the file fits; down where it does not."""
+    budgets = [Budget(share * bits / BITS_PER_PIXEL) for bits in sorted(sizes)]
+    place = max(0, sum(budget.kept * shape.raw_bytes <= size for budget in budgets) - 1)
+    _, written, _ = yield budgets[place]
+    step = 1 if written <= size else -1
+    while 0 <= (place := place + step) < len(budgets):
+        _, written, _ = yield budgets[place]
+        if (written <= size) != (step > 0):
+            return
+
+
+def _coded_images(share: Fraction, shape: DataShape, size: int) -> Search:
+    """As :func:`_images`, until nearly all bytes are used."""
+    low, high = 0, shape.images + 1
+    count = max(int(size / (share * shape.image_bytes)), shape.classes)
+    while low < (count := min(count, high - 1)) and count >= shape.classes:
+        kept, written, _ = yield Budget(Fraction(count, shape.images) * share)
+        if size * _CLOSE <= written <= size:
+            return
+        if written <= size:
+            low = count
+        else:
+            high = count
+        count = max(int(_AIM * size * kept / written), low + 1 if written <= size else 0)
 
 
 def _images(share: Fraction, shape: DataShape, size: int) -> Search:

@@ -237,6 +237,19 @@ def parse(text: str, plugins: Plugins) -> Expression:
     return Expression(tuple(steps))
 
 
+def without_coding(text: str) -> tuple[str, bool]:
+    """A method expression without ``+coded`` at its end, and whether that was there.
+
+    Coding is no step: it changes no image, only how many bytes the file has.
+
+    Examples:
+        >>> without_coding("ccs[fraction=0.1]+dcq + coded"), without_coding("dcq")
+        (('ccs[fraction=0.1]+dcq', True), ('dcq', False))
+    """
+    before, plus, last = text.rpartition("+")
+    return (before.strip(), True) if plus and last.strip() == "coded" else (text, False)
+
+
 @overload
 def read_call(kind: Literal["dataset"], text: str, plugins: Plugins) -> Call[DatasetSpec]: ...
 @overload

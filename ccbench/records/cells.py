@@ -26,6 +26,7 @@ class Row:
         method: canonical label of the method expression.
         kept: the budget as an exact fraction of raw bytes.
         match: ``"nominal"`` or ``"bytes"``.
+        coding: what makes the file smaller without changing a pixel; ``"none"``, ``"best"`` or a coder's name.
         architecture: canonical label of the network, ``quicknet[width=64]``.
         protocol: canonical label.
         teacher: what labels the images in training, or the user's teacher where the method needs one; "" for none.
@@ -44,6 +45,7 @@ class Row:
     method: str
     kept: Fraction
     match: str = "nominal"
+    coding: str = "none"
     architecture: str
     protocol: str
     teacher: str = ""
@@ -92,7 +94,8 @@ class Cell(Row):
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits over the row and the seed."""
-        axes = json.dumps([self.row, self.seed], sort_keys=True)
+        row = {name: value for name, value in self.row.items() if (name, value) != ("coding", "none")}
+        axes = json.dumps([row, self.seed], sort_keys=True)
         return hashlib.sha256(axes.encode()).hexdigest()[:12]
 
     @property

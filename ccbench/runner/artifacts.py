@@ -70,6 +70,7 @@ class Items:
             method=cell.method,
             kept=cell.kept,
             match=cell.match,
+            coding=cell.coding,
             seed=cell.seed,
             made=cell.made,
             artifact=path,

@@ -196,7 +196,16 @@ class LiveDisplay(Display):
         rows: dict[tuple, Line] = {}
         self._row: dict[str, Line] = {}  # by cell id: a tick touches what has changed, not every cell of the plan
         for cell in cells:
-            key = (cell.method, cell.dataset, cell.kept, cell.architecture, cell.protocol, cell.match, cell.teacher)
+            key = (
+                cell.method,
+                cell.dataset,
+                cell.kept,
+                cell.architecture,
+                cell.protocol,
+                cell.match,
+                cell.coding,
+                cell.teacher,
+            )
             row = rows.setdefault(key, Line((cell.method, cell.dataset, f"{cell.ratio:.4f}", cell.architecture)))
             row.cells.append(cell)
             row.ended += cell.id in self.ended

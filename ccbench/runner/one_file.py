@@ -10,6 +10,7 @@ from typing import Any
 
 from ccbench.archive import CompressedDataset
 from ccbench.archive.origin import open_origin, source_of
+from ccbench.coding import names
 from ccbench.data import DataSource
 from ccbench.errors import UserError
 from ccbench.methods.teacher_source import TeacherSource
@@ -85,7 +86,7 @@ def evaluate_file(
     shape = splits.train.shape
     kept = _kept(file, compressed.meta) or compressed.nominal_kept(shape)
     data = Data(shape, splits.train.digest, splits.test.digest, option_text(source))
-    match = compressed.meta.get("match", "nominal")
+    match, coding = compressed.meta.get("match", "nominal"), names.check(compressed.meta.get("coding", "none"))
     request = Request(
         methods=(),
         base_seed=base_seed,
@@ -95,11 +96,11 @@ def evaluate_file(
         threads=threads,
     )
     under, digest = Conditions(recipe, request, offers), file_digest(file)
-    cell = _cell(compressed, under, dataset, data, kept, network, seed)
+    cell = _cell(compressed, under, dataset, data, kept, network, seed, coding)
     if cell is None:  # a row of its own: a run must not take it for one of its cells
         versions = "+".join(compressed.meta.get("versions", ["?"]))
         cell = replace(
-            under.cell(dataset, data, Expression(()), kept, network),
+            under.cell(dataset, data, Expression(()), kept, network, coding=coding),
             method=f"{compressed.meta.get('method', file.stem)} ({file.name})",
             method_version=f"{versions} {digest[:12]}",
             made=digest[:12],
@@ -142,7 +143,7 @@ def _kept(file: Path, meta: dict[str, Any]) -> Fraction | None:
         UserError: it says something that no budget is, or describes itself by something else than text.
     """
     said = meta.get("kept")
-    texts = [meta.get(name, "") for name in ("method", "dataset", "match")]
+    texts = [meta.get(name, "") for name in ("method", "dataset", "match", "coding")]
     try:
         kept = None if said is None else Fraction(said) if isinstance(said, str) and len(said) < 100 else Fraction(0)
     except (ValueError, ZeroDivisionError):
@@ -155,7 +156,14 @@ def _kept(file: Path, meta: dict[str, Any]) -> Fraction | None:
 
 
 def _cell(
-    compressed: CompressedDataset, under: Conditions, dataset: str, data: Data, kept: Fraction, network: str, seed: int
+    compressed: CompressedDataset,
+    under: Conditions,
+    dataset: str,
+    data: Data,
+    kept: Fraction,
+    network: str,
+    seed: int,
+    coding: str,
 ) -> Cell | None:
     """The cell of a run that would train on this very file; None where there is none."""
     meta = compressed.meta
@@ -163,7 +171,7 @@ def _cell(
         return None
     try:
         expression = parse(meta["method"], under.plugins)
-        cell = replace(under.cell(dataset, data, expression, kept, network), seed=seed)
+        cell = replace(under.cell(dataset, data, expression, kept, network, coding=coding), seed=seed)
     except (UserError, KeyError):
         return None
     return cell if cell.made == meta.get("made") and meta.get("seed") in (None, seed) else None

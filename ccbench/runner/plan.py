@@ -12,13 +12,14 @@ from functools import cache
 from itertools import product
 
 from ccbench.budget import Budget, DataShape
+from ccbench.coding import names
 from ccbench.data import DataSource
 from ccbench.errors import UserError
 from ccbench.methods import identity
 from ccbench.methods.ready import unready
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
-from ccbench.offers.expressions import Expression, parse, read_call, written
+from ccbench.offers.expressions import Expression, parse, read_call, without_coding, written
 from ccbench.quantities import amount
 from ccbench.records.cells import Cell
 from ccbench.training import Protocol, load_protocol
@@ -40,6 +41,8 @@ class Request:
         base_seed: what every seed is derived from.
         snap: whether budgets move to the palette grid when a method needs it.
         match: ``"nominal"`` or ``"bytes"``.
+        codings: how files are coded; empty: as small as can be where they are held to bytes, otherwise not at all. A
+            method that ends in ``+coded`` is coded as small as can be.
         teacher: instead of the protocols' own.
         precision: number format of every training; None: what each recipe declares.
         threads: of one training on a CPU.
@@ -54,6 +57,7 @@ class Request:
     base_seed: int = 0
     snap: bool = True
     match: str = "nominal"
+    codings: tuple[str, ...] = ()
     teacher: TeacherSource = field(default_factory=TeacherSource)
     precision: str | None = None
     threads: int = 1
@@ -122,10 +126,10 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
     for unit, value in request.budgets:
         amount(unit, value)  # what is no number is said before a dataset is read
     plan = Plan()
-    expressions = list(
-        {e.label: e for e in (parse(m, plugins) for m in every_method(request.methods, plugins))}.values()
-    )
-    plan.expressions = {e.label: e for e in expressions}
+    wanted = [(parse(method, plugins), coding) for method, coding in _coded(request, plugins)]
+    plan.expressions = {e.label: e for e, _ in wanted}
+    expressions = list(plan.expressions.values())
+    codings = dict.fromkeys((e.label, coding) for e, coding in wanted)
     recipes = {p.name: p for p in (load_protocol(n, plugins).at(request.precision) for n in request.protocols)}
     unable = {e.label: reason for e in expressions if (reason := unready(e, device))}
     plan.problems = list(dict.fromkeys(unable.values()))
@@ -135,16 +139,17 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
     conditions = [Conditions(recipe, request, plugins) for recipe in recipes.values()]
     for dataset in dict.fromkeys(canonical(name, plugins) for name in request.datasets):
         data = plan.data[dataset] = data_of(dataset)
-        rows: dict[tuple[str, Fraction], tuple[Expression, str]] = {}
-        for expression, asked in product(expressions, _asked(request, expressions, data.shape, plan)):
+        rows: dict[tuple[str, str, Fraction], str] = {}
+        for (label, coding), asked in product(codings, _asked(request, expressions, data.shape, plan)):
+            expression = plan.expressions[label]
             own = expression.budget(asked, data.shape)
-            skip = unable.get(expression.label) or _why_not(expression, own, data.shape, request.match)
-            rows.setdefault((expression.label, own.kept), (expression, skip))
+            skip = unable.get(label) or _why_not(expression, own, data.shape, request.match, coding)
+            rows.setdefault((label, coding, own.kept), skip)
         for under in conditions:
             by_network = {
                 network: [
-                    under.cell(dataset, data, expression, kept, network, skip)
-                    for (_, kept), (expression, skip) in rows.items()
+                    under.cell(dataset, data, plan.expressions[label], kept, network, coding=coding, skip=skip)
+                    for (label, coding, kept), skip in rows.items()
                 ]
                 for network in networks or (under.recipe.architecture,)
             }
@@ -181,7 +186,15 @@ class Conditions:
         self._trained = cache(self._training)
 
     def cell(
-        self, dataset: str, data: Data, expression: Expression, kept: Fraction, architecture: str, skip: str = ""
+        self,
+        dataset: str,
+        data: Data,
+        expression: Expression,
+        kept: Fraction,
+        architecture: str,
+        *,
+        coding: str = "none",
+        skip: str = "",
     ) -> Cell:
         """The cell of the first seed.
 
@@ -191,6 +204,7 @@ class Conditions:
             expression: the method.
             kept: its budget, a fraction of the raw bytes.
             architecture: the network.
+            coding: of the file.
             skip: why it cannot run, or "".
         """
         depends, version, fault = self._method(expression)
@@ -206,8 +220,14 @@ class Conditions:
             method_version=version,
             kept=kept,
             match=request.match,
+            coding=coding,
             made=identity.digest(
-                data=data.digest, steps=depends, kept=str(kept), match=request.match, base_seed=request.base_seed
+                data=data.digest,
+                steps=depends,
+                kept=str(kept),
+                match=request.match,
+                base_seed=request.base_seed,
+                **({} if coding == "none" else names.versions(coding)),
             ),
             architecture=network["architecture"],
             architecture_version=network["version"],
@@ -244,6 +264,18 @@ class Conditions:
                 answer = [], declared, f"{expression.label}: {error.what}"
             self._methods[expression.label] = answer
         return self._methods[expression.label]
+
+
+def _coded(request: Request, plugins: Plugins) -> list[tuple[str, str]]:
+    """(method, coding) of every combination."""
+    usual = request.codings or (("best",) if request.match == "bytes" else ("none",))
+    for coding in usual:
+        names.check(coding)
+    pairs = []
+    for method in every_method(request.methods, plugins):
+        plain, coded = without_coding(method)
+        pairs += [(plain, coding) for coding in (("best",) if coded else usual)]
+    return pairs
 
 
 def every_method(methods: tuple[str, ...], plugins: Plugins) -> list[str]:
@@ -287,7 +319,7 @@ def _asked(request: Request, expressions: list[Expression], shape: DataShape, pl
     return list(dict.fromkeys(snapped))
 
 
-def _why_not(expression: Expression, total: Budget, shape: DataShape, match: str) -> str:
+def _why_not(expression: Expression, total: Budget, shape: DataShape, match: str, coding: str) -> str:
     """Why an expression cannot meet a budget on a dataset, or ""."""
     rest, parts = shape, expression.budgets(total, shape)
     fixed = math.prod((part.kept for part in parts), start=Fraction(1))
@@ -300,7 +332,8 @@ def _why_not(expression: Expression, total: Budget, shape: DataShape, match: str
         if missing:
             return f"{step.name} needs {', '.join(missing)}, which is not installed: pip install {' '.join(missing)}"
         # a file that is held to bytes takes the largest palette that fits, see ccbench.methods.match_bytes
-        free = match == "bytes" and step.budget is None and budget.bits >= min(step.spec.bits)
+        smaller = coding != "none"  # then a file may have fewer bits for each pixel than its palette
+        free = match == "bytes" and step.budget is None and (smaller or budget.bits >= min(step.spec.bits))
         if step.spec.budgets == "bits" and budget.palette_bits not in step.spec.bits and not free:
             grid = f"{min(step.spec.bits)} to {max(step.spec.bits)}"
             if budget.bits < min(step.spec.bits):

@@ -193,6 +193,7 @@ class Compression(Work):
         method: label of a method expression.
         kept: the budget, a fraction of the raw bytes.
         match: ``"nominal"`` or ``"bytes"``.
+        coding: of the file.
         seed: index of the repetition.
         made: digest of everything that the file depends on beside the seed; kept in the file.
         artifact: the ``.ccb`` file to write.
@@ -202,6 +203,7 @@ class Compression(Work):
     method: str
     kept: Fraction
     match: str = "nominal"
+    coding: str = "none"
     seed: int = 0
     made: str = ""
     artifact: Path
@@ -225,10 +227,10 @@ class Compression(Work):
         }
         started = time.perf_counter()
         if self.match == "bytes" and not expression.reference:
-            result, _ = fit_bytes(expression, budget.bytes(shape), bench, path, **options)
+            result, _ = fit_bytes(expression, budget.bytes(shape), bench, path, self.coding, **options)
         else:
             result = compress(expression, budget, bench, **options)
-            result.save(path)
+            result.save(path, self.coding)
         seconds, size = time.perf_counter() - started, path.stat().st_size  # what a method says of its file is no size
         try:
             keep(bench.store, result)
@@ -272,6 +274,7 @@ class Compression(Work):
             **facts_of(splits, self.context.source),
             "made": self.made,
             **({"match": self.match} if self.match != "nominal" else {}),
+            **({"coding": self.coding} if self.coding != "none" else {}),
         }
 
 

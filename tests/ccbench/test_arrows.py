@@ -109,7 +109,8 @@ ALLOWED = {
     "offers": "errors quantities budget store",
     "executors": "errors machine offers",
     "data": "errors budget store offers",
-    "archive": "errors machine budget store data",
+    "coding": "errors machine",
+    "archive": "errors machine budget store data coding",
     "colors": "errors archive",
     "training": "errors seeds budget offers",
     "methods": "errors seeds budget machine store offers data archive training",
@@ -118,8 +119,8 @@ ALLOWED = {
     "records": "errors seeds budget store",
     "leaderboard": "errors budget store offers records",
     "inspection": "errors quantities budget store data archive colors leaderboard",
-    "runner": "errors quantities budget machine store offers executors data archive colors training methods stages "
-    "records leaderboard",
+    "runner": "errors quantities budget machine store offers executors data coding archive colors training methods "
+    "stages records leaderboard",
     "testing": "errors budget store offers executors data archive training methods",
     "api": "machine data offers methods records runner",
     "recommend": "errors store offers data archive api",

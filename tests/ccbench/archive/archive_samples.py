@@ -7,6 +7,7 @@ import io
 import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
+from sklearn.datasets import load_sample_images
 
 from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, PatchImages, RawImages
 
@@ -123,3 +124,14 @@ def datasets(draw):
     if draw(st.booleans()):
         ids = np.where(rng.random(n) < 0.3, -1, ids)
     return dataset(payload, rng, soft=draw(st.booleans()), weights=draw(st.booleans()), ids=ids)
+
+
+def photographs(n: int, side: int = 32) -> np.ndarray:
+    """(n, side, side, 3) patches of two photographs."""
+    patches = []
+    for photo in load_sample_images().images:
+        rows, columns = photo.shape[0] // side, photo.shape[1] // side
+        grid = photo[: rows * side, : columns * side].reshape(rows, side, columns, side, 3).swapaxes(1, 2)
+        patches.append(grid.reshape(-1, side, side, 3))
+    found = np.concatenate(patches)
+    return found[np.random.default_rng(0).permutation(len(found))][:n]

@@ -52,6 +52,42 @@ def test_class_folders_are_compressed_and_tested_without_another_word(tiny, tmp_
     assert "holds other images now" not in shown.out
 
 
+def test_a_coded_file_is_the_same_set_in_fewer_bytes(tiny, tmp_path):
+    root = tmp_path / "set"
+    shades = np.linspace(0, 255, 16).astype(np.uint8)
+    for name in ("cat", "dog"):
+        for i in range(12):
+            path = root / name / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.roll(np.broadcast_to(shades[:, None, None], (16, 16, 3)), i, axis=1).copy()).save(path)
+    options = ("-m", "random", "--fraction", "1", "-d", f"folder:{root}")
+    sizes = {}
+    for coding in ("none", "best", "webp"):
+        made = tiny("compress", *options, "--coding", coding, f"{coding}.ccb")
+        assert made.code == 0, made.err
+        sizes[coding] = (tmp_path / "here" / f"{coding}.ccb").stat().st_size
+    made = tiny("compress", "-m", "random+coded", *options[2:], "suffix.ccb")
+    assert made.code == 0, made.err
+    assert "coded: images by webp" in made.out or "coded: images by jxl" in made.out
+    best = (tmp_path / "here" / "best.ccb").read_bytes()
+    assert (tmp_path / "here" / "suffix.ccb").read_bytes() == best
+    assert sizes["best"] <= sizes["webp"] < sizes["none"] / 2
+    shown = {c: json.loads(tiny("inspect", "--json", f"{c}.ccb").out) for c in sizes}
+    assert sum(shown["best"]["contents"]["parts"].values()) == sizes["best"]
+    assert set(shown["best"]["contents"]["parts"]) == set(shown["none"]["contents"]["parts"])
+    done = tiny("evaluate", "best.ccb", "-p", "tiny", "--out", "out")
+    assert done.code == 0, done.err
+    planned = tiny("plan", *options, "--coding", "best,none", "-p", "tiny", "--seeds", "1", "--out", "out", "--json")
+    assert [c["state"] for c in json.loads(planned.out)["cells"]] == ["cached", "to run"]
+    wrong = tiny("compress", *options, "--coding", "rans", "wrong.ccb")
+    assert wrong.code == 2
+    assert "rans codes palette indices" in wrong.err
+    assert not (tmp_path / "here" / "wrong.ccb").exists()
+    wrong = tiny("compress", *options, "--coding", "gzip", "wrong.ccb")
+    assert wrong.code == 2
+    assert "coding is one of none, best, rans" in wrong.err
+
+
 def test_the_file_remembers_how_its_folder_was_read(tiny, tmp_path):
     folder = fill(tmp_path / "set", size=20)
     (tmp_path / "set/cat/bad.png").write_text("no image")

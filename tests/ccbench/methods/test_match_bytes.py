@@ -1,20 +1,25 @@
 """--match bytes: a method takes the largest budget whose file fits, a pipeline through the step that is left open."""
 
 import io
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_sample_images
 
 from ccbench.archive import CompressedDataset, EncodedImages
 from ccbench.budget import Budget
+from ccbench.coding import models, names
 from ccbench.data import ImageDataset
-from ccbench.errors import Skipped
+from ccbench.errors import Skipped, UserError
 from ccbench.methods.match_bytes import fit_bytes
 from ccbench.methods.task import Workbench
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression, Step, parse
 from ccbench.offers.specs import MethodSpec
+from ccbench.records.cells import Cell
 from ccbench.runner.plan import Data, Request, make_plan
 from ccbench.store import Store
 
@@ -96,10 +101,97 @@ def test_the_plan_lets_palettes_off_the_grid_where_files_are_held_to_bytes(bench
     cells = plan(bench, "mediancut", "random", budgets=(("ratio", "0.9"),), match="bytes").cells
     assert [c.skip for c in cells] == ["", ""]
     assert {c.ratio for c in cells} == {0.9}
-    (cell,) = plan(bench, "mediancut", budgets=(("ratio", "0.99"),), match="bytes").cells
+    few = (("ratio", "0.99"),)
+    (cell,) = plan(bench, "mediancut", budgets=few, match="bytes", codings=("none",)).cells
     assert "less than the smallest palette" in cell.skip
     (cell,) = plan(bench, "mediancut", budgets=(("ratio", "0.9"),), snap=False).cells
     assert "can only keep q of 24 bits" in cell.skip
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Patches of photographs, which can be coded; noise cannot."""
+    patches = [
+        photo[y : y + 16, x : x + 16]
+        for photo in load_sample_images().images
+        for y in range(0, 400, 16)
+        for x in range(0, 640, 16)
+    ]
+    root = ImageDataset.from_arrays(np.stack(patches), np.arange(2000) % 4, ["a", "b", "c", "d"], name="photos")
+    return Workbench(root, Store(tmp_path / "cache"), PLUGINS, None)
+
+
+def test_a_coded_selection_has_room_for_more_images(photos, tmp_path):
+    size, path = 200_000, tmp_path / "x.ccb"
+    saved = []
+    save = CompressedDataset.save
+
+    class Counted:
+        def __get__(self, made, kind):
+            return lambda *given: saved.append(given) or save(made, *given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CompressedDataset, "save", Counted())
+        made, written = fit_bytes(parse("random", PLUGINS), size, photos, path, "webp")
+    plain, _ = fit_bytes(parse("random", PLUGINS), size, photos, tmp_path / "y.ccb")
+    assert 0.98 * size <= written == path.stat().st_size <= size
+    assert len(made) > 1.15 * len(plain)
+    assert len(saved) <= 6
+    assert CompressedDataset.open(path).content_digest() == made.content_digest()
+
+
+def test_a_coded_palette_may_be_larger(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "_WIDTHS", ())  # no network, which takes time to train
+    size = 4000 + photos.root.shape.raw_bytes * 2 // 24  # two bits and what a file needs besides
+    plain, _ = fit_bytes(parse("octree", PLUGINS), size, photos, tmp_path / "y.ccb")
+    made, written = fit_bytes(parse("octree", PLUGINS), size, photos, tmp_path / "x.ccb", "rans")
+    assert written == (tmp_path / "x.ccb").stat().st_size <= size
+    assert made.payload.bits > plain.payload.bits
+
+
+def test_files_that_are_held_to_bytes_are_coded(bench):
+    budgets = (("ratio", "0.9"),)
+    assert [c.coding for c in plan(bench, "random", "full", budgets=budgets, match="bytes").cells] == ["best", "best"]
+    (cell,) = plan(bench, "random", budgets=budgets, match="bytes", codings=("none",)).cells
+    assert cell.coding == "none"
+    below = (("ratio", "0.99"),)
+    (cell,) = plan(bench, "mediancut", budgets=below, match="bytes").cells
+    assert cell.skip == ""  # a coded file may have less than a bit for each pixel
+
+
+def test_coding_is_an_axis_of_its_own(bench):
+    budgets = (("ratio", "0.5"),)
+    cells = plan(bench, "random", "random+coded", "full + coded", budgets=budgets).cells
+    assert [(c.method, c.coding) for c in cells] == [("random", "none"), ("random", "best"), ("full", "best")]
+    assert len({c.id for c in cells}) == len({c.made for c in cells}) == 3
+    both = plan(bench, "random", budgets=budgets, codings=("none", "rans", "none")).cells
+    assert [(c.method, c.coding) for c in both] == [("random", "none"), ("random", "rans")]
+    assert both[0] == cells[0]
+    with pytest.raises(UserError, match="coding is one of none, best"):
+        plan(bench, "random", budgets=budgets, codings=("gzip",))
+    with pytest.raises(UserError, match="coded"):
+        plan(bench, "coded+random", budgets=budgets)
+
+
+def test_what_is_not_coded_has_the_id_that_it_had_before_there_were_codings():
+    cell = Cell(dataset="d", method="m", kept=Fraction(1, 12), architecture="a", protocol="p", seed=2)
+    assert cell.id == "134f5d90feb7"
+    assert replace(cell, coding="best").id != cell.id
+
+
+def test_installing_a_codec_makes_another_row_of_best(bench, monkeypatch):
+    budgets = (("ratio", "0.5"),)
+    made = {}
+    for there in (None, object()):
+        monkeypatch.setattr(names, "find_spec", lambda name, there=there: there)
+        made[there] = [c.made for c in plan(bench, "random", "random+coded", budgets=budgets).cells]
+    (plain_one, best_one), (plain_two, best_two) = made.values()
+    monkeypatch.setattr(names, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="imagecodecs") as caught:  # before anything is compressed
+        plan(bench, "random", budgets=budgets, codings=("jxl",))
+    assert "pip install 'ccbench[jxl]'" in str(caught.value)
+    assert plain_one == plain_two
+    assert best_one != best_two
 
 
 class Flat:

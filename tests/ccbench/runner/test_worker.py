@@ -32,6 +32,7 @@ WORK = [
         method="dcq",
         kept=Fraction(1, 12),
         match="bytes",
+        coding="best",
         seed=1,
         made="m",
         artifact=Path("a.ccb"),

@@ -14,8 +14,8 @@ class Animal:
         from ccbench import CompressedDataset
 
         class Small(CompressedDataset):
-            def save(self, path):
-                return super().save(path) // 10
+            def save(self, path, coding="none"):
+                return super().save(path, coding) // 10
 
         plain = CompressedDataset.subset(task.dataset, range(task.images))
         return Small(plain.payload, plain.ids, plain.labels, classes=plain.classes)
