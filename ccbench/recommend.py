@@ -125,8 +125,10 @@ def recommend(
         options: more arguments of :func:`ccbench.run`, such as ``protocol`` or ``jobs``.
 
     Raises:
-        UserError: a size above the raw bytes, or a sample that cannot be drawn.
+        UserError: a size above the raw bytes, neither or both of size and loss, or a sample that cannot be drawn.
     """
+    if (size is None) == (loss is None):
+        raise UserError("a recommendation is for a size or for a loss", found="both" if loss is not None else "neither")
     for method in methods:
         parse(without_coding(method)[0], plugins())
     train = open_dataset(dataset, plugins=plugins(), source=source, cache=default_store().root).train
@@ -137,9 +139,9 @@ def recommend(
                 found=f"{int(size):,} bytes",
             )
         say(_opening(sample))
-        with tempfile.TemporaryDirectory(prefix="ccbench-recommend-") as out:
+        with tempfile.TemporaryDirectory(prefix="ccbench-recommend-", ignore_cleanup_errors=True) as out:
             attempt = lambda method, kept: _try(method, kept, sample, out, seeds, options)  # noqa: E731
-            full = attempt("full", Fraction(1))
+            full = attempt("full", None)
             if full.accuracy is None:
                 raise UserError("nothing can be trained on the sample", found=full.reason)
             say(f"{'full':24} {_percent(full)}, uncompressed")
@@ -164,17 +166,32 @@ def _sampled(train: ImageDataset, images: int) -> Iterator[Sample]:
     if images < len(train):  # shares of every class, drawn by the images' own names
         chosen = np.flatnonzero(held_back(numbers, train.labels, images / len(train)))
     test = held_back([numbers[i] for i in chosen], train.labels[chosen], HELD_BACK)
+    judged = np.unique(train.labels[chosen[test]])
+    if len(judged) < 2:
+        raise UserError(
+            "a sample needs two classes of two images or more, to train on one and judge by another",
+            found=f"{len(judged)} such classes among {len(chosen)} of {len(train)} training images",
+            mend="more images of each class"
+            + (f", or --images {max(4 * len(train.classes), 2 * images)}" if images < len(train) else ""),
+        )
     names, whole = folder_names(train.classes), train.images.shape[1:3]
     shrink = max(1.0, max(whole) / SIDE)
     side = max(1, round(whole[0] / shrink)), max(1, round(whole[1] / shrink))
-    with tempfile.TemporaryDirectory(prefix="ccbench-recommend-") as folder:
-        for i, held in zip(chosen, test, strict=True):
-            place = Path(folder, "data", "test" if held else "train", names[train.labels[i]])
-            place.mkdir(parents=True, exist_ok=True)
-            picture = Image.fromarray(np.asarray(train.images[i]))
-            if shrink > 1:
-                picture = picture.resize((side[1], side[0]), Image.Resampling.BICUBIC)
-            picture.save(place / f"{numbers[i]}.png", compress_level=1)
+    with tempfile.TemporaryDirectory(prefix="ccbench-recommend-", ignore_cleanup_errors=True) as folder:
+        try:
+            for i, held in zip(chosen, test, strict=True):
+                place = Path(folder, "data", "test" if held else "train", names[train.labels[i]])
+                place.mkdir(parents=True, exist_ok=True)
+                picture = Image.fromarray(np.asarray(train.images[i]))
+                if shrink > 1:
+                    picture = picture.resize((side[1], side[0]), Image.Resampling.BICUBIC)
+                picture.save(place / f"{numbers[i]}.png", compress_level=1)
+        except OSError as error:
+            raise UserError(
+                f"the sample cannot be written to {folder}",
+                found=error.strerror or error,
+                mend="set TMPDIR to a folder on a larger disk, or fewer --images",
+            ) from None
         tried = int((~test).sum())
         with _cache(Path(folder, "cache")):  # nothing of a trial is of use to anything else
             yield Sample(f"folder:{folder}/data", len(train), tried, train.shape.raw_bytes, side, (whole[0], whole[1]))
@@ -193,18 +210,22 @@ def _cache(folder: Path) -> Iterator[None]:
             os.environ[CACHE_VARIABLE] = before
 
 
-def _try(method: str, kept: Fraction, sample: Sample, out: str, seeds: int, options: dict[str, Any]) -> Trial:
+def _try(method: str, share: Fraction | None, sample: Sample, out: str, seeds: int, options: dict[str, Any]) -> Trial:
+    """One trial; without a share everything is kept."""
+    kept = Fraction(1) if share is None else share
     raw = sample.tried * sample.side[0] * sample.side[1] * 3
-    budget = {"fraction": 1} if method == "full" else {"bytes": max(1, int(kept * raw)), "match": "bytes"}
+    budget = {"fraction": 1} if share is None else {"bytes": max(1, int(kept * raw)), "match": "bytes"}
     try:
-        rows = run(method, dataset=sample.name, out=out, seeds=seeds, **budget, **options)
+        rows = run([method], dataset=[sample.name], out=out, seeds=seeds, **budget, **options)
     except UserError as error:  # of this method at this size; what concerns all stopped the first trial
-        if method == "full":
+        if share is None:
             raise
         return Trial(method, kept, reason=str(error.found or error.what).removeprefix(f"{method}: "))
     good = rows[rows["status"] == "ok"]
     if not len(good):
         return Trial(method, kept, reason=str(rows["reason"].iloc[0] or rows["status"].iloc[0]))
+    if share is not None and good["bytes"].max() > budget["bytes"]:  # full takes no budget
+        return Trial(method, kept, reason=f"takes {int(good['bytes'].max()):,} bytes of {budget['bytes']:,}")
     return Trial(
         method,
         kept,

@@ -34,8 +34,8 @@ class Encoder:
 
     @property
     def longest_side(self) -> int:
-        """Of a picture, in pixels."""
-        return {"jpeg": 65_500, "webp": 16_383, "avif": 65_536, "jxl": 1 << 18}[self.codec]
+        """Of a picture, in pixels; AVIF's is what its decoder takes."""
+        return {"jpeg": 65_500, "webp": 16_383, "avif": 32_768, "jxl": 1 << 18}[self.codec]
 
     def __call__(self, picture: np.ndarray, quality: int) -> bytes:
         """Encode one picture.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -92,12 +91,15 @@ class Codec:
 
     def _search(self, task: Task) -> Found | str:
         grid, size = self._grid(task), self._stored(task)
-        sides = grid[0] * size[0], grid[1] * size[1]
+        rows = min(grid[0], -(-len(task.dataset.labels) // grid[1]))
+        sides = rows * size[0], grid[1] * size[1]
         if max(sides) > self.encoder.longest_side:
             limit = self.encoder.longest_side
             return (
                 f"{self.encoder.codec} takes {limit} pixels a side, and this mosaic has {max(sides)}; a smaller mosaic"
             )
+        if sides[0] * sides[1] > (most := EncodedImages.most_pixels):
+            return f"a file has at most {most:,} pixels, and this mosaic has {sides[0] * sides[1]:,}; a smaller mosaic"
         allowed, count = task.budget.bytes(task.dataset.shape), -(-len(task.dataset.labels) // (grid[0] * grid[1]))
         qualities = self.encoder.qualities if self.quality is None else (self.quality, self.quality)
         search = Search(self._encode(task, grid), self._total, count, qualities)
@@ -115,10 +117,10 @@ class Codec:
         """Makes files, several at a time: the codecs let other threads run."""
         per, images = grid[0] * grid[1], task.dataset.images
         size = self._stored(task)
-        small = cache(lambda: _smaller(images, size)) if size != images.shape[1:3] else lambda: images
 
         def one(quality: int, file: int) -> bytes:
-            (mosaic,) = mosaics(np.asarray(small()[file * per : (file + 1) * per]), grid)
+            part = np.asarray(images[file * per : (file + 1) * per])
+            (mosaic,) = mosaics(part if size == part.shape[1:3] else _smaller(part, size), grid)
             return self.encoder(mosaic, quality)
 
         def some(quality: int, which: Sequence[int]) -> list[bytes]:

@@ -31,7 +31,7 @@ KEEP_DECODED = 2 << 30  # bytes of raw pixels up to which encoded images are dec
 _TABLE_BYTES = 1 << 20  # a lookup table may take this much, so that it stays in a core's cache ...
 _PAIRS_BYTES = 4 << 20  # the same for pairs of pixels as single machine words, which gather faster
 _TABLE_SHARE = 0.5  # ... or this share of the packed bytes, where images have palettes of their own
-_PATCHED = 64  # images of patches that are filled at once: the fill holds some 100 bytes for each pixel
+_PATCHED = 1 << 22  # pixels of patches that are filled at once: the fill holds some 100 bytes for each
 _THREADS_FROM = 128 * 128  # pixels from which decoding an image takes long enough to be worth a thread
 
 
@@ -47,6 +47,8 @@ def make_decoder(payload: Payload, device: torch.device, *, keep: bool = True) -
         return _palette_decoder(payload, device)
     if isinstance(payload, RawImages):
         return RawDecoder(payload.images, device)
+    if isinstance(payload, EncodedImages):
+        payload.look(0)
     if keep and len(payload) * payload.shape[0] * payload.shape[1] * 3 <= KEEP_DECODED:
         return RawDecoder(decode_on_host(payload, range(len(payload))), device)
     if keep and isinstance(payload, EncodedImages) and payload.per_file > 1:  # any batch would decode as many mosaics
@@ -169,8 +171,9 @@ def decode_on_host(payload: EncodedImages | PatchImages, index: list[int] | rang
     if isinstance(payload, EncodedImages):
         return decode_blobs(payload, index)
     out = np.empty((len(index), *payload.shape, 3), np.uint8)
-    for start in range(0, len(index), _PATCHED):
-        out[start : start + _PATCHED] = payload.decode(index[start : start + _PATCHED])
+    step = max(1, _PATCHED // math.prod(payload.shape))
+    for start in range(0, len(index), step):
+        out[start : start + step] = payload.decode(index[start : start + step])
     return out
 
 
@@ -190,7 +193,7 @@ def _fill(out: np.ndarray, payload: EncodedImages, index: list[int] | range) -> 
     def one(file: int) -> None:
         images = payload.file(file)
         for place in places[file]:
-            out[place] = images[index[place] % payload.per_file]
+            out[place] = payload.enlarged(images[index[place] % payload.per_file])
 
     if payload.per_file * payload.shape[0] * payload.shape[1] < _THREADS_FROM or len(places) < 2:
         for file in places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from ccbench.archive.codecs import CODECS, SizeError, read_pixels, read_size
+from ccbench.archive.codecs import CODECS, MOST_PIXELS, SizeError, read_pixels, read_size
 from ccbench.archive.heads import SharedHeads
 from ccbench.archive.joined import JoinedBlobs
 from ccbench.archive.mosaic import Grid, tiles
@@ -22,6 +23,9 @@ ENLARGED = 64  # along each side; a file cannot ask for more memory than its pix
 class EncodedImages:
     """Images as encoded files, all of one size.
 
+    Attributes:
+        most_pixels: of a file, and of an image as it is shown.
+
     Args:
         blobs: one or more encoded files, each an image or a mosaic of images.
         codec: ``"png"``, ``"jpeg"``, ``"webp"``, ``"avif"`` or ``"jxl"``.
@@ -32,10 +36,12 @@ class EncodedImages:
         shared_heads: store once what all files begin with.
 
     Raises:
-        UserError: an unknown codec, a blob of another format, or of another size than the others.
+        UserError: an unknown codec, a blob of another format, or of another size than the others, or more
+            than :attr:`most_pixels`.
     """
 
     kind: ClassVar[str] = "encoded"
+    most_pixels: ClassVar[int] = MOST_PIXELS
 
     def __init__(
         self,
@@ -68,6 +74,8 @@ class EncodedImages:
         self.shape = self.stored if shown is None else (int(shown[0]), int(shown[1]))
         if not _enlarged(self.stored, self.shape):
             raise UserError(f"images are shown 1 to {ENLARGED} times as large as stored", found=f"{self.shape}")
+        if not self._bounded():
+            raise UserError(f"a file or an image has at most {MOST_PIXELS:,} pixels", found=f"{sizes[0]}, {self.shape}")
         self.blobs: Blobs = SharedHeads.of(blobs, codec) if shared_heads else JoinedBlobs.of(blobs)
 
     @staticmethod
@@ -97,6 +105,9 @@ class EncodedImages:
         """The size of file ``i``."""
         return self._rows(i) * self.stored[0], self.grid[1] * self.stored[1]
 
+    def _bounded(self) -> bool:
+        return max(math.prod(self._mosaic(0)), math.prod(self.shape)) <= MOST_PIXELS
+
     @property
     def bits_per_pixel(self) -> Fraction:
         """Measured: the bits of all files over the pixels of all images."""
@@ -108,10 +119,10 @@ class EncodedImages:
         Raises:
             UserError: its bytes do not decode to an image of the stated size.
         """
-        return self.file(i // self.per_file)[i % self.per_file]
+        return self.enlarged(self.file(i // self.per_file)[i % self.per_file])
 
     def file(self, i: int) -> np.ndarray:
-        """All images of file ``i``, (m, H, W, 3) uint8.
+        """All images of file ``i`` as they are stored, (m, h, w, 3) uint8; :meth:`enlarged` shows one.
 
         Raises:
             UserError: its bytes do not decode to an image of the stated size.
@@ -124,12 +135,24 @@ class EncodedImages:
             raise UserError(str(error)) from None
         except Exception as error:  # Pillow raises many kinds on malformed input
             raise UserError(f"image {i} is a damaged {self.codec} file", found=error) from None
-        images = tiles(mosaic, self.stored)[: self.count - i * self.per_file]
+        return tiles(mosaic, self.stored)[: self.count - i * self.per_file]
+
+    def enlarged(self, image: np.ndarray) -> np.ndarray:
+        """A stored image (h, w, 3) as it is shown, (H, W, 3) uint8."""
         if self.stored == self.shape:
-            return images
+            return image
         size = self.shape[1], self.shape[0]
-        large = [np.asarray(Image.fromarray(x).resize(size, Image.Resampling.BICUBIC)) for x in images]
-        return np.stack(large)
+        return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+
+    def look(self, i: int) -> None:
+        """Refuse file ``i`` by its head, before memory is taken for what it should hold.
+
+        Raises:
+            UserError: it has another size than it should, or is no such file.
+        """
+        size = self._size(self.blobs[i], self.codec, i)
+        if size != self._mosaic(i):
+            raise UserError(f"image {i} has another size than the file says", found=f"{size}, not {self._mosaic(i)}")
 
     def arrays(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Facts and arrays for the file; without more, each image has a file of its own and of its own size."""
@@ -152,7 +175,8 @@ class EncodedImages:
         self.blobs = SharedHeads.from_arrays(arrays) if shared else JoinedBlobs(arrays["blobs"], arrays["lengths"])
         self.count = int(facts.get("count", len(self.blobs)))
         sound = self.codec in CODECS and min(*self.stored, *self.grid, self.count) >= 1
-        if not sound or -(-self.count // self.per_file) != len(self.blobs) or not _enlarged(self.stored, self.shape):
+        sound = sound and _enlarged(self.stored, self.shape) and self._bounded()
+        if not sound or -(-self.count // self.per_file) != len(self.blobs):
             raise ValueError(f"{self.count} {self.codec!r} images in {len(self.blobs)} files, {facts}")
         return self
 

@@ -34,7 +34,8 @@ class Head(NamedTuple):
         """The whole file."""
         data = bytearray(self.data)
         for offset, added, big in self.places:
-            data[offset : offset + 4] = (len(body) + added).to_bytes(4, "big" if big else "little")
+            length = (len(body) + added) % (1 << 32)  # a damaged head has some number; its file is found out later
+            data[offset : offset + 4] = length.to_bytes(4, "big" if big else "little")
         return bytes(data) + body
 
     def packed(self) -> bytes:

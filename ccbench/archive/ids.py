@@ -29,12 +29,14 @@ def store_ids(ids: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def restore_ids(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """The inverse of :func:`store_ids`."""
-    form = facts["form"]
+    """The inverse of :func:`store_ids`; a count must be that of ``arrays["labels"]``."""
+    form, n = facts["form"], len(arrays["labels"])
+    if facts.get("count", n) != n:  # before memory is taken for it
+        raise ValueError(f"{facts['count']} ids for {n} labels")
     if form == "synthetic":
-        return np.full(int(facts["count"]), -1, np.int64)
+        return np.full(n, -1, np.int64)
     if form == "range":
-        return np.arange(int(facts["count"]), dtype=np.int64) + int(facts["first"])
+        return np.arange(n, dtype=np.int64) + int(facts["first"])
     if form == "rising":
         return np.cumsum(np.concatenate([[int(facts["first"])], arrays["ids"]]).astype(np.int64))
     if form == "values":

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ccbench.archive.checks import expect
+from ccbench.archive.codecs import MOST_PIXELS
 from ccbench.errors import UserError
 
 FILLS = ("mean", "neighbours")
@@ -26,7 +27,8 @@ class PatchImages:
         fill: one of :data:`FILLS`.
 
     Raises:
-        UserError: a wrong shape or dtype, masks that keep another number of patches, or an unknown fill.
+        UserError: a wrong shape or dtype, masks that keep another number of patches, an unknown fill, or more than
+            :data:`ccbench.archive.codecs.MOST_PIXELS` pixels of an image.
     """
 
     kind: ClassVar[str] = "patches"
@@ -51,6 +53,8 @@ class PatchImages:
             raise UserError(f"fill must be one of {', '.join(FILLS)}", found=repr(fill))
         self.patches, self.masks, self.fill = patches, masks, fill
         self.shape = masks.shape[1] * side, masks.shape[2] * side
+        if self.shape[0] * self.shape[1] > MOST_PIXELS:
+            raise UserError(f"an image has at most {MOST_PIXELS:,} pixels", found=f"{self.shape}")
 
     @classmethod
     def cut(cls, images: np.ndarray, masks: np.ndarray, fill: str) -> PatchImages:

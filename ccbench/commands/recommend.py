@@ -90,26 +90,27 @@ def _ending(advice: Advice, name: str, given: dict[str, Any]) -> list[str]:
     spread = (
         "" if best.spread is None else f" (standard deviation of {given['seeds']} trainings {100 * best.spread:.1f})"
     )
-    disk = _disk(name)
-    before = f"{_megabytes(sample.raw)} raw" + (f", {_megabytes(disk)} as files" if disk else "")
+    disk, points = _disk(name), 100 * ((best.accuracy or 0) - (advice.full.accuracy or 0))
+    before = f"{_megabytes(sample.raw)} raw" + (f" (the whole folder's files {_megabytes(disk)})" if disk else "")
     options = [
         *(["--data-root", str(given["data_root"])] if given["data_root"] else []),
         *(["--image-size", str(given["image_size"])] if given["image_size"] else []),
         *(["--skip-bad"] if given["skip_bad"] else []),
+        *(["--test-share", str(given["test_share"])] if given["test_share"] is not None else []),
         *(["--protocol", given["protocol"]] if given["protocol"] != "quick" else []),
     ]
     command = ["ccbench", "compress", "-d", name, *options, "-m", best.method, "--match", "bytes", "--bytes", str(size)]
     return [
         f"recommended: {best.method}",
         f"size: {before}; {_megabytes(size)} compressed",
-        f"accuracy on the sample: {100 * (best.accuracy or 0):.1f} %{spread}, {-advice.loss:+.1f} points against full",
+        f"accuracy on the sample: {100 * (best.accuracy or 0):.1f} %{spread}, {points:+.1f} points against full",
         f"time: about {best.seconds * sample.images / sample.tried:,.0f} s to compress, shared stages apart",
         shlex.join([*command, "compressed.ccb"]),
     ]
 
 
 def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.3g} MB" if size < 1e9 else f"{size / 1e6:,.0f} MB"
+    return f"{size / 1e6:,.3g} MB" if size < 999.5e6 else f"{size / 1e6:,.0f} MB"
 
 
 def _disk(name: str) -> int:

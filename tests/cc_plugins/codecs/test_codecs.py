@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image, features
 
 from cc_plugins.codecs import CODECS, ready
+from cc_plugins.codecs import method as codec_methods
 from cc_plugins.codecs.encoders import Encoder, distance
 from cc_plugins.codecs.method import Avif, Downscale, Jpeg, JpegXL, WebP
 from cc_plugins.codecs.search import Search
@@ -146,6 +147,32 @@ def test_a_mosaic_that_is_too_large(tmp_path):
     assert method("webp", mosaic=4096).skip(task(tmp_path, images=images)) == (
         "webp takes 16383 pixels a side, and this mosaic has 19200; a smaller mosaic"
     )
+
+
+def test_a_mosaic_of_too_many_pixels(tmp_path):
+    images = np.zeros((4096, 1, 1, 3), np.uint8)
+    large = np.broadcast_to(images, (4096, 150, 150, 3))  # Pillow would not open such a file again
+    assert method("jpeg", mosaic=4096).skip(task(tmp_path, images=large)) == (
+        "a file has at most 67,108,864 pixels, and this mosaic has 92,160,000; a smaller mosaic"
+    )
+
+
+def test_avif_is_no_wider_than_its_decoder_takes(tmp_path):
+    if "avif" not in HERE:
+        pytest.skip("this Pillow has no AVIF")
+    encoder = Encoder("avif")
+    picture = np.zeros((1, encoder.longest_side, 3), np.uint8)
+    assert read_pixels(encoder(picture, 0), "avif", picture.shape[:2]).shape == picture.shape
+    images = np.zeros((2, 1, 520, 3), np.uint8)
+    assert method("avif", mosaic=4096).skip(task(tmp_path, images=images)).startswith("avif takes 32768 pixels a side")
+
+
+def test_small_images_are_made_for_a_mosaic_at_a_time(tmp_path, monkeypatch):
+    seen, real = [], codec_methods._smaller
+    monkeypatch.setattr(codec_methods, "_smaller", lambda part, size: seen.append(len(part)) or real(part, size))
+    given_ = task(tmp_path, images=scenes(30, 32), kept=0.1)
+    Downscale(factor=2.0, codec="jpeg", mosaic=8, quality=50).compress(given_)
+    assert max(seen) == 8
 
 
 @pytest.mark.parametrize("codec", HERE)

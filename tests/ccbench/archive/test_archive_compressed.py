@@ -289,6 +289,13 @@ def test_patches_are_filled_by_hand():
     assert found == {"mean": [10, 30, 30, 30, 50], "neighbours": [10, 20, 30, 40, 50]}
 
 
+def test_patches_of_an_image_too_large_to_fill(tmp_path):
+    masks = np.zeros((1, 1024, 1024), bool)
+    masks[0, 0, 0] = True
+    with pytest.raises(UserError, match=r"at most 67,108,864 pixels\n.*\(9216, 9216\)"):
+        PatchImages(np.zeros((1, 1, 9, 9, 3), np.uint8), masks, "mean")
+
+
 def test_the_digest_tells_patches_apart():
     rng = np.random.default_rng(0)
     images = raw(2, 4, 4, rng).images

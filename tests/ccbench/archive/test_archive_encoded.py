@@ -194,15 +194,51 @@ def test_a_mosaic_of_another_size_is_refused():
 @pytest.mark.parametrize(
     "facts",
     [{"grid": [2, 2], "count": 10**12}, {"grid": [10**6, 10**6], "count": 12}, {"shown": [10**6, 10**6]},
-     {"grid": [0, 1]}, {"grid": "ab", "count": 11}, {"shared_heads": True}, {"codec": "gif"}, {"count": None}],
+     {"grid": [0, 1]}, {"grid": "ab", "count": 11}, {"shared_heads": True}, {"codec": "gif"}, {"count": None},
+     {"size": [10**7, 10**7]}, {"size": [10**12, 10**12]}, {"size": [4000, 4000]}, {"size": [1e300, 1]}],
 )  # fmt: skip
 def test_hostile_facts_are_refused(facts, tmp_path):
     saved(mosaic_of(pictures(11), (2, 2)), tmp_path / "x.ccb")
     meta, arrays, _ = container.read(tmp_path / "x.ccb")
     meta["payload"] |= facts
     container.write(tmp_path / "y.ccb", {k: v for k, v in meta.items() if k != "arrays"}, arrays)
-    with pytest.raises(UserError, match=r"no sense|damaged"):
+    with pytest.raises(UserError, match=r"no sense|damaged|another size"):
         CompressedDataset.open(tmp_path / "y.ccb").decode([0])
+
+
+@pytest.mark.parametrize("ids", [{"form": "range", "first": 0}, {"form": "synthetic"}])
+@pytest.mark.parametrize("count", [10**18, 3, -1])
+def test_a_count_of_ids_is_that_of_the_labels(ids, count, tmp_path):
+    saved(mosaic_of(pictures(11), (2, 2)), tmp_path / "x.ccb")
+    meta, arrays, _ = container.read(tmp_path / "x.ccb")
+    container.write(tmp_path / "y.ccb", meta | {"ids": ids | {"count": count}}, arrays)
+    with pytest.raises(UserError, match=f"{count} ids for 11 labels"):
+        CompressedDataset.open(tmp_path / "y.ccb")
+
+
+@pytest.mark.parametrize("lengths", [np.array([4, 2**64 - 3, 2], np.uint64), np.array([1, 1, 1], np.float32)])
+def test_lengths_that_come_round_to_the_total(lengths):
+    with pytest.raises(ValueError, match="3 bytes of blobs"):
+        JoinedBlobs(np.zeros(3, np.uint8), lengths)
+
+
+def test_a_file_of_too_many_pixels_is_not_made():
+    blob = encode(np.zeros((20, 2000, 3), np.uint8))
+    with pytest.raises(UserError, match=r"at most 67,108,864 pixels\n.*\(20, 2000\), \(1280, 128000\)"):
+        EncodedImages([blob], "png", shown=(1280, 128_000))
+
+
+def test_heads_that_want_an_impossible_length():
+    shared = SharedHeads([Head(bytes(4), ((0, -1, 0),))], np.zeros(1, np.uint8), JoinedBlobs.of([b""]))
+    assert list(shared) == [b"\xff\xff\xff\xff"]  # no file, and no error before somebody reads it as one
+
+
+def test_only_the_images_asked_for_are_enlarged(monkeypatch):
+    images, seen = pictures(6, 8, 8), []
+    payload = mosaic_of(images, (2, 3), shown=(16, 16))
+    monkeypatch.setattr(EncodedImages, "enlarged", lambda self, image: seen.append(image) or np.zeros((16, 16, 3)))
+    decode.decode_blobs(payload, [4, 1])
+    np.testing.assert_array_equal(seen, images[[4, 1]])
 
 
 def test_a_file_of_another_size_is_refused_before_it_is_decoded():
