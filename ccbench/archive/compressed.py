@@ -26,7 +26,7 @@ from ccbench.archive.coded import code, restore, unknown
 from ccbench.archive.decode import Decoder, make_decoder
 from ccbench.archive.ids import restore_ids, store_ids
 from ccbench.archive.palette import PaletteImages
-from ccbench.archive.payloads import KINDS, PatchImages, Payload, RawImages
+from ccbench.archive.payloads import KINDS, EncodedImages, PatchImages, Payload, RawImages
 from ccbench.budget import BITS_PER_PIXEL, DataShape
 from ccbench.errors import UserError
 
@@ -287,8 +287,11 @@ class CompressedDataset:
             facts, arrays = payload.arrays()
             for held in (repr(facts).encode(), arrays["masks"], arrays["patches"]):
                 digest.update(held if isinstance(held, bytes) else np.ascontiguousarray(held).data)
-        for blob in getattr(payload, "blobs", ()):
-            digest.update(hashlib.sha256(blob).digest())
+        if isinstance(payload, EncodedImages):
+            if payload.per_file > 1 or payload.shape != payload.stored:  # the same files are other images then
+                digest.update(repr((payload.grid, payload.count, payload.shape)).encode())
+            for blob in payload.blobs:
+                digest.update(hashlib.sha256(blob).digest())
         return digest.hexdigest()[:16]
 
     def save(self, path: str | os.PathLike[str], coding: str = "none") -> int:

@@ -262,3 +262,17 @@ def test_jpeg_xl_without_its_package(monkeypatch, tmp_path):
     assert again.shape == (8, 8)
     with pytest.raises(UserError, match=r"pip install 'ccbench\[jxl\]'"):
         again.decode([0])
+
+
+def test_the_same_files_in_another_grid_or_size_are_other_content():
+    blobs = [encode(x) for x in pictures(2, 16, 32)]
+    made = [
+        EncodedImages(blobs, "png", grid=(2, 2)),
+        EncodedImages(blobs, "png", grid=(1, 4)),
+        EncodedImages(blobs, "png", grid=(2, 2), shown=(16, 32)),
+        EncodedImages(blobs, "png", grid=(2, 2), count=7),
+    ]
+    digests = {
+        CompressedDataset(p, np.arange(len(p)), np.zeros(len(p), int), classes=("a",)).content_digest() for p in made
+    }
+    assert len(digests) == 4
