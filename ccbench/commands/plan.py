@@ -28,6 +28,13 @@ def plan(**given: Any) -> None:
     made = plan_run(request, _options.source(given), plugins(), given["device"], look=recorded)
     cached = {r.cell for r in latest(records) if r.ok}
     state = {c.id: "skipped" if c.skip else "cached" if c.id in cached else "to run" for c in made.cells}
+    steps = {
+        step.name: step.spec
+        for c in made.runnable
+        if state[c.id] == "to run"
+        for step in made.expressions[c.method].steps
+    }
+    costs = {name: spec.cost for name, spec in steps.items() if spec.cost}
     left = estimate(made, [c for c in made.cells if state[c.id] == "to run"], records)
     if given["as_json"]:
         cells = [
@@ -50,6 +57,7 @@ def plan(**given: Any) -> None:
                     "cells": cells,
                     "notes": made.notes,
                     "problems": made.problems,
+                    "costs": costs,
                     "seconds": left.seconds if left.unknown < left.cells else None,
                     "unknown": left.unknown,
                     "unmeasured": left.unmeasured,
@@ -76,6 +84,10 @@ def plan(**given: Any) -> None:
     shared = sorted({n for c in made.runnable for n in made.expressions[c.method].needs})
     if shared:
         click.echo(f"shared stages, done once for all methods: {', '.join(shared)}")
+    if costs:
+        click.echo("what each method costs:")
+        for name, cost in costs.items():
+            click.echo(f"  {name}: {cost}")
     total = Counter(state.values())
     click.echo(", ".join(f"{n} {what}" for what, n in total.items()))
     if total["to run"]:

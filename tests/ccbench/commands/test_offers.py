@@ -175,3 +175,14 @@ def test_describe_says_needs_in_words(ccbench):
     assert "latents where features is auto and compensate is diffusion or null or hr" in out
     needs = json.loads(ccbench("describe", "aum", "--json").out)[0]["needs"]
     assert {"stage": "score", "params": {"score": "aum"}, "when": {}} in needs
+
+
+def test_the_plan_says_what_methods_cost_that_are_to_run(ccbench):
+    done = ccbench("plan", "-m", "craig,random,jpeg", "--ratio", 0.9)
+    assert done.code == 0
+    costs = done.out.partition("what each method costs:\n")[2].splitlines()
+    assert [line.split(":")[0] for line in costs[:2]] == ["  craig", "  jpeg"]  # random costs nothing to speak of
+    assert "distances of all pairs" in costs[0]
+    assert set(json.loads(ccbench("plan", "-m", "craig,random", "--ratio", 0.9, "--json").out)["costs"]) == {"craig"}
+    nothing = ccbench("plan", "-m", "random", "--ratio", 0.9)
+    assert "costs" not in nothing.out
