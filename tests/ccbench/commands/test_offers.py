@@ -174,7 +174,7 @@ def test_describe_says_needs_in_words(ccbench):
     out = ccbench("describe", "dc3").out
     assert "latents where features is auto and compensate is diffusion or null or hr" in out
     needs = json.loads(ccbench("describe", "aum", "--json").out)[0]["needs"]
-    assert {"stage": "score", "params": {"score": "aum"}, "when": {}} in needs
+    assert {"stage": "score", "params": {"score": "aum"}, "when": {}, "unless": {}} in needs
 
 
 def test_the_plan_says_what_methods_cost_that_are_to_run(ccbench):
