@@ -32,7 +32,9 @@ def draw(frame: pd.DataFrame) -> Figure:
     panels = list(sections(frame))[:_PANELS]
     across = max(1, min(3, math.ceil(math.sqrt(len(panels)))))
     down = max(1, math.ceil(len(panels) / across))
-    figure = Figure(figsize=(6.4 * across, 4.6 * down), dpi=120, layout="constrained")
+    lines = max((rows[["method", "teacher", "source"]].drop_duplicates().shape[0] for _, rows in panels), default=0)
+    tall = max(4.6, 0.2 * lines + 0.8)  # a legend beside a panel is as tall as it has lines
+    figure = Figure(figsize=(6.4 * across, tall * down), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(down, across, squeeze=False).ravel()
     for axis in axes[len(panels) :]:

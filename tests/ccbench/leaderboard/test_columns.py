@@ -155,3 +155,10 @@ def test_the_front_by_hand(make):
 def test_one_row_is_no_front(make):
     figure = draw(table(make("a", 0.9, [0.5])))
     assert "Pareto front" not in figure.axes[0].get_legend_handles_labels()[1]
+
+
+def test_a_legend_of_many_methods_is_whole(make):
+    figure = draw(table([r for i in range(30) for r in make(f"method-{i:02}", 0.9, [0.5])]))
+    figure.canvas.draw()
+    box = figure.axes[0].get_legend().get_window_extent()
+    assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
