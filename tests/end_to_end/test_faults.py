@@ -33,7 +33,10 @@ RUN = ("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random")
         (("run", "--methods", "random", "--ipc", "500"), "at most --ipc"),
         (("run", "--methods", "random", "--ratio", "0.9", "--executor", "locl"), "did you mean 'local'"),
         (("compress", "--method", "random", "--ratio", "0.9", "x.zip"), "ends in .ccb"),
-        (("compress", "-m", "random", "--bytes", "31000", "--match", "bytes", "x.ccb"), "no setting whose file"),
+        (
+            ("compress", "-m", "random", "--bytes", "31000", "--match", "bytes", "--coding", "none", "x.ccb"),
+            "no setting whose file",
+        ),
         (("compress", "--method", "random", "--ratio", "0.9", "x.ccb", "--device", "gpu"), "--device cpu"),
         (("run", "--methods", "random", "--ratio", "0.9", "--device", "cuda:77"), "--device cpu"),
         (("evaluate", "missing.ccb"), "missing.ccb"),
