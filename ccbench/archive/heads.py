@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 import numpy as np
 
 from ccbench.archive.checks import smallest
-from ccbench.archive.joined import JoinedBlobs
+from ccbench.archive.joined import Blobs, JoinedBlobs
 
 _COUNT = struct.Struct("<B")
 _PLACE = struct.Struct("<HbB")  # offset, what is added to the body's length, whether the highest byte comes first
@@ -114,7 +114,7 @@ def _avif(blob: bytes) -> tuple[int, list[tuple[int, int, int]]]:
 _FINDERS = {"jpeg": _jpeg, "webp": _webp, "avif": _avif}
 
 
-class SharedHeads(Sequence[bytes]):
+class SharedHeads(Blobs):
     """Files whose heads are stored once, put together when they are asked for.
 
     Args:
@@ -149,13 +149,8 @@ class SharedHeads(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self.bodies)
 
-    @overload
-    def __getitem__(self, i: int) -> bytes: ...
-    @overload
-    def __getitem__(self, i: slice) -> list[bytes]: ...
-    def __getitem__(self, i: int | slice) -> bytes | list[bytes]:
-        if isinstance(i, slice):
-            return [self[j] for j in range(*i.indices(len(self)))]
+    def one(self, i: int) -> bytes:
+        """Put together."""
         return self.heads[self.owners[i]].before(self.bodies[i])
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import overload
 
@@ -10,7 +11,23 @@ import numpy as np
 from ccbench.archive.checks import smallest
 
 
-class JoinedBlobs(Sequence[bytes]):
+class Blobs(Sequence[bytes]):
+    """Byte strings of which each is made when it is asked for."""
+
+    @abstractmethod
+    def one(self, i: int) -> bytes:
+        """The one at a position from 0 on that there is."""
+
+    @overload
+    def __getitem__(self, i: int) -> bytes: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[bytes]: ...
+    def __getitem__(self, i: int | slice) -> bytes | list[bytes]:
+        places = range(len(self))[i]
+        return self.one(places) if isinstance(places, int) else [self.one(place) for place in places]
+
+
+class JoinedBlobs(Blobs):
     """Byte strings that lie one after another in one array, cut out when they are asked for.
 
     Args:
@@ -44,12 +61,6 @@ class JoinedBlobs(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self.ends)
 
-    @overload
-    def __getitem__(self, i: int) -> bytes: ...
-    @overload
-    def __getitem__(self, i: slice) -> list[bytes]: ...
-    def __getitem__(self, i: int | slice) -> bytes | list[bytes]:
-        if isinstance(i, slice):
-            return [self[j] for j in range(*i.indices(len(self)))]
-        i = range(len(self))[i]
+    def one(self, i: int) -> bytes:
+        """Cut out."""
         return self.data[self.ends[i - 1] if i else 0 : self.ends[i]].tobytes()

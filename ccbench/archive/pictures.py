@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 from collections.abc import Iterator
@@ -12,7 +11,9 @@ import numpy as np
 from PIL import Image
 
 from ccbench.archive.codecs import missing_codec, read_pixels
+from ccbench.archive.joined import JoinedBlobs
 from ccbench.archive.mosaic import Grid, mosaics, tiles
+from ccbench.coding.digests import pixel_digest
 from ccbench.coding.names import VERSIONS
 from ccbench.coding.together import together
 from ccbench.errors import UserError
@@ -46,15 +47,15 @@ def encode(images: np.ndarray, codec: str) -> Coded:
         own = np.ascontiguousarray(images[part.start : part.stop])
         whole = np.zeros((-(-len(own) // grid[1]) * grid[1], height, width, 3), np.uint8)  # what is left is black
         whole[: len(own)] = own
-        return write(next(mosaics(whole, grid))), _check(own)
+        return write(next(mosaics(whole, grid))), pixel_digest(own)
 
     done = list(together(one, [range(first, min(first + block, n)) for first in range(0, n, block)]))
-    lengths = np.array([len(blob) for blob, _ in done])
+    blobs = JoinedBlobs.of([blob for blob, _ in done])
     facts = {"coder": codec, "version": VERSIONS[codec], "size": [n, height, width], "grid": list(grid)}
     arrays = {
-        "blobs": np.frombuffer(b"".join(blob for blob, _ in done), np.uint8),
-        "lengths": lengths.astype(np.min_scalar_type(int(lengths.max()))),
-        "checks": np.array([check for _, check in done], np.uint64),
+        "blobs": blobs.data,
+        "lengths": blobs.lengths(),
+        "checks": np.array([own for _, own in done], np.uint64),
     }
     return Coded(facts, arrays)
 
@@ -78,11 +79,10 @@ class Coded:
         if min(n, self._height, self._width, down, self._across) < 1:
             raise ValueError(f"{n} images of {self._height} x {self._width}")
         self.images, self.block = n, down * self._across
-        self._ends = np.cumsum(np.concatenate([[0], arrays["lengths"]]), dtype=np.int64)
+        self._blobs = JoinedBlobs(arrays["blobs"], arrays["lengths"])
         blocks = -(-n // self.block)
-        fits = len(arrays["lengths"]) == blocks and arrays["checks"].shape == (blocks,)
-        if not fits or self._ends[-1] != arrays["blobs"].size:
-            raise ValueError(f"{arrays['blobs'].size} bytes of {len(arrays['lengths'])} mosaics where {blocks} are due")
+        if len(self._blobs) != blocks or arrays["checks"].shape != (blocks,):
+            raise ValueError(f"{len(self._blobs)} mosaics where {blocks} are due")
 
     def decode(self, images: range | None = None) -> Iterator[tuple[int, np.ndarray]]:
         """Whole blocks of images, in order.
@@ -104,15 +104,14 @@ class Coded:
 
     def _one(self, blocks: range) -> tuple[int, np.ndarray]:
         block = blocks.start
-        blob = self.arrays["blobs"][self._ends[block] : self._ends[block + 1]].tobytes()
         count = min(self.block, self.images - block * self.block)
         size = -(-count // self._across) * self._height, self._across * self._width
         try:
-            pixels = read_pixels(blob, self.facts["coder"], size)
+            pixels = read_pixels(self._blobs[block], self.facts["coder"], size)
         except Exception as error:  # Pillow raises many kinds on malformed input
             raise ValueError(f"block {block} is a damaged mosaic: {error}") from None
         found = np.ascontiguousarray(tiles(pixels, self.size)[:count])
-        if _check(found) != int(self.arrays["checks"][block]):
+        if pixel_digest(found) != int(self.arrays["checks"][block]):
             raise ValueError(f"block {block} decodes to other pixels than were coded")
         return block * self.block, found
 
@@ -140,7 +139,3 @@ def _need(codec: str) -> None:
     if lacking := missing_codec(codec):
         what, _, mend = lacking.partition("; install it with: ")
         raise UserError(what, mend=mend)
-
-
-def _check(images: np.ndarray) -> int:
-    return int.from_bytes(hashlib.blake2b(images.data, digest_size=8).digest(), "little")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ccbench.coding import models, rans
+from ccbench.coding.digests import pixel_digest
 from ccbench.coding.names import VERSIONS
 from ccbench.coding.together import together
 from ccbench.machine import cores
@@ -148,7 +149,7 @@ def encode(
 
     def code(blocks: range) -> tuple[rans.Streams, list[int]]:
         images = source(blocks.start * layout.block, min(blocks.stop * layout.block, layout.images))
-        checks = [_check(images[i * layout.block : (i + 1) * layout.block]) for i in range(len(blocks))]
+        checks = [pixel_digest(images[i * layout.block : (i + 1) * layout.block]) for i in range(len(blocks))]
         pixels = layout.side_by_side(images, blocks)
         streams = sum(layout.streams(block) for block in blocks)
         return rans.encode(pixels, layout.owners(owners, blocks), model.contexts, starts, streams), checks
@@ -248,7 +249,7 @@ class Coded:
             pixels = rans.decode(parts, shape, layout.owners(owners, blocks), model.contexts, starts)
             found = layout.apart(pixels, blocks)
             for i, block in enumerate(blocks):
-                if _check(found[i * layout.block : (i + 1) * layout.block]) != int(self.arrays["checks"][block]):
+                if pixel_digest(found[i * layout.block : (i + 1) * layout.block]) != int(self.arrays["checks"][block]):
                     raise ValueError(f"block {block} decodes to other pixels than were coded")
             return blocks.start * layout.block, found
 
@@ -274,10 +275,6 @@ def _threads() -> int:
 def _power(number: int) -> int:
     """The largest power of two that is not above it, at least 1."""
     return 1 << max(0, number.bit_length() - 1)
-
-
-def _check(images: np.ndarray) -> int:
-    return int.from_bytes(hashlib.blake2b(np.ascontiguousarray(images).data, digest_size=8).digest(), "little")
 
 
 def _digest(starts: np.ndarray) -> str:
