@@ -4,7 +4,6 @@ A process that is forked from one which has imported this starts in a fraction o
 each process finds those that its own item names.
 """
 
-import pandas
 import PIL.Image
 import rich.style
 import scipy.stats
@@ -23,4 +22,4 @@ import ccbench.runner.compressing
 import ccbench.runner.training
 import ccbench.training
 
-__all__ = ["PIL", "ccbench", "pandas", "rich", "scipy", "sklearn", "timm", "torch", "torchvision"]
+__all__ = ["PIL", "ccbench", "rich", "scipy", "sklearn", "timm", "torch", "torchvision"]

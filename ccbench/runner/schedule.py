@@ -21,19 +21,19 @@ class Artifact:
         path: the ``.ccb`` file.
         group: artifacts of one group share stages; the first goes alone, so that no worker waits for a lock.
         compress: the item that makes it, or None where the file is there.
-        measure: gives the item that measures it, from what the making gave back.
         cells: what to train once it is there.
         facts: what is known of the file, where it is there.
         prepare: shares of the compression that several workers do before it, each on its own.
+        measure: gives the item that measures the file, from what the making gave back.
     """
 
     path: Path
     group: Any
     compress: WorkItem | None = None
-    measure: Callable[[Any], WorkItem] | None = None
     cells: list[Cell] = field(default_factory=list)
     facts: Compressed | None = None
     prepare: list[WorkItem] = field(default_factory=list)
+    measure: Callable[[Any], WorkItem] | None = None
 
 
 @dataclass(frozen=True)
