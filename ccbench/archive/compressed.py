@@ -22,7 +22,7 @@ from ccbench.archive.checks import (
     check_weights,
     smallest,
 )
-from ccbench.archive.coded import code, restore, unknown
+from ccbench.archive.coded import code, coders, restore, unknown
 from ccbench.archive.decode import Decoder, make_decoder
 from ccbench.archive.ids import restore_ids, store_ids
 from ccbench.archive.palette import PaletteImages
@@ -90,6 +90,7 @@ class CompressedDataset:
         self.scores: dict[str, np.ndarray] = {}
         self._decoders: dict[str, Decoder] = {}
         self.digest = ""  # of the file it was opened from
+        self.coders: dict[str, str] = {}  # of that file's coded arrays: "zstd, version 1"
         self._seen = False  # whether a batch was decoded while the file's pixels were still coded
 
     @classmethod
@@ -356,7 +357,7 @@ class CompressedDataset:
             )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, UserError) as error:
             raise UserError(f"{path} is whole but its contents make no sense", found=error) from None
-        opened.digest = digest
+        opened.digest, opened.coders = digest, coders(facts.get("coded", {}))
         return opened
 
 

@@ -32,6 +32,7 @@ def facts(subject: Subject) -> dict[str, Any]:
         "digest": compressed.digest,
         "bytes": path.stat().st_size,
         "parts": part_bytes(path),
+        "coded": compressed.coders,
         "method": compressed.meta.get("method"),
         "dataset": compressed.meta.get("dataset"),
         "data_options": remembered(compressed),
@@ -83,6 +84,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
         ("images", made),
         ("classes", f"{len(each)}, {per_class} images each: {names}"),
         ("labels", labels + ("; weights" if facts["weights"] else "")),
+        *([("coded", _coded(facts["coded"]))] if facts["coded"] else []),
         ("counted as", {"bits": "bits of its pixels", "images": "whole images (IPC)"}[facts["nominal"]]),
     ]
     size = facts["bytes"]
@@ -93,6 +95,14 @@ def lines(facts: dict[str, Any]) -> list[str]:
         "bytes",
         *rows(parts),
     ]
+
+
+def _coded(coders: dict[str, str]) -> str:
+    """Coders, each with what it codes."""
+    by: dict[str, list[str]] = {}
+    for name, coder in coders.items():
+        by.setdefault(coder, []).append(_PARTS.get(name, name))
+    return "; ".join(f"{', '.join(dict.fromkeys(parts))} by {coder}" for coder, parts in by.items())
 
 
 def _list(value: Any) -> list[Any]:
