@@ -321,6 +321,9 @@ def _asked(request: Request, expressions: list[Expression], shape: DataShape, pl
 
 def _why_not(expression: Expression, total: Budget, shape: DataShape, match: str, coding: str) -> str:
     """Why an expression cannot meet a budget on a dataset, or ""."""
+    if candidates := list(expression.candidates.values()):
+        reasons = [_why_not(candidate, total, shape, match, coding) for candidate in candidates]
+        return "" if "" in reasons else reasons[0]
     rest, parts = shape, expression.budgets(total, shape)
     fixed = math.prod((part.kept for part in parts), start=Fraction(1))
     if fixed < total.kept:
