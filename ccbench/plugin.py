@@ -32,7 +32,7 @@ from ccbench.offers.specs import (
 )
 
 if TYPE_CHECKING:
-    from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, PatchImages, RawImages
+    from ccbench.archive import CompressedDataset, EncodedImages, LevelImages, PaletteImages, PatchImages, RawImages
     from ccbench.archive.codecs import missing_codec
     from ccbench.archive.encoded import size_of_files
     from ccbench.archive.mosaic import grid_of, mosaics
@@ -59,6 +59,7 @@ _LAZY = {
     "Finished": "executors",
     "ImageDataset": "data",
     "ImageStream": "data",
+    "LevelImages": "archive",
     "NoTest": "data",
     "PaletteImages": "archive",
     "PatchImages": "archive",
@@ -100,6 +101,7 @@ __all__ = [
     "GroupSpec",
     "ImageDataset",
     "ImageStream",
+    "LevelImages",
     "MethodSpec",
     "Need",
     "NoTest",

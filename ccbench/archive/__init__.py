@@ -2,7 +2,16 @@
 
 from ccbench.archive.compressed import CompressedDataset
 from ccbench.archive.export import export
-from ccbench.archive.payloads import EncodedImages, PaletteImages, PatchImages, RawImages
+from ccbench.archive.payloads import EncodedImages, LevelImages, PaletteImages, PatchImages, RawImages
 from ccbench.archive.torch_dataset import load
 
-__all__ = ["CompressedDataset", "EncodedImages", "PaletteImages", "PatchImages", "RawImages", "export", "load"]
+__all__ = [
+    "CompressedDataset",
+    "EncodedImages",
+    "LevelImages",
+    "PaletteImages",
+    "PatchImages",
+    "RawImages",
+    "export",
+    "load",
+]

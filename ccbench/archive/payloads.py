@@ -1,4 +1,4 @@
-"""What a compressed dataset may hold: raw images, images of few colours, encoded images, or patches of images."""
+"""What a compressed dataset may hold: raw images, images of few colours or levels, encoded ones, patches."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from ccbench.archive.checks import expect
 from ccbench.archive.encoded import EncodedImages
+from ccbench.archive.levels import LevelImages
 from ccbench.archive.palette import PaletteImages
 from ccbench.archive.patches import PatchImages
 from ccbench.archive.pending import Pending
@@ -76,9 +77,9 @@ class RawImages:
         return cls(arrays["images"])
 
 
-Payload = RawImages | PaletteImages | EncodedImages | PatchImages
-KINDS: dict[str, type[RawImages] | type[PaletteImages] | type[EncodedImages] | type[PatchImages]] = {
-    c.kind: c for c in (RawImages, PaletteImages, EncodedImages, PatchImages)
+Payload = RawImages | PaletteImages | EncodedImages | PatchImages | LevelImages
+KINDS: dict[str, type[Payload]] = {
+    c.kind: c for c in (RawImages, PaletteImages, EncodedImages, PatchImages, LevelImages)
 }
 
-__all__ = ["KINDS", "EncodedImages", "PaletteImages", "PatchImages", "Payload", "RawImages"]
+__all__ = ["KINDS", "EncodedImages", "LevelImages", "PaletteImages", "PatchImages", "Payload", "RawImages"]

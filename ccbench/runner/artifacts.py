@@ -56,7 +56,7 @@ class Items:
             if key not in artifacts:
                 path = self.out / "artifacts" / f"{slug(cell.method)}-{key}.ccb"
                 facts = Compressed.read(path)
-                group = (cell.dataset, cell.protocol) if expression.needs else None
+                group = (cell.dataset, cell.protocol) if expression.needs or expression.candidates else None
                 artifacts[key] = Artifact(path, group, None if facts else self._compress(cell, path, key), facts=facts)
                 if not facts:
                     artifacts[key].prepare = self._shares(cell, expression, path, key)
