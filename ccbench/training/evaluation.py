@@ -13,7 +13,7 @@ from ccbench import seeds
 from ccbench.budget import DataShape
 from ccbench.errors import UserError
 from ccbench.offers.discovery import Plugins
-from ccbench.training.images import DeviceData, Normalise
+from ccbench.training.images import DeviceData, Inputs
 from ccbench.training.loop import fit
 from ccbench.training.networks import build_network
 from ccbench.training.parallel import own_device
@@ -111,8 +111,10 @@ def evaluate(
         plugins=plugins,
     )
     stored = DeviceData.from_compressed(compressed, place)
+    if stored.space:
+        stored.space.check(size)
     plain = stored.resized(size)
-    normalise = plain.normalisation(recipe.normalise)
+    normalise = plain.inputs(recipe.normalise)
     iterations = recipe.steps(kept if recipe.epochs_of == "budget" else full.images)
     looks: list[float] = []
     held: list[DeviceData] = []
@@ -158,7 +160,7 @@ def evaluate(
 def accuracy(
     network: torch.nn.Module,
     data: DeviceData,
-    normalise: Normalise,
+    normalise: Inputs,
     *,
     precision: str = "float32",
     center_crop: bool = False,

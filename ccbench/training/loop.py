@@ -15,7 +15,7 @@ import torch
 from ccbench.errors import UserError
 from ccbench.training.augment import augment
 from ccbench.training.batchnorm import counted
-from ccbench.training.images import DeviceData, Normalise
+from ccbench.training.images import DeviceData, Inputs
 from ccbench.training.learning_rate import learning_rate, look_now
 from ccbench.training.losses import Objective
 from ccbench.training.mixing import Mixed, mix
@@ -63,7 +63,7 @@ def fit(
     device: str | torch.device | None = None,
     epoch_images: int | None = None,
     size: tuple[int, int] | None = None,
-    normalise: Normalise | None = None,
+    normalise: Inputs | None = None,
     teacher: Teacher | None = None,
     observers: Iterable[Observer] = (),
     micro_batch: int | None = None,
@@ -109,7 +109,7 @@ def fit(
         device=place,
         seed=seed,
         objective=Objective(recipe, data, teacher.to(place) if teacher else None),
-        normalise=normalise or data.normalisation(recipe.normalise),
+        normalise=normalise or data.inputs(recipe.normalise),
         size=size or data.size,
         micro_batch=micro_batch or recipe.batch,
         compiled=compile,
@@ -151,7 +151,7 @@ class _Step:
         device: torch.device,
         seed: int,
         objective: Objective,
-        normalise: Normalise,
+        normalise: Inputs,
         size: tuple[int, int],
         micro_batch: int,
         compiled: bool,
