@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -99,6 +99,8 @@ def evaluate(
         )
     kept = len(compressed) if kept_images is None else kept_images
     recipe = protocol.train.resolve(architecture, full, kept)
+    if recipe.learned_lr and compressed.learning_rate is not None:
+        recipe = replace(recipe, lr=compressed.learning_rate)
     size = (test.images.shape[1], test.images.shape[2])
     place = own_device(device)
     if place.type == "cuda":
