@@ -42,7 +42,8 @@ class CompressedDataset:
     """A compressed training set; checked when it is made, so that one that exists is sound.
 
     Args:
-        payload: RawImages, PaletteImages, EncodedImages, PatchImages, LevelImages or FloatImages, n >= 1 images of one size.
+        payload: RawImages, PaletteImages, EncodedImages, PatchImages, LevelImages or FloatImages: n >= 1 images of one
+            size.
         ids: (n,) whole numbers, where each image stood in the training set, unique; -1 for synthetic images.
         labels: (n,) whole numbers in 0 .. len(classes)-1.
         classes: C >= 1 class names.

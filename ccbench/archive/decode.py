@@ -49,7 +49,7 @@ def make_decoder(payload: Payload, device: torch.device, *, keep: bool = True) -
     Args:
         payload: what to decode.
         device: where the images are wanted.
-        keep: decode encoded images, patches, levels and floats once, now, where their pixels fit into :data:`KEEP_DECODED`.
+        keep: decode what the device cannot decode once, now, where its pixels fit into :data:`KEEP_DECODED`.
     """
     if isinstance(payload, PaletteImages):
         return _palette_decoder(payload, device)
