@@ -61,7 +61,7 @@ class Items:
             if key not in artifacts:
                 path = self.out / "artifacts" / f"{slug(cell.method)}-{key}.ccb"
                 facts = Compressed.read(path)
-                group = (cell.dataset, cell.protocol) if expression.needs else None
+                group = (cell.dataset, cell.protocol) if expression.needs or expression.candidates else None
                 artifacts[key] = Artifact(path, group, facts=facts)
                 if not facts:
                     work = self._compression(cell, path, key)

@@ -73,7 +73,8 @@ def marks():
 
     return [
         str(torch.get_default_dtype()), torch.is_grad_enabled(), torch.get_num_threads(),
-        torch.nn.functional.cross_entropy is None, sum([1]), sys.stdout is None, os.environ.get("MARK"), str(Path.cwd()),
+        torch.nn.functional.cross_entropy is None, sum([1]), sys.stdout is None, os.environ.get("MARK"),
+        str(Path.cwd()),
     ]  # fmt: skip
 
 
