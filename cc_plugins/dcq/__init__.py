@@ -77,7 +77,7 @@ DCQ_RD = replace(
     name="dcq-rd",
     version="1",
     summary="dcq for coded files: entries weigh colour error against coded bits (not in the paper)",
-    params=tuple({"rate": _RATE, "reassign": replace(p, default=5)}.get(p.name, p) for p in DCQ.params),
+    params=tuple({"rate": _RATE, "reassign": replace(p, default=3)}.get(p.name, p) for p in DCQ.params),
     bits=(1, 2, 3, 4, 5),
     cost="that of dcq; choosing entries three times over, linear in images and entries, and where files are held to "
     "bytes up to 7 times, each time coding all images",

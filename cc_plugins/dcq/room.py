@@ -26,7 +26,7 @@ def fit(make: Make, room: Room) -> CompressedDataset:
 
     def look(rate: float) -> tuple[CompressedDataset, int]:
         made = make(rate)
-        made.meta["rate_steps"] = [[rate, size] for rate, size in steps]
+        made.meta |= {"rate": rate, "rate_steps": [[rate, size] for rate, size in steps]}
         steps.append((rate, room.written(made)))
         return made, steps[-1][1]
 

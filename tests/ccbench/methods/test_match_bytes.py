@@ -152,12 +152,12 @@ def test_a_coded_palette_may_be_larger(photos, tmp_path, monkeypatch):
 
 def test_a_method_that_trades_for_bytes_fills_them_with_a_deeper_palette(photos, tmp_path, monkeypatch):
     monkeypatch.setattr(models, "_WIDTHS", ())
-    few = ImageDataset.from_arrays(photos.root.images[::16], photos.root.labels[::16], photos.root.classes, name="few")
+    few = ImageDataset.from_arrays(photos.root.images[::8], photos.root.labels[::8], photos.root.classes, name="few")
     bench, path = replace(photos, root=few), tmp_path / "x.ccb"
     options = "[features=random,attention=none,clusters=2,refine=false,reassign=0]"
     plain, _ = fit_bytes(parse(f"dcq{options}", PLUGINS), 4000, bench, tmp_path / "y.ccb", "rans")
     made, written = fit_bytes(parse(f"dcq-rd{options}", PLUGINS), 4000, bench, path, "rans", meta={"a": 1})
-    assert 3600 < written == path.stat().st_size <= 4000
+    assert 3920 < written == path.stat().st_size <= 4000
     assert made.payload.bits > plain.payload.bits
     assert made.meta["rate_steps"]
     assert made.meta["a"] == 1
