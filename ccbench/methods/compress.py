@@ -13,6 +13,7 @@ from ccbench.archive import CompressedDataset, RawImages
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
 from ccbench.errors import MethodError, Skipped
+from ccbench.methods import sweep
 from ccbench.methods.guard import undisturbed, watch_test_split
 from ccbench.methods.task import Room, Task, Workbench
 from ccbench.offers.expressions import Expression, Step
@@ -51,6 +52,18 @@ def compress(
             that the training split does not have, or the method opened the test split.
         Skipped: a step declined, with its reason.
     """
+    if expression.candidates:
+        own: dict[str, Any] = {"watch": watch, "strict": strict}
+        more = meta or {}
+        return sweep.settled(
+            expression,
+            bench,
+            lambda candidate, small: compress(candidate, budget, small, **own),
+            lambda candidate, told: compress(
+                candidate, budget, bench, seed=seed, warnings=warnings, meta={**more, **told}, **own
+            ),
+            kept=str(budget.kept),
+        )
     root = bench.root
     dataset, ids, result, scores = root, np.arange(len(root.labels)), None, dict[str, np.ndarray]()
     for step, part in zip(expression.steps, expression.budgets(budget, root.shape), strict=True):
