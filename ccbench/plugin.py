@@ -32,7 +32,17 @@ from ccbench.offers.specs import (
 )
 
 if TYPE_CHECKING:
-    from ccbench.archive import CompressedDataset, EncodedImages, LevelImages, PaletteImages, PatchImages, RawImages
+    from ccbench.archive import (
+        Channels,
+        CompressedDataset,
+        EncodedImages,
+        FloatImages,
+        LevelImages,
+        PaletteImages,
+        PatchImages,
+        RawImages,
+        Whitening,
+    )
     from ccbench.archive.codecs import missing_codec
     from ccbench.archive.encoded import size_of_files
     from ccbench.archive.mosaic import grid_of, mosaics
@@ -50,12 +60,14 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Blobs": "store",
+    "Channels": "archive",
     "CompressedDataset": "archive",
     "DataSource": "data",
     "DeviceData": "training.images",
     "EncodedImages": "archive",
     "Entry": "store",
     "Executor": "executors",
+    "FloatImages": "archive",
     "Finished": "executors",
     "ImageDataset": "data",
     "ImageStream": "data",
@@ -68,6 +80,7 @@ _LAZY = {
     "StageContext": "methods.task",
     "Task": "methods.task",
     "Teacher": "training.teacher",
+    "Whitening": "archive",
     "WorkItem": "executors",
     "cores": "machine",
     "grid_of": "archive.mosaic",
@@ -87,6 +100,7 @@ __all__ = [
     "ArchitectureSpec",
     "Blobs",
     "Budget",
+    "Channels",
     "CommandSpec",
     "CompressedDataset",
     "DataShape",
@@ -98,6 +112,7 @@ __all__ = [
     "Executor",
     "ExecutorSpec",
     "Finished",
+    "FloatImages",
     "GroupSpec",
     "ImageDataset",
     "ImageStream",
@@ -118,6 +133,7 @@ __all__ = [
     "Teacher",
     "Unfit",
     "UserError",
+    "Whitening",
     "WorkItem",
     "cores",
     "grid_of",

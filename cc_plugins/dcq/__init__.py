@@ -37,6 +37,13 @@ DCQ = MethodSpec(
             doc="rounds of: images to the palette that fits them best, palettes anew (not in the paper)",
         ),
         Param(
+            name="rate",
+            default=0.0,
+            low=0,
+            high=1e6,
+            doc="squared LAB error that a pixel may lose for each coded bit it saves (not in the paper)",
+        ),
+        Param(
             name="proxy",
             default=None,
             type=str,

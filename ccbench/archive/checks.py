@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,6 +70,16 @@ def check_weights(weights: Any, n: int) -> np.ndarray | None:
             mend="leave an image out rather than weigh it 0",
         )
     return weights
+
+
+def check_learning_rate(rate: Any) -> float | None:
+    """A finite number above 0, or None."""
+    if rate is None:
+        return None
+    value = float(rate) if isinstance(rate, int | float | np.number) and not isinstance(rate, bool) else math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise UserError("a learned learning rate must be finite and above 0", found=repr(rate))
+    return value
 
 
 def check_classes(classes: Any) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from ccbench.archive.checks import (
     check_classes,
     check_ids,
     check_labels,
+    check_learning_rate,
     check_meta,
     check_scores,
     check_soft_labels,
@@ -26,7 +27,7 @@ from ccbench.archive.coded import code, coders, restore, unknown
 from ccbench.archive.decode import Decoder, make_decoder
 from ccbench.archive.ids import restore_ids, store_ids
 from ccbench.archive.palette import PaletteImages
-from ccbench.archive.payloads import KINDS, EncodedImages, LevelImages, PatchImages, Payload, RawImages
+from ccbench.archive.payloads import KINDS, EncodedImages, FloatImages, LevelImages, PatchImages, Payload, RawImages
 from ccbench.budget import BITS_PER_PIXEL, DataShape
 from ccbench.errors import UserError
 
@@ -41,7 +42,8 @@ class CompressedDataset:
     """A compressed training set; checked when it is made, so that one that exists is sound.
 
     Args:
-        payload: RawImages, PaletteImages, EncodedImages, PatchImages or LevelImages, n >= 1 images of one size.
+        payload: RawImages, PaletteImages, EncodedImages, PatchImages, LevelImages or FloatImages: n >= 1 images of one
+            size.
         ids: (n,) whole numbers, where each image stood in the training set, unique; -1 for synthetic images.
         labels: (n,) whole numbers in 0 .. len(classes)-1.
         classes: C >= 1 class names.
@@ -50,6 +52,7 @@ class CompressedDataset:
         meta: whatever JSON can hold; kept with the file.
         nominal: how the papers' formula counts it: ``"bits"``, q/24 of a pixel's raw bits; or ``"images"``, one image
             whatever its size and codec, as condensation counts images per class (IPC).
+        learning_rate: learned together with the images, above 0; used by protocols that say ``learned_lr``.
 
     Attributes:
         scores: by name, (N,) float32 of every image of the training set, what a selection went by; not in the file,
@@ -70,6 +73,7 @@ class CompressedDataset:
         weights: np.ndarray | None = None,
         meta: dict[str, Any] | None = None,
         nominal: str = "bits",
+        learning_rate: float | None = None,
     ) -> None:
         if nominal not in NOMINAL:
             raise UserError(f"nominal must be one of {', '.join(NOMINAL)}", found=repr(nominal))
@@ -87,6 +91,7 @@ class CompressedDataset:
         self.weights = check_weights(weights, n)
         self.meta = check_meta(meta)
         self.nominal = nominal
+        self.learning_rate = check_learning_rate(learning_rate)
         self.scores: dict[str, np.ndarray] = {}
         self._decoders: dict[str, Decoder] = {}
         self.digest = ""  # of the file it was opened from
@@ -156,7 +161,7 @@ class CompressedDataset:
 
     @property
     def bits_per_pixel(self) -> float:
-        """24 for raw images, q for palettes, measured for encoded ones, 24 times the share that is kept of patches.
+        """24 for raw images, q for palettes, measured for encoded ones, less of patches, 48 or 96 of floats.
 
         Of levels three times the bits of a channel value.
         """
@@ -210,7 +215,7 @@ class CompressedDataset:
                 raise IndexError(f"positions must be whole numbers in 0..{len(self) - 1}")
             positions = torch.from_numpy(array.astype(np.int64)).to(place)
         name = str(place)
-        if self.payload.kind in {"encoded", "patches", "levels"} and name not in self._decoders:
+        if self.payload.kind in {"encoded", "patches", "levels", "floats"} and name not in self._decoders:
             return make_decoder(self.payload, place, keep=False)(positions)  # one batch is no reason to decode all
         if (few := self._few(positions)) is not None:
             return make_decoder(few, place)(torch.arange(len(few), device=place))
@@ -274,6 +279,7 @@ class CompressedDataset:
             weights=weights,
             meta=self.meta,
             nominal=self.nominal,
+            learning_rate=self.learning_rate,
         )
 
     def content_digest(self) -> str:
@@ -291,6 +297,13 @@ class CompressedDataset:
             facts, arrays = payload.arrays()
             for held in (repr(facts).encode(), *arrays.values()):
                 digest.update(held if isinstance(held, bytes) else np.ascontiguousarray(held).data)
+        if isinstance(payload, FloatImages):
+            facts, arrays = payload.arrays()
+            digest.update(repr(facts).encode())
+            for name in sorted(arrays):
+                digest.update(np.ascontiguousarray(arrays[name]).data)
+        if self.learning_rate is not None:
+            digest.update(repr(self.learning_rate).encode())
         if isinstance(payload, EncodedImages):
             if payload.per_file > 1 or payload.shape != payload.stored:  # the same files are other images then
                 digest.update(repr((payload.grid, payload.count, payload.shape)).encode())
@@ -321,9 +334,12 @@ class CompressedDataset:
             arrays["soft_labels"] = self.soft_labels
         if self.weights is not None:
             arrays["weights"] = self.weights
-        facts = {"kind": self.payload.kind, "payload": about, "ids": ids, "classes": self.classes, "meta": self.meta}
+        facts: dict[str, Any] = {"kind": self.payload.kind, "payload": about, "ids": ids, "classes": self.classes}
+        facts["meta"] = self.meta
         if self.nominal != "bits":  # files of the first version had no other
             facts["nominal"] = self.nominal
+        if self.learning_rate is not None:
+            facts["learning_rate"] = self.learning_rate
         coded, arrays = code(self.payload, arrays, coding)
         if coded:
             facts["coded"] = coded
@@ -354,6 +370,7 @@ class CompressedDataset:
                 weights=arrays.get("weights"),
                 meta=facts["meta"],
                 nominal=facts.get("nominal", "bits"),
+                learning_rate=facts.get("learning_rate"),
             )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, UserError) as error:
             raise UserError(f"{path} is whole but its contents make no sense", found=error) from None

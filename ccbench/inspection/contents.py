@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ccbench.archive import CompressedDataset, EncodedImages, LevelImages, PaletteImages, PatchImages, container
+from ccbench.archive import (
+    CompressedDataset,
+    EncodedImages,
+    FloatImages,
+    LevelImages,
+    PaletteImages,
+    PatchImages,
+    container,
+)
 from ccbench.archive.origin import remembered
 from ccbench.inspection.subject import Subject
 from ccbench.inspection.text import as_option, rows
@@ -16,9 +24,11 @@ from ccbench.leaderboard.escaping import clean
 # which part an array of the file belongs to; whatever is not named here is a part of its own
 _PARTS = {
     "": "header",
-    "images": "pixels", "patches": "pixels", "packed": "pixels", "blobs": "pixels", "lengths": "pixels",
+    "images": "pixels", "values": "pixels",
+    "patches": "pixels", "packed": "pixels", "blobs": "pixels", "lengths": "pixels",
     "levels": "pixels", "bits": "bounds", "bounds": "bounds", "owners": "bounds",
     "palettes": "palettes", "clusters": "palettes", "soft_labels": "soft labels",
+    "whitening": "whitening", "whitening_mean": "whitening",
 }  # fmt: skip
 _NAMES = 12  # classes named in the text
 
@@ -48,6 +58,7 @@ def facts(subject: Subject) -> dict[str, Any]:
         "soft_labels": None if compressed.soft_labels is None else str(compressed.soft_labels.dtype),
         "weights": compressed.weights is not None,
         "nominal": compressed.nominal,
+        "learning_rate": compressed.learning_rate,
     }
 
 
@@ -72,6 +83,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
     per_class = f"{min(each)}" if min(each) == max(each) else f"{min(each)} to {max(each)}"
     labels = f"one of {len(each)} classes each"
     labels += f"; soft ones beside them ({facts['soft_labels']})" if facts["soft_labels"] else ""
+    labels += f"; a learned learning rate of {facts['learning_rate']:.4g}" if facts["learning_rate"] else ""
     made = f"{facts['images']:,} of {facts['width']}x{facts['height']} pixels"
     made += f", {facts['bits_per_pixel']:.4g} bits per pixel"
     made += f"; {facts['synthetic']:,} synthetic" if facts["synthetic"] else ""
@@ -134,4 +146,14 @@ def _payload(compressed: CompressedDataset) -> dict[str, Any]:
         shared = "" if payload.owners is None else f", {len(payload.bounds):,} shared"
         text = f"levels of {depth} bits for each channel value, bounds for {where}{shared}"
         return {"kind": "levels", "bits": [fewest, most], "patch": list(payload.patch), "text": text}
+    if isinstance(payload, FloatImages):
+        return _floats(payload)
     return {"kind": "raw", "text": "raw pixels"}
+
+
+def _floats(payload: FloatImages) -> dict[str, Any]:
+    """The space of float pictures, and what showing them as colours would lose."""
+    dtype, space, (outside, moved) = payload.values.dtype.name, payload.space, payload.clipped()
+    text = f"{dtype} pictures as they were trained: {space!r}; {outside:.1%} of the values are no colours, "
+    text += f"clipping would move them by {moved:.3g} grey levels (root of the mean square)"
+    return {"kind": "floats", "dtype": dtype, "space": space.kind, "outside": outside, "moved": moved, "text": text}

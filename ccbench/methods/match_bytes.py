@@ -123,9 +123,10 @@ def _sizes(share: Fraction, shape: DataShape, size: int) -> Search:
         if asked < 1:
             return
         _, written, counted = yield Budget(min(Fraction(asked, shape.raw_bytes), share))
-        if written <= size and beside:
+        rest = math.ceil(written - counted * shape.raw_bytes)
+        if written <= size and (beside or rest <= 0):  # coded labels can take less than the images' own bytes leave
             return
-        beside = max(beside, math.ceil(written - counted * shape.raw_bytes))
+        beside = max(beside, rest)
 
 
 def _coded_palettes(share: Fraction, sizes: tuple[int, ...], shape: DataShape, size: int) -> Search:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +13,7 @@ from ccbench import seeds
 from ccbench.budget import DataShape
 from ccbench.errors import UserError
 from ccbench.offers.discovery import Plugins
-from ccbench.training.images import DeviceData, Normalise
+from ccbench.training.images import DeviceData, Inputs
 from ccbench.training.loop import fit
 from ccbench.training.networks import build_network
 from ccbench.training.parallel import own_device
@@ -99,6 +99,8 @@ def evaluate(
         )
     kept = len(compressed) if kept_images is None else kept_images
     recipe = protocol.train.resolve(architecture, full, kept)
+    if recipe.learned_lr and compressed.learning_rate is not None:
+        recipe = replace(recipe, lr=compressed.learning_rate)
     size = (test.images.shape[1], test.images.shape[2])
     place = own_device(device)
     if place.type == "cuda":
@@ -111,8 +113,10 @@ def evaluate(
         plugins=plugins,
     )
     stored = DeviceData.from_compressed(compressed, place)
+    if stored.space:
+        stored.space.check(size)
     plain = stored.resized(size)
-    normalise = plain.normalisation(recipe.normalise)
+    normalise = plain.inputs(recipe.normalise)
     iterations = recipe.steps(kept if recipe.epochs_of == "budget" else full.images)
     looks: list[float] = []
     held: list[DeviceData] = []
@@ -158,7 +162,7 @@ def evaluate(
 def accuracy(
     network: torch.nn.Module,
     data: DeviceData,
-    normalise: Normalise,
+    normalise: Inputs,
     *,
     precision: str = "float32",
     center_crop: bool = False,

@@ -1,4 +1,4 @@
-"""Training and test images as the loop sees them: uint8, decoded in batches on the device."""
+"""Training and test images as the loop sees them: decoded in batches on the device, in 0 .. 255."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from ccbench.archive import Channels, FloatImages, Whitening
 from ccbench.training.resample import resize
 
 if TYPE_CHECKING:
@@ -29,11 +30,13 @@ class DeviceData:
     """Images and labels on a device.
 
     Attributes:
-        decode: (b,) int64 ids -> (b, 3, H, W) uint8, channels_last, on ``device``.
+        decode: (b,) int64 ids -> (b, 3, H, W) uint8, channels_last, on ``device``; where there is a ``space``, float32
+            in 0 .. 255 and beyond.
         labels: (n,) int64.
         classes: number of classes.
         soft_labels: (n, classes) float32 probabilities, or None.
         weights: (n,) float32 > 0, or None.
+        space: that float pictures were made in, or None; training stays in it, whatever a recipe's ``normalise``.
     """
 
     decode: Decode
@@ -42,6 +45,7 @@ class DeviceData:
     device: torch.device
     soft_labels: torch.Tensor | None = None
     weights: torch.Tensor | None = None
+    space: Channels | Whitening | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -61,14 +65,16 @@ class DeviceData:
     def from_compressed(cls, compressed: CompressedDataset, device: str | torch.device = "cpu") -> DeviceData:
         """A compressed training set with its labels, soft labels and weights."""
         device = torch.device(device)
-        soft, weights = compressed.soft_labels, compressed.weights
+        soft, weights, payload = compressed.soft_labels, compressed.weights, compressed.payload
+        floats = payload if isinstance(payload, FloatImages) else None
         return cls(
-            decode=compressed.to_device(device),
+            decode=_float_decoder(floats, device) if floats else compressed.to_device(device),
             labels=_tensor(compressed.labels, device, torch.int64),
             classes=len(compressed.classes),
             device=device,
             soft_labels=None if soft is None else _tensor(soft, device, torch.float32),
             weights=None if weights is None else _tensor(weights, device, torch.float32),
+            space=floats.space if floats else None,
         )
 
     def batches(self, size: int = CHUNK) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -84,7 +90,7 @@ class DeviceData:
         return height, width
 
     def resized(self, size: tuple[int, int]) -> DeviceData:
-        """The same images at another size, antialiased, in whole values; itself where they have that size.
+        """The same images at another size, antialiased, uint8 ones in whole values; itself where they have that size.
 
         Made once where they take at most a gibibyte, otherwise batch by batch.
         """
@@ -92,11 +98,14 @@ class DeviceData:
             return self
 
         def decode(ids: torch.Tensor) -> torch.Tensor:
-            pixels = resize(self.decode(ids), size).round_().clamp_(0, 255).to(torch.uint8)
+            pixels = resize(self.decode(ids), size)
+            if not self.space:
+                pixels = pixels.round_().clamp_(0, 255).to(torch.uint8)
             return pixels.contiguous(memory_format=torch.channels_last)
 
-        if len(self) * size[0] * size[1] * 3 <= HELD:
-            held = torch.empty(len(self), *size, 3, dtype=torch.uint8, device=self.device)
+        dtype = torch.float32 if self.space else torch.uint8
+        if len(self) * size[0] * size[1] * 3 * dtype.itemsize <= HELD:
+            held = torch.empty(len(self), *size, 3, dtype=dtype, device=self.device)
             for start in range(0, len(self), RESIZED):
                 ids = torch.arange(start, min(start + RESIZED, len(self)), device=self.device)
                 held[start : start + RESIZED] = decode(ids).permute(0, 2, 3, 1)
@@ -122,6 +131,15 @@ class DeviceData:
     def normalisation(self, kind: str) -> Normalise:
         """What a recipe's ``normalise`` names: ``"own"``, or ``"imagenet"`` whatever the data."""
         return self.normalise if kind == "own" else Normalise(*IMAGENET, self.device)
+
+    def inputs(self, kind: str) -> Inputs:
+        """How images become what a network takes: into the space of float pictures, otherwise as a recipe says."""
+        if isinstance(self.space, Whitening):
+            return Whiten(self.space, self.device)
+        if self.space:
+            mean, std = (torch.from_numpy(a * 255).float() for a in (self.space.mean, self.space.std))
+            return Normalise(mean, std, self.device)
+        return self.normalisation(kind)
 
 
 class Normalise:
@@ -149,6 +167,40 @@ class Normalise:
     def to(self, device: str | torch.device) -> Normalise:
         """The same on another device."""
         return Normalise(self.mean, self.std, device)
+
+
+class Whiten:
+    """Images in 0 .. 255 to whitened floats (ZCA), as :class:`Normalise` is called.
+
+    Args:
+        space: of the pictures that a network is trained on; its mean and matrix.
+        device: where images come from.
+    """
+
+    def __init__(self, space: Whitening, device: str | torch.device = "cpu") -> None:
+        self._space = space
+        self._mean, self._matrix = (torch.from_numpy(a).to(device) for a in (space.mean, space.matrix))
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """(b, 3, H, W) uint8, or float32 in 0 .. 255, to float32, channels_last."""
+        white = (images.float() / 255.0).flatten(1).sub_(self._mean).matmul(self._matrix)
+        return white.view(images.shape).contiguous(memory_format=torch.channels_last)
+
+    def to(self, device: str | torch.device) -> Whiten:
+        """The same on another device."""
+        return Whiten(self._space, device)
+
+
+Inputs = Normalise | Whiten
+
+
+def _float_decoder(payload: FloatImages, device: torch.device) -> Decode:
+    """Pixels in 0 .. 255 and beyond, held on the device where they take at most a gibibyte."""
+    if 4 * payload.values.size > HELD:
+        return lambda ids: payload.pixels(ids.cpu().numpy()).to(device)
+    parts = [payload.pixels(slice(i, i + CHUNK)).permute(0, 2, 3, 1) for i in range(0, len(payload), CHUNK)]
+    held = torch.cat(parts).contiguous().to(device)
+    return lambda ids: held[ids].permute(0, 3, 1, 2)
 
 
 def _tensor(array: np.ndarray, device: torch.device, dtype: torch.dtype) -> torch.Tensor:

@@ -14,7 +14,7 @@ def learning_rate(recipe: Recipe, iteration: int, iterations: int) -> float:
     (Loshchilov and Hutter, 2017, eq. 5 without restarts) that reaches ``lr_min``
     ``cosine_length`` trainings after the first update, as torch's CosineAnnealingLR
     does with T_max = cosine_length * iterations. Where the recipe steps by epochs,
-    the same with epochs in place of iterations.
+    the same with epochs in place of iterations. Under ``"drop"`` the rate is a tenth from half of them on.
 
     Args:
         recipe: its ``lr``, ``lr_min``, ``warmup``, ``schedule``, ``schedule_step`` and ``cosine_length``.
@@ -35,6 +35,8 @@ def learning_rate(recipe: Recipe, iteration: int, iterations: int) -> float:
         return recipe.lr * (step + 1) / (warm + 1)
     if recipe.schedule == "constant":
         return recipe.lr
+    if recipe.schedule == "drop":
+        return recipe.lr / 10 if step >= steps / 2 else recipe.lr
     done = (step - warm) / max(steps - warm, 1) / recipe.cosine_length
     return recipe.lr_min + (recipe.lr - recipe.lr_min) * (1 + math.cos(math.pi * done)) / 2
 

@@ -15,7 +15,7 @@ import torch
 from ccbench.errors import UserError
 from ccbench.training.augment import augment
 from ccbench.training.batchnorm import counted
-from ccbench.training.images import DeviceData, Normalise
+from ccbench.training.images import DeviceData, Inputs
 from ccbench.training.learning_rate import learning_rate, look_now
 from ccbench.training.losses import Objective
 from ccbench.training.mixing import Mixed, mix
@@ -24,6 +24,7 @@ from ccbench.training.order import batches
 from ccbench.training.parallel import Parallel, launched, own_device
 from ccbench.training.precision import autocast, seeded
 from ccbench.training.recipe import Recipe
+from ccbench.training.siamese import draw, names_of
 from ccbench.training.teacher import Teacher
 
 LOOK = 50  # iterations between reads of the loss; each read waits for the device
@@ -63,7 +64,7 @@ def fit(
     device: str | torch.device | None = None,
     epoch_images: int | None = None,
     size: tuple[int, int] | None = None,
-    normalise: Normalise | None = None,
+    normalise: Inputs | None = None,
     teacher: Teacher | None = None,
     observers: Iterable[Observer] = (),
     micro_batch: int | None = None,
@@ -109,7 +110,7 @@ def fit(
         device=place,
         seed=seed,
         objective=Objective(recipe, data, teacher.to(place) if teacher else None),
-        normalise=normalise or data.normalisation(recipe.normalise),
+        normalise=normalise or data.inputs(recipe.normalise),
         size=size or data.size,
         micro_batch=micro_batch or recipe.batch,
         compiled=compile,
@@ -151,7 +152,7 @@ class _Step:
         device: torch.device,
         seed: int,
         objective: Objective,
-        normalise: Normalise,
+        normalise: Inputs,
         size: tuple[int, int],
         micro_batch: int,
         compiled: bool,
@@ -165,6 +166,7 @@ class _Step:
         rank = together.rank if together else 0
         self.generator = torch.Generator(device).manual_seed(seed + rank)
         self.boxes = np.random.default_rng(seed)  # all processes cut the same boxes
+        self.transforms, self.views = names_of(recipe.siamese), np.random.default_rng([seed, rank])
 
     def rate(self, lr: float) -> None:
         for group in self.optimizer.param_groups:
@@ -181,6 +183,7 @@ class _Step:
         partners = mine if mixed is None else mine[mixed.partners]
         kept = 1.0 if mixed is None else mixed.kept
         self.optimizer.zero_grad(set_to_none=True)
+        view = draw(self.transforms, (images.shape[2], images.shape[3]), self.views, len(mine))
         total = torch.zeros((), device=self.device)
         outputs = []
         parts = range(0, len(mine), self.micro)
@@ -189,7 +192,8 @@ class _Step:
             last = start == parts[-1]
             with nullcontext() if last or not self.together else self.together.no_sync(self.network):
                 with autocast(self.device, self.recipe.precision):
-                    logits = self.network(self.normalise(images[part])).float()
+                    inputs = self.normalise(images[part])
+                    logits = self.network(view.part(part)(inputs) if view else inputs).float()
                 loss = self.objective(logits, images[part], mine[part], partners[part], kept) / share
                 # the processes' gradients are averaged; their losses are shares of one sum
                 (loss * self.together.world if self.together else loss).backward()

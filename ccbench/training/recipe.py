@@ -11,6 +11,8 @@ from ccbench.errors import UserError
 from ccbench.training.rules import Rule
 
 PRECISIONS = ("float32", "bfloat16")
+SIAMESE = ("color", "crop", "cutout", "flip", "scale", "rotate")  # transforms, in the order of the paper
+_LATER = {"siamese": "none", "learned_lr": False}  # keys that older results know nothing of, which stay what they are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,8 @@ class Recipe:
         betas: of AdamW.
         decay: weight decay acts on ``"all"`` parameters, or on ``"matrices"``: those called weight of at least
             two dimensions, so neither on biases and normalisation nor on position embeddings.
-        schedule: ``"cosine"`` from ``lr`` to ``lr_min``, or ``"constant"``.
+        schedule: ``"cosine"`` from ``lr`` to ``lr_min``, ``"constant"``, or ``"drop"``: a tenth of ``lr`` from half of
+            the training on.
         cosine_length: half a period of the cosine as a multiple of the training, >= 1; 2 ends half way down.
         schedule_step: the rate changes with every ``"iteration"`` or with every ``"epoch"``.
         lr_min, warmup: where the cosine ends; share of the training, in [0, 0.9], in which the rate climbs
@@ -41,10 +44,13 @@ class Recipe:
         shuffle_patches: the image is cut in so many columns and so many rows, each shuffled; 1 is off.
         flip: whether half of the images are mirrored.
         mix: ``"none"``, ``"cutmix"`` or ``"mixup"``, one box or share and one pairing for a batch.
+        siamese: transforms of differentiable siamese augmentation, such as ``"color_crop_flip"``, one of which each
+            batch is seen through once it is normalised; ``"none"`` is off. See :mod:`ccbench.training.siamese`.
         mix_alpha: both parameters of the Beta distribution of the share.
         label_smoothing: in [0, 1); for hard labels only.
         labels: ``"hard"``; ``"soft"`` to use a method's soft labels where it stores any; ``"teacher"``: a trained
             network labels each batch as it is seen.
+        learned_lr: whether a learning rate that a file was made with takes the place of ``lr``.
         temperature: of both softmaxes under labels ``"teacher"``, > 0.
         batchnorm_updates: how often each batch counts in the running statistics of batch normalisation, >= 1.
         center_crop: test images are enlarged to size // 7 * 8 and cut in the middle.
@@ -91,6 +97,8 @@ class Recipe:
     evaluate_every_epochs: int = 0
     evaluate_from: float = 0.0
     precision: str = "float32"
+    siamese: str = "none"
+    learned_lr: bool = False
     when: tuple[Rule, ...] = ()
 
     def check(self, owner: str) -> None:
@@ -117,6 +125,7 @@ class Recipe:
             (self.crop_padding and self.crop_scale, "give crop_padding or crop_scale, not both"),
             (self.labels != "teacher" and self.temperature != 1, "temperature goes with labels = 'teacher'"),
             (self.labels == "teacher" and self.label_smoothing, "label_smoothing goes with hard labels"),
+            (self.labels == "teacher" and self.siamese != "none", "siamese goes with hard or soft labels"),
         ):
             if wrong:
                 raise UserError(f"{owner}: {what}")
@@ -168,7 +177,7 @@ class Recipe:
 
     def axes(self) -> dict[str, Any]:
         """Everything that can change what the recipe gives, for cache keys."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if key not in _LATER or value != _LATER[key]}
 
     def using(self, architecture: str | None) -> Recipe:
         """The same recipe with another network; None changes nothing."""

@@ -9,13 +9,13 @@ from typing import Any
 
 from ccbench.errors import UserError
 from ccbench.offers.specs import did_you_mean
-from ccbench.training.recipe import PRECISIONS, Recipe
+from ccbench.training.recipe import PRECISIONS, SIAMESE, Recipe
 from ccbench.training.rules import Rule
 
 CHOICES = {
     "optimizer": ("sgd", "adamw"),
     "decay": ("all", "matrices"),
-    "schedule": ("cosine", "constant"),
+    "schedule": ("cosine", "constant", "drop"),
     "schedule_step": ("iteration", "epoch"),
     "epochs_of": ("full", "budget"),
     "normalise": ("own", "imagenet"),
@@ -133,11 +133,22 @@ def _read(key: str, value: Any, annotation: str, owner: str) -> Any:
         raise UserError(f"{owner}: {key} takes {kind.__name__}", found=repr(value))
     if key in CHOICES and value not in CHOICES[key]:
         raise UserError(f"{owner}: {key} takes one of {', '.join(CHOICES[key])}", found=repr(value))
+    if key == "siamese":
+        _check_transforms(value, owner)
     low, high = BOUNDS.get(key, (None, None))
     finite = kind is not float or math.isfinite(value)
     if not finite or (low is not None and value < low) or (high is not None and value > high):
         raise UserError(f"{owner}: {key} must lie in [{low}, {'inf' if high is None else high}]", found=repr(value))
     return value
+
+
+def _check_transforms(value: str, owner: str) -> None:
+    names = value.split("_")
+    if value != "none" and (not set(names) <= set(SIAMESE) or len(set(names)) < len(names)):
+        raise UserError(
+            f"{owner}: siamese takes transforms joined by _, each at most once", found=repr(value),
+            mend=f"none, or some of {'_'.join(SIAMESE)}",
+        )  # fmt: skip
 
 
 def _betas(value: Any, owner: str) -> tuple[float, float]:

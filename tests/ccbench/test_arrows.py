@@ -112,7 +112,7 @@ ALLOWED = {
     "coding": "errors machine",
     "archive": "errors machine budget store data coding",
     "colors": "errors archive",
-    "training": "errors seeds budget offers",
+    "training": "errors seeds budget offers archive",
     "methods": "errors seeds budget machine store offers data coding archive training",
     "stages": "errors store offers data training methods",
     "plugin": "errors budget offers",  # what it names lazily stands under TYPE_CHECKING and in its table

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, RawImages
+from ccbench.archive import Channels, CompressedDataset, EncodedImages, FloatImages, PaletteImages, RawImages, Whitening
 from ccbench.coding import names
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -200,3 +200,26 @@ def test_the_coders_of_a_file_are_named_with_their_versions(ccbench, tmp_path):
     assert "  coded       " in text
     assert "labels" in text.split("  coded ")[1].split("\n")[0]
     assert "  coded " not in ccbench("inspect", tmp_path / "plain.ccb").out
+
+
+def test_float_pictures_tell_their_space_and_what_clipping_would_cost(ccbench, tmp_path):
+    values = np.zeros((2, 2, 2, 3), np.float32)
+    values[0, 0, 0, 0] = 1.5  # 2 as a pixel in [0, 1]: 255 grey levels too bright, the others are 127.5
+    space = Channels((0.5, 0.5, 0.5), (1, 1, 1))
+    path = save(tmp_path / "a.ccb", FloatImages(values, space), learning_rate=0.02, nominal="images")
+    payload = numbers(ccbench("inspect", path, "--json"))["contents"]["payload"]
+    assert (payload["kind"], payload["dtype"], payload["space"]) == ("floats", "float32", "channels")
+    assert payload["outside"] == pytest.approx(1 / 24)
+    assert payload["moved"] == pytest.approx(((255**2 + 23 * 0.25) / 24) ** 0.5)
+    text = ccbench("inspect", path).out
+    assert "4.2% of the values are no colours" in text
+    assert "a learned learning rate of 0.02" in text
+
+
+def test_a_whitening_is_a_part_of_the_bytes(ccbench, tmp_path):
+    white = Whitening(np.zeros(12), np.eye(12))
+    path = save(tmp_path / "a.ccb", FloatImages(np.zeros((2, 2, 2, 3), np.float16), white))
+    contents = numbers(ccbench("inspect", path, "--json"))["contents"]
+    assert contents["parts"]["whitening"] == (12 * 13 // 2 + 12) * 4
+    assert sum(contents["parts"].values()) == contents["bytes"]
+    assert "whitened (ZCA) by a matrix of 12 x 12" in contents["payload"]["text"]
