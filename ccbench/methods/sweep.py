@@ -66,7 +66,7 @@ def settled(expression: Expression, bench: Workbench, make: Make, final: Final[T
             return final(expression.candidates[one["fraction"]], told)
         except Skipped as error:
             reason = one["reason"] = str(error)
-    raise Skipped(f"{NAME} finds nothing within the budget: {reason}")
+    raise Skipped(f"{NAME} finds nothing within the budget, of which a trial has four fifths: {reason}")
 
 
 def _tried(expression: Expression, bench: Workbench, make: Make, budget: dict[str, Any]) -> list[dict[str, Any]]:
