@@ -123,13 +123,17 @@ class LocalExecutor:
         item = one.item
         if not ready:
             self._let_go(one, 0.0)
-            return Finished(item.id, "timeout", f"killed after its limit of {item.timeout:g} s")
+            return Finished(
+                item.id,
+                "timeout",
+                f"killed after its limit of {item.timeout:g} s" + (f" while {item.what}" if item.what else ""),
+            )
         try:
             said_ = json.loads(one.pipe.recv_bytes(_MOST))
             status, reason, value, log = said_
         except (EOFError, OSError):
             self._let_go(one, _ENDING)
-            return Finished(item.id, *_died(one.process.exitcode))
+            return Finished(item.id, *_died(one.process.exitcode, _while(item)))
         except ValueError as error:
             self._let_go(one, 0.0)
             return Finished(item.id, "failed", f"what it gave back cannot be read: {error}")
@@ -149,10 +153,14 @@ class LocalExecutor:
         one.pipe.close()
 
 
-def _died(code: int | None) -> tuple[str, str]:
+def _while(item: WorkItem) -> str:
+    return f" while {item.what}" if item.what else ""
+
+
+def _died(code: int | None, what: str) -> tuple[str, str]:
     if code == -9:
         return "oom", "its process was killed (SIGKILL), as the system does when memory runs out"
-    return "failed", f"its process ended with exit code {code}"
+    return "failed", f"its process ended with exit code {code}{what}"
 
 
 def _context(warm: str) -> BaseContext:

@@ -12,6 +12,7 @@ import numpy as np
 from ccbench.archive import CompressedDataset, RawImages
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
+from ccbench.data.images import labels_digest
 from ccbench.errors import MethodError, Skipped
 from ccbench.methods import sweep
 from ccbench.methods.guard import undisturbed, watch_test_split
@@ -73,11 +74,14 @@ def compress(
         method = step.build()
         if not callable(getattr(method, "compress", None)):
             raise MethodError(f"{step.name}: {step.spec.target} has no compress(task) method")
+        handed = labels_digest(dataset.labels)
         with watch_test_split(*watch) as touched, undisturbed() as changed:
             reason = method.skip(task) if callable(getattr(method, "skip", None)) else None
             if reason:
                 raise Skipped(f"{step.name}: {reason}")
             made = method.compress(task)
+        if labels_digest(dataset.labels) != handed:
+            raise MethodError(f"{step.name} changed the labels that it was handed")
         if touched:
             raise MethodError(f"{step.name} opened the test split: {touched[0]}")
         if changed and warnings is not None:

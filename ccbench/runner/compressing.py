@@ -46,6 +46,11 @@ class Compression(Work):
     made: str = ""
     artifact: Path
 
+    @property
+    def doing(self) -> str:
+        """As :attr:`Work.doing`."""
+        return f"{self.method} compressed {self.context.dataset}"
+
     def work(self, progress: Heard) -> Made:
         """Compress."""
         from ccbench.archive import CompressedDataset
@@ -194,6 +199,11 @@ class Share(Work):
     artifact: Path
     part: int
     parts: int
+
+    @property
+    def doing(self) -> str:
+        """As :attr:`Work.doing`."""
+        return f"{self.method} prepared {self.context.dataset}"
 
     def work(self, progress: Heard) -> None:
         """Prepare."""

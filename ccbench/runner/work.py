@@ -96,6 +96,11 @@ class Context:
         return cls(**{**plain, "source": source, "cache": Path(plain["cache"]), "teacher": teacher})
 
     @property
+    def foreign(self) -> str:
+        """The plugins that the work imports and that are not ccbench's own."""
+        return ", ".join(name for name in self.plugins or () if not name.startswith("ccbench/"))
+
+    @property
     def recipes(self) -> Protocol:
         """The protocol, in the number format of this work."""
         from ccbench.training import load_protocol
@@ -159,7 +164,14 @@ class Work:
         """This work for an executor, which calls :func:`do` with its payload."""
         plain = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
         payload = {**plain, "kind": type(self).__name__}
-        return WorkItem(name, f"{type(self).__module__}:do", payload, timeout, warm="ccbench.runner.heavy")
+        function, by = f"{type(self).__module__}:do", self.context.foreign
+        what = self.doing + (f", with code of {by}" if by else "")
+        return WorkItem(name, function, payload, timeout, what=what, warm="ccbench.runner.heavy")
+
+    @property
+    def doing(self) -> str:
+        """What it is, in words that follow "while"."""
+        return f"at work on {self.context.dataset}"
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
@@ -202,6 +214,12 @@ def _unheard(done: int, total: int, what: str = "") -> None:
     """Progress that nobody follows."""
 
 
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or taken away
+            stream.flush()
+
+
 @contextlib.contextmanager
 def _logged(log: Path | None, heard: Heard | None = None) -> Iterator[Heard]:
     """Send this process's output to ``log.log`` and its progress to ``log.progress``, as ``done total what``."""
@@ -221,9 +239,8 @@ def _logged(log: Path | None, heard: Heard | None = None) -> Iterator[Heard]:
             part.replace(log.with_suffix(".progress"))
 
     with log.with_suffix(".log").open("a", buffering=1) as file:
-        saved = os.dup(1), os.dup(2)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        saved, streams = (os.dup(1), os.dup(2)), (sys.stdout, sys.stderr)
+        _flush()
         try:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
@@ -234,8 +251,8 @@ def _logged(log: Path | None, heard: Heard | None = None) -> Iterator[Heard]:
             traceback.print_exc(file=file)
             raise
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            _flush()
+            sys.stdout, sys.stderr = streams  # whatever was made of them
             os.dup2(saved[0], 1)
             os.dup2(saved[1], 2)
             for handle in saved:
