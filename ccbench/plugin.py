@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from ccbench.executors import Executor, Finished, WorkItem
     from ccbench.machine import cores
     from ccbench.methods.per_image import PerImage
-    from ccbench.methods.task import StageContext, Task
+    from ccbench.methods.task import Room, StageContext, Task
     from ccbench.stages.proxy import load_network
     from ccbench.stages.teacher import load_teacher
     from ccbench.store import Blobs, Entry
@@ -77,6 +77,7 @@ _LAZY = {
     "PatchImages": "archive",
     "PerImage": "methods.per_image",
     "RawImages": "archive",
+    "Room": "methods.task",
     "StageContext": "methods.task",
     "Task": "methods.task",
     "Teacher": "training.teacher",
@@ -126,6 +127,7 @@ __all__ = [
     "PerImage",
     "ProtocolSpec",
     "RawImages",
+    "Room",
     "ScoreSpec",
     "StageContext",
     "StageSpec",

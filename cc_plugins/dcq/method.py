@@ -14,8 +14,11 @@ from cc_plugins.dcq.quantise import quantise_dataset
 from cc_plugins.dcq.rate import weigh
 from cc_plugins.dcq.reassign import best_palettes
 from cc_plugins.dcq.refine import Images, refine
+from cc_plugins.dcq.room import fit
+from cc_plugins.dcq.temporary import temporary
 from ccbench.plugin import CompressedDataset, PaletteImages, Task, UserError
 
+RATE = 100.0  # at which a palette of one more bit takes about as many coded bytes as one without
 NETWORK_FEATURES = ("shallow", "mid1", "mid2", "final")
 
 
@@ -40,7 +43,8 @@ class DCQ:
         color_weight: weight of the colour difference beside Eq. 6.
         reassign: at most so many rounds in which images go to the palette that fits them best; not in the paper.
         rate: squared LAB distance that a pixel may lose for each bit that its entry saves when it is coded; not in the
-            paper. 0: every pixel has the nearest entry.
+            paper. 0: every pixel has the nearest entry. None: where the run holds coded files to bytes the least that
+            fits, :data:`RATE` elsewhere.
         proxy: the proxy's architecture; None is the one of the protocol.
     """
 
@@ -60,7 +64,7 @@ class DCQ:
         w_b: float,
         color_weight: float,
         reassign: int,
-        rate: float,
+        rate: float | None,
         proxy: str | None,
     ) -> None:
         self.features, self.clusters, self.pool = features, clusters, pool
@@ -118,15 +122,24 @@ class DCQ:
         }
         if self.reassign:
             meta["moved"] = moved
-        if self.rate:
-            meta |= self.weigh(task, indices, clusters, refined.palettes, at)
-        return CompressedDataset(
-            PaletteImages(indices, refined.palettes, clusters, bits),
-            ids=np.arange(len(images)),
-            labels=task.dataset.labels,
-            classes=task.dataset.classes,
-            meta=meta,
-        )
+
+        def make(rate: float) -> CompressedDataset:
+            taken, told = indices, dict[str, Any]()
+            if rate:
+                taken = temporary(indices.shape, np.uint8)
+                taken[:] = indices
+                told = self.weigh(task, rate, taken, clusters, refined.palettes, at)
+            return CompressedDataset(
+                PaletteImages(taken, refined.palettes, clusters, bits),
+                ids=np.arange(len(images)),
+                labels=task.dataset.labels,
+                classes=task.dataset.classes,
+                meta=meta | told,
+            )
+
+        if self.rate is None and task.room is not None:
+            return fit(make, task.room)
+        return make(RATE if self.rate is None else self.rate)
 
     def shared(self, task: Task, entries: int, at: Images) -> tuple[np.ndarray, np.ndarray, list[int]]:
         """Clusters (n,), their palettes (k, entries, 3), and how many images moved in each round of ``reassign``."""
@@ -179,7 +192,7 @@ class DCQ:
         return out
 
     def weigh(
-        self, task: Task, indices: np.ndarray, clusters: np.ndarray, palettes: np.ndarray, at: Images
+        self, task: Task, rate: float, indices: np.ndarray, clusters: np.ndarray, palettes: np.ndarray, at: Images
     ) -> dict[str, Any]:
         """Entries that cost fewer bits, in place (not in the paper), and what that won and lost."""
         found = weigh(
@@ -187,7 +200,7 @@ class DCQ:
             indices,
             clusters,
             palettes,
-            rate=self.rate,
+            rate=rate,
             attention=self.looks(task),
             weights=self.weights,
             color_weight=self.color_weight,
@@ -195,7 +208,7 @@ class DCQ:
             progress=lambda done, total: task.progress(done, total, "weighing bits"),
         )
         told = {"bits_per_pixel": found.bits, "lab_error": found.error, "texture_loss": found.texture}
-        return {"rate": self.rate, **{name: [round(v, 4) for v in values] for name, values in told.items()}}
+        return {"rate": rate, **{name: [round(v, 4) for v in values] for name, values in told.items()}}
 
     def looks(self, task: Task) -> np.ndarray | None:
         """(n, H, W) float16 attention, or None where all pixels count."""

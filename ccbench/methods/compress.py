@@ -15,7 +15,7 @@ from ccbench.data import ImageDataset
 from ccbench.errors import MethodError, Skipped
 from ccbench.methods import sweep
 from ccbench.methods.guard import undisturbed, watch_test_split
-from ccbench.methods.task import Task, Workbench
+from ccbench.methods.task import Room, Task, Workbench
 from ccbench.offers.expressions import Expression, Step
 
 
@@ -29,6 +29,7 @@ def compress(
     warnings: list[str] | None = None,
     meta: Mapping[str, Any] | None = None,
     strict: bool = True,
+    room: Room | None = None,
 ) -> CompressedDataset:
     """Compress a training set by one method or by a pipeline of them.
 
@@ -41,6 +42,7 @@ def compress(
         warnings: gets one line for each thing that was found disturbed and put back.
         meta: JSON-able facts that the file keeps.
         strict: whether what a method returns is held to its contract; the conformance kit does that itself.
+        room: of the file; the steps of a pipeline do not see it.
 
     Returns:
         The compressed dataset; its ids are those of the whole training split.
@@ -66,7 +68,8 @@ def compress(
     dataset, ids, result, scores = root, np.arange(len(root.labels)), None, dict[str, np.ndarray]()
     for step, part in zip(expression.steps, expression.budgets(budget, root.shape), strict=True):
         asker = step.spec, dict(step.params)
-        task = Task(bench, dataset, part, ids, _axes(expression, step, root, part, seed), asker)
+        axes, alone = _axes(expression, step, root, part, seed), len(expression.steps) == 1
+        task = Task(bench, dataset, part, ids, axes, asker, room if alone else None)
         method = step.build()
         if not callable(getattr(method, "compress", None)):
             raise MethodError(f"{step.name}: {step.spec.target} has no compress(task) method")

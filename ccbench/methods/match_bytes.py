@@ -15,7 +15,7 @@ from ccbench.coding import names
 from ccbench.errors import Skipped
 from ccbench.methods import sweep
 from ccbench.methods.compress import compress
-from ccbench.methods.task import Workbench
+from ccbench.methods.task import Room, Workbench
 from ccbench.offers.expressions import Expression
 
 ATTEMPTS = 12
@@ -62,17 +62,25 @@ def fit_bytes(
     else:
         search = (_images if coding == "none" else _coded_images)(share, shape, size)
     best: tuple[CompressedDataset, int] | None = None
+    deep = step is not None and step.spec.budgets == "bits"  # a deeper palette goes before more bytes
+
+    def would_take(made: CompressedDataset) -> int:
+        made.meta.update(options.get("meta") or {}, content=made.content_digest())
+        return made.save(path, coding)
+
+    room = None if coding == "none" else Room(size, would_take)
     budget, result = next(search, None), None
     for _ in range(ATTEMPTS):
         if budget is None:
             break
-        result = compress(expression, budget, bench, **options)
+        result = compress(expression, budget, bench, room=room, **options)
         result.save(path, coding)
         written = path.stat().st_size
-        if written <= size and (best is None or written > best[1]):
+        kept = result.nominal_kept(shape)
+        if written <= size and (best is None or (kept > best[0].nominal_kept(shape) if deep else written > best[1])):
             best = result, written
         try:
-            budget = search.send((len(result), written, result.nominal_kept(shape)))
+            budget = search.send((len(result), written, kept))
         except StopIteration:
             break
     if best is None:

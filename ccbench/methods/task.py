@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from ccbench.offers.expressions import read_params
 from ccbench.offers.specs import NeedingSpec, StageSpec
 from ccbench.store import Blobs, Entry, Store
 from ccbench.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from ccbench.archive import CompressedDataset
 
 Progress = Callable[[int, int, str], None]
 
@@ -192,6 +195,19 @@ def stage_axes(bench: Workbench, dataset: ImageDataset, spec: StageSpec, values:
     }
 
 
+@dataclass(frozen=True)
+class Room:
+    """What a coded file may take (``--match bytes``), for a method that can trade something for coded bytes.
+
+    Attributes:
+        bytes: everything counted.
+        written: the bytes of the file that a result would make.
+    """
+
+    bytes: int
+    written: Callable[[CompressedDataset], int]
+
+
 @dataclass
 class Task:
     """One compression: the training set, the budget, seeds, the device, progress and shared stages.
@@ -201,6 +217,7 @@ class Task:
         budget: what may be kept of this dataset.
         ids: (N,) int64, where each image stands in the whole training split.
         asker: the spec and the parameters of the method; None is the harness, which may ask for any stage.
+        room: of its file, where the run holds coded files to bytes and the method is no step of a pipeline.
     """
 
     bench: Workbench
@@ -209,6 +226,7 @@ class Task:
     ids: np.ndarray
     axes: dict[str, Any] = field(default_factory=dict)
     asker: tuple[NeedingSpec, Mapping[str, Any]] | None = None
+    room: Room | None = None
 
     @classmethod
     def whole(cls, bench: Workbench) -> Task:

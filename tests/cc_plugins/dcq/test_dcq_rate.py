@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cc_plugins.dcq import DCQ, rate
+from cc_plugins.dcq import DCQ, DCQ_RD, rate
 from cc_plugins.dcq.quantise import quantise_dataset
 from cc_plugins.dcq.rate import Counts, weigh
+from cc_plugins.dcq.room import LOOKS, MOST, fit
+from ccbench.plugin import Room
 from tests.cc_plugins.dcq.test_dcq_method import _images, _same, _task
 from tests.cc_plugins.dcq.test_dcq_reassign import at, lab
 
@@ -188,3 +190,56 @@ def test_the_method_weighs_by_its_attention():
     found, _ = weighed(images, made.payload.palettes, made.payload.clusters, worth=80.0, attention=attention)
     assert np.array_equal(made.payload.indices, found)
     assert {name for name, _ in task.asked} == {"attention"}
+
+
+def searched(sizes, size):
+    """What a search finds where a rate's file has so many bytes: the rate, and those it looked at before."""
+    images, labels = _images(4)
+    asked = []
+
+    def make(worth):
+        asked.append(worth)
+        return DCQ.build(features="random", clusters=1, attention="none", refine=False).compress(_task(images, labels))
+
+    found = fit(make, Room(size, lambda made: round(sizes(asked[len(made.meta["rate_steps"])]))))
+    before = found.meta["rate_steps"]
+    assert before == [[worth, round(sizes(worth))] for worth in asked[: len(before)]]
+    return asked[len(before)], asked
+
+
+@pytest.mark.parametrize(("size", "looks"), [(1000, 1), (990, 4), (700, 4), (480, 4)])
+def test_the_least_rate_that_fits_within_a_percent(size, looks):
+    sizes = lambda worth: 1000 - 160 * math.log1p(worth / 10) ** 0.9  # noqa: E731
+    found, asked = searched(sizes, size)
+    assert size * 0.99 <= sizes(found) <= size
+    assert len(asked) <= looks
+
+
+def test_what_fits_at_no_rate_is_looked_at_twice():
+    assert searched(lambda worth: 500 + 500 / (1 + worth), 500) == (MOST, [0, MOST])
+
+
+def test_a_search_is_bounded_where_sizes_jump():
+    found, asked = searched(lambda worth: 1000 if worth < 77.7 else 500, 900)
+    assert len(asked) == LOOKS
+    assert found >= 77.7
+
+
+def test_coded_files_meet_their_bytes(tmp_path):
+    images, labels = smooth(200, 16), np.arange(200) % 4
+    options = {"features": "random", "clusters": 2, "attention": "none", "refine_steps": 3, "reassign": 1}
+    task = _task(images, labels, bits=3)
+    sizes = {}
+
+    def written(made):
+        return sizes.setdefault(made.meta.get("rate", 0), made.save(tmp_path / "x.ccb", "best"))
+
+    free = DCQ_RD.build(**options).compress(task)
+    assert free.meta["rate"] == 100
+    task.room = Room(1 << 20, written)
+    assert _same(DCQ_RD.build(**options).compress(task), DCQ.build(**options).compress(task))
+    task.room = Room(int(sizes[0] * 0.8), written)
+    made = DCQ_RD.build(**options).compress(task)
+    assert 0.97 * task.room.bytes <= sizes[made.meta["rate"]] <= task.room.bytes
+    assert 0 < made.meta["rate"] < MOST
+    assert not _same(made, DCQ_RD.build(**options, rate=0).compress(task))
