@@ -14,13 +14,13 @@ from ccbench import seeds
 from ccbench.data import held_back
 from ccbench.errors import Skipped
 from ccbench.methods import identity
+from ccbench.methods.task import Workbench
 from ccbench.offers.expressions import SWEEP, Expression
 from ccbench.training.protocols import Protocol
 
 if TYPE_CHECKING:
     from ccbench.archive import CompressedDataset
     from ccbench.data import ImageDataset
-    from ccbench.methods.task import Workbench
 
 NAME = "fraction=auto"
 KIND = "fraction-sweep"
@@ -32,7 +32,7 @@ COST = (
 _FOUND = "sweep.json"
 
 T = TypeVar("T")
-Make = Callable[[Expression, "Workbench"], "CompressedDataset"]
+Make = Callable[[Expression, Workbench], "CompressedDataset"]
 """Compresses the training set of a workbench by an expression, at the budget of the whole."""
 Final = Callable[[Expression, dict[str, Any]], T]
 """Compresses the whole training set by an expression, with facts for the file."""
@@ -78,7 +78,7 @@ def _tried(expression: Expression, bench: Workbench, make: Make, budget: dict[st
         found = [_try(fraction, candidate, inner, make) for fraction, candidate in expression.candidates.items()]
         (folder / _FOUND).write_text(json.dumps(found))
 
-    entry = bench.once(NAME, key, search, {}, kind=KIND)
+    entry = bench.once(NAME, key, search, {"method": expression.label}, kind=KIND)
     return json.loads((entry.path / _FOUND).read_text())
 
 

@@ -204,6 +204,7 @@ class _Clock:
 
     @property
     def seconds(self) -> float:
+        """So far."""
         return time.perf_counter() - self.started - (sum(self.stages.values()) - self.others)
 
 

@@ -80,11 +80,9 @@ class Opened:
     """Replaces how files are opened and measured."""
 
     def compress(self, task):
-        import pathlib
 
         small = CompressedDataset.subset(task.dataset, np.arange(20))
         CompressedDataset.open = classmethod(lambda cls, path: small)
-        pathlib.Path.stat = lambda *_, **__: os.stat_result([10] * 10)
         CompressedDataset.nominal_kept = lambda self, shape: Fraction(1, 1000)
         return CompressedDataset.subset(task.dataset, np.arange(len(task.dataset)))
 
