@@ -13,14 +13,13 @@ import torch.nn.functional as F
 from torch.func import functional_call, grad, vmap
 
 from cc_plugins.distill._matching import Matching, State, Work
-from cc_plugins.distill._networks import parts
+from cc_plugins.distill._networks import at_once, parts
 from cc_plugins.distill._views import checked, each_seen, seen
 from ccbench.training.siamese import View, draw, names_of
 
 LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}  # outer, inner by IPC
 TINY = 1e-6
 TRAINED = 256  # pictures in a batch of the networks' own training
-_FEW = 2  # pictures of a class up to which a CPU is faster with all classes at once
 
 Weights = dict[str, torch.Tensor]
 
@@ -128,7 +127,7 @@ def gradient(
     targets: Sequence[Weights],
     views: Sequence[View | None],
 ) -> torch.Tensor:
-    """Of the distances of all classes, added up, with respect to the pictures.
+    """Of the distances of all classes, added up, with respect to the pictures; several classes at once.
 
     Args:
         network, weights: of the network.
@@ -138,15 +137,16 @@ def gradient(
     """
     classes = len(targets)
     ipc = len(pictures) // classes
-    together = 1 if pictures.device.type == "cpu" and ipc > _FEW else classes
+    together = max(1, at_once(pictures) // ipc)
     found: list[torch.Tensor] = []
     for first in range(0, classes, together):
-        labels = torch.arange(first, first + together, device=pictures.device).repeat_interleave(ipc)
-        some = pictures[first * ipc : (first + together) * ipc].detach().requires_grad_()
-        seen_now = each_seen(views[first : first + together], some)
-        made = gradients_by_class(network, weights, seen_now, labels, together)
+        several = range(first, min(first + together, classes))
+        labels = torch.tensor(several, device=pictures.device).repeat_interleave(ipc)
+        some = pictures[first * ipc : several.stop * ipc].detach().requires_grad_()
+        through = each_seen(views[first : several.stop], some)
+        made = gradients_by_class(network, weights, through, labels, len(several))
         total = torch.zeros((), device=pictures.device, dtype=pictures.dtype)
-        for i, target in enumerate(targets[first : first + together]):
+        for i, target in enumerate(targets[first : several.stop]):
             total = total + distance([value[i] for value in made.values()], [target[name] for name in made])
         found += torch.autograd.grad(total, some)
     return torch.cat(found)

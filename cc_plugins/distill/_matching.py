@@ -135,7 +135,9 @@ class Matching:
         _laid_out(state)
         kept = time.monotonic()
         while done < total:
-            self.step(work, state, done)
+            # cudnn's fastest algorithms change from run to run, and results with them
+            with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+                self.step(work, state, done)
             _laid_out(state)
             done += 1
             task.progress(done, total, "distillation")
