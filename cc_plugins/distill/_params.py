@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from ccbench.plugin import Param
+from ccbench.plugin import DataShape, Param
 
 STORES = (
     "for each image of the budget three values of 32, 16 or 8 bits a pixel (store=float32, float16 or uint8), the mean "
     "and deviation that they were normalised by, and their labels; the formula counts them as whole images (IPC)"
 )
+BYTES = {"float32": 4, "float16": 2, "uint8": 1}  # of a value
 STORE = Param(
     name="store",
     default="float32",
-    choices=("float32", "float16", "uint8"),
+    choices=tuple(BYTES),
     doc="how pictures are kept: as they were trained, rounded to half of the bits, or clipped to colours",
 )
 NETWORK = Param(
@@ -22,6 +25,11 @@ NETWORK = Param(
     choices="architecture",
     doc="network that pictures are matched on, drawn anew again and again; without batch normalisation",
 )
+
+
+def image_bytes(params: Mapping[str, Any], shape: DataShape) -> int:
+    """Bytes of a stored picture: three values a pixel."""
+    return shape.image_bytes * BYTES[params["store"]]
 
 
 def matching(*, steps: int, steps_doc: str, lr: float, init: str) -> tuple[Param, ...]:

@@ -31,6 +31,7 @@ SPECS = (
         summary="distils pictures whose gradients of a network's weights are those of their class",
         params=(*matching(steps=1000, steps_doc=_STEPS, lr=0.1, init="noise"), *_TRAINED),
         stores=STORES,
+        image_bytes="cc_plugins.distill._params:image_bytes",
         cost=_COST,
     ),
     MethodSpec(
@@ -40,6 +41,7 @@ SPECS = (
         summary="dc with differentiable siamese augmentation: pictures and images are seen through the same view",
         params=(*matching(steps=1000, steps_doc=_STEPS, lr=0.1, init="real"), *_TRAINED, AUGMENT),
         stores=STORES,
+        image_bytes="cc_plugins.distill._params:image_bytes",
         cost=_COST,
     ),
 )

@@ -12,5 +12,6 @@ SPEC = MethodSpec(
     summary="distils pictures whose mean features on random networks are those of their class",
     params=(*matching(steps=20_000, steps_doc="random networks, one update on each", lr=1.0, init="real"), AUGMENT),
     stores=STORES,
+    image_bytes="cc_plugins.distill._params:image_bytes",
     cost="in each step a forward pass of batch images of every class; no network is trained",
 )

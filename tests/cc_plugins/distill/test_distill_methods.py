@@ -217,12 +217,19 @@ def test_pictures_that_diverge_are_an_error_and_nothing_is_kept(empty, monkeypat
     assert not list((empty.folder).rglob("blobs/distill/*/*"))
 
 
-def test_bytes_that_float_pictures_do_not_fit_into(lab, tmp_path):
+def test_bytes_that_float_pictures_do_not_fit_into(tmp_path, monkeypatch):
+    step, steps = DistributionMatching.step, []
+    monkeypatch.setattr(DistributionMatching, "step", lambda self, *job: steps.append(1) or step(self, *job))
+    lab = Lab("random", folder=tmp_path / "lab")
     bench = lab.bench()
     with pytest.raises(Skipped, match="no setting whose file is within 20000 bytes"):
         fit_bytes(parse(TINY["dm"], lab.plugins), 20_000, bench, tmp_path / "a.ccb")
+    assert not steps  # it is known before anything is distilled
     made, size = fit_bytes(parse(more(TINY["dm"], "store=uint8"), lab.plugins), 20_000, bench, tmp_path / "b.ccb")
     assert (len(made), size <= 20_000) == (4, True)
+    assert len(steps) == 3  # of one distillation
+    made, size = fit_bytes(parse(TINY["dm"], lab.plugins), 160_000, bench, tmp_path / "c.ccb")
+    assert (len(made), size <= 160_000) == (12, True)  # three for each class: four of 12,288 bytes would be too many
 
 
 def test_loops_are_the_authors():
