@@ -31,15 +31,14 @@ class GradientMatching(Matching):
         outer: updates of the pictures on a network; None: of the nearest lower IPC in :data:`LOOPS`.
         inner: epochs of training it on the pictures between two of them; None: as ``outer``.
         lr_net: of that training.
-        augment: siamese augmentation (DSA), or ``"none"``.
         matched: all others, see :class:`Matching`.
     """
 
-    def __init__(
-        self, *, outer: int | None, inner: int | None, lr_net: float, augment: str = "none", **matched: Any
-    ) -> None:
+    augment = "none"
+
+    def __init__(self, *, outer: int | None, inner: int | None, lr_net: float, **matched: Any) -> None:
         super().__init__(**matched)
-        self.outer, self.inner, self.lr_net, self.augment = outer, inner, lr_net, checked(augment)
+        self.outer, self.inner, self.lr_net = outer, inner, lr_net
 
     def loops(self, ipc: int) -> tuple[int, int]:
         """Updates on each network, and epochs between them."""
@@ -81,6 +80,19 @@ class GradientMatching(Matching):
     def _view(self, work: Work, rng: Any, images: int) -> View | None:
         shape = work.task.dataset.shape
         return draw(names_of(self.augment), (shape.height, shape.width), rng, images)
+
+
+class SiameseGradientMatching(GradientMatching):
+    """The same with one view for the pictures and the images of a class (DSA).
+
+    Args:
+        augment: siamese augmentation, see :mod:`ccbench.training.siamese`.
+        matched: all others, see :class:`GradientMatching`.
+    """
+
+    def __init__(self, *, augment: str, **matched: Any) -> None:
+        super().__init__(**matched)
+        self.augment = checked(augment)
 
 
 def weights_gradient(

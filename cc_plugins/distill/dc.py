@@ -36,7 +36,7 @@ SPECS = (
     ),
     MethodSpec(
         name="dsa",
-        target="cc_plugins.distill._gradient:GradientMatching",
+        target="cc_plugins.distill._gradient:SiameseGradientMatching",
         version="1",
         summary="dc with differentiable siamese augmentation: pictures and images are seen through the same view",
         params=(*matching(steps=1000, steps_doc=_STEPS, lr=0.1, init="real"), *_TRAINED, AUGMENT),
