@@ -25,13 +25,22 @@ from ccbench.offers.specs import (
 
 if TYPE_CHECKING:
     from ccbench.api import run
-    from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, PatchImages, RawImages, load
+    from ccbench.archive import (
+        CompressedDataset,
+        EncodedImages,
+        LevelImages,
+        PaletteImages,
+        PatchImages,
+        RawImages,
+        load,
+    )
     from ccbench.archive.export import export
 
 # numpy, torch and pandas take seconds to import: these names wait until they are asked for
 _LAZY = {
     "CompressedDataset": "ccbench.archive",
     "EncodedImages": "ccbench.archive",
+    "LevelImages": "ccbench.archive",
     "PaletteImages": "ccbench.archive",
     "PatchImages": "ccbench.archive",
     "RawImages": "ccbench.archive",
@@ -51,6 +60,7 @@ __all__ = [
     "EncodedImages",
     "ExecutorSpec",
     "GroupSpec",
+    "LevelImages",
     "MethodSpec",
     "Need",
     "PaletteImages",

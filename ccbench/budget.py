@@ -136,10 +136,15 @@ class Budget:
         return float(self.kept * BITS_PER_PIXEL)
 
     @property
+    def whole_bits(self) -> int | None:
+        """Bits per pixel where they are a whole number, 1 .. 24, or None."""
+        bits = self.kept * BITS_PER_PIXEL
+        return int(bits) if bits.denominator == 1 else None
+
+    @property
     def palette_bits(self) -> int | None:
         """The palette size in bits that hits this budget exactly, or None off the grid."""
-        bits = self.kept * BITS_PER_PIXEL
-        return int(bits) if bits.denominator == 1 and bits in GRID else None
+        return self.whole_bits if self.whole_bits in GRID else None
 
     def images(self, shape: DataShape) -> int:
         """Images a selection may keep: the budget rounded to whole images, never above it by more than half a one."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         CompressedDataset,
         EncodedImages,
         FloatImages,
+        LevelImages,
         PaletteImages,
         PatchImages,
         RawImages,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from ccbench.executors import Executor, Finished, WorkItem
     from ccbench.machine import cores
     from ccbench.methods.per_image import PerImage
-    from ccbench.methods.task import StageContext, Task
+    from ccbench.methods.task import Room, StageContext, Task
     from ccbench.stages.proxy import load_network
     from ccbench.stages.teacher import load_teacher
     from ccbench.store import Blobs, Entry
@@ -70,11 +71,13 @@ _LAZY = {
     "Finished": "executors",
     "ImageDataset": "data",
     "ImageStream": "data",
+    "LevelImages": "archive",
     "NoTest": "data",
     "PaletteImages": "archive",
     "PatchImages": "archive",
     "PerImage": "methods.per_image",
     "RawImages": "archive",
+    "Room": "methods.task",
     "StageContext": "methods.task",
     "Task": "methods.task",
     "Teacher": "training.teacher",
@@ -114,6 +117,7 @@ __all__ = [
     "GroupSpec",
     "ImageDataset",
     "ImageStream",
+    "LevelImages",
     "MethodSpec",
     "Need",
     "NoTest",
@@ -123,6 +127,7 @@ __all__ = [
     "PerImage",
     "ProtocolSpec",
     "RawImages",
+    "Room",
     "ScoreSpec",
     "StageContext",
     "StageSpec",

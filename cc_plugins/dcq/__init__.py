@@ -1,4 +1,6 @@
-"""DCQ, dataset colour quantisation: the offer only; the work is in :mod:`cc_plugins.dcq.method`."""
+"""DCQ, dataset colour quantisation: the offers only; the work is in :mod:`cc_plugins.dcq.method`."""
+
+from dataclasses import replace
 
 from ccbench.plugin import MethodSpec, Param, hookimpl
 
@@ -37,6 +39,13 @@ DCQ = MethodSpec(
             doc="rounds of: images to the palette that fits them best, palettes anew (not in the paper)",
         ),
         Param(
+            name="rate",
+            default=0.0,
+            low=0,
+            high=1e6,
+            doc="squared LAB error that a pixel may lose for each coded bit it saves (not in the paper)",
+        ),
+        Param(
             name="proxy",
             default=None,
             type=str,
@@ -53,8 +62,32 @@ DCQ = MethodSpec(
     "images; refinement, linear in clusters; on a GPU if there is one",
 )
 
+_CODED = (
+    *(replace(p, default=3) for p in DCQ.params if p.name == "reassign"),
+    Param(
+        name="rate",
+        default=None,
+        type=float,
+        low=0,
+        high=1e6,
+        doc="squared LAB error that a pixel may lose for each coded bit it saves; auto: the least whose coded file "
+        "fits, searched, and 100 where nothing holds the file to bytes",
+    ),
+)
+
+DCQ_RD = replace(
+    DCQ,
+    name="dcq-rd",
+    version="1",
+    summary="dcq for coded files: entries weigh colour error against coded bits (not in the paper)",
+    params=tuple({own.name: own for own in _CODED}.get(p.name, p) for p in DCQ.params),
+    bits=(1, 2, 3, 4, 5),
+    cost="that of dcq; choosing entries three times over, linear in images and entries, and where files are held to "
+    "bytes up to 7 times, each time coding all images",
+)
+
 
 @hookimpl
 def ccbench_methods() -> list[MethodSpec]:
-    """DCQ."""
-    return [DCQ]
+    """DCQ, and the variant for coded files."""
+    return [DCQ, DCQ_RD]

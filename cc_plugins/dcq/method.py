@@ -11,10 +11,14 @@ from cc_plugins.dcq.clustering import image_rows, kmeans_clusters, random_cluste
 from cc_plugins.dcq.colors import distinct_colors
 from cc_plugins.dcq.palettes import kmeans_palette
 from cc_plugins.dcq.quantise import quantise_dataset
+from cc_plugins.dcq.rate import weigh
 from cc_plugins.dcq.reassign import best_palettes
 from cc_plugins.dcq.refine import Images, refine
+from cc_plugins.dcq.room import fit
+from cc_plugins.dcq.temporary import temporary
 from ccbench.plugin import CompressedDataset, PaletteImages, Task, UserError
 
+RATE = 100.0  # at which a palette of one more bit takes about as many coded bytes as one without
 NETWORK_FEATURES = ("shallow", "mid1", "mid2", "final")
 
 
@@ -38,6 +42,9 @@ class DCQ:
         w_b: weight of b in Eq. 6.
         color_weight: weight of the colour difference beside Eq. 6.
         reassign: at most so many rounds in which images go to the palette that fits them best; not in the paper.
+        rate: squared LAB distance that a pixel may lose for each bit that its entry saves when it is coded; not in the
+            paper. 0: every pixel has the nearest entry. None: where the run holds coded files to bytes the least that
+            fits, :data:`RATE` elsewhere.
         proxy: the proxy's architecture; None is the one of the protocol.
     """
 
@@ -57,13 +64,14 @@ class DCQ:
         w_b: float,
         color_weight: float,
         reassign: int,
+        rate: float | None,
         proxy: str | None,
     ) -> None:
         self.features, self.clusters, self.pool = features, clusters, pool
         self.attention, self.keep_percent = attention, keep_percent
         self.refine, self.refine_steps, self.refine_lr = refine, refine_steps, refine_lr
         self.weights, self.color_weight = (w_l, w_a, w_b), color_weight
-        self.reassign, self.proxy = reassign, proxy
+        self.reassign, self.rate, self.proxy = reassign, rate, proxy
 
     def compress(self, task: Task) -> CompressedDataset:
         """The training set in 2**q colours per cluster; every image is kept.
@@ -114,13 +122,24 @@ class DCQ:
         }
         if self.reassign:
             meta["moved"] = moved
-        return CompressedDataset(
-            PaletteImages(indices, refined.palettes, clusters, bits),
-            ids=np.arange(len(images)),
-            labels=task.dataset.labels,
-            classes=task.dataset.classes,
-            meta=meta,
-        )
+
+        def make(rate: float) -> CompressedDataset:
+            taken, told = indices, dict[str, Any]()
+            if rate:
+                taken = temporary(indices.shape, np.uint8)
+                taken[:] = indices
+                told = self.weigh(task, rate, taken, clusters, refined.palettes, at)
+            return CompressedDataset(
+                PaletteImages(taken, refined.palettes, clusters, bits),
+                ids=np.arange(len(images)),
+                labels=task.dataset.labels,
+                classes=task.dataset.classes,
+                meta=meta | told,
+            )
+
+        if self.rate is None and task.room is not None:
+            return fit(make, task.room)
+        return make(RATE if self.rate is None else self.rate)
 
     def shared(self, task: Task, entries: int, at: Images) -> tuple[np.ndarray, np.ndarray, list[int]]:
         """Clusters (n,), their palettes (k, entries, 3), and how many images moved in each round of ``reassign``."""
@@ -158,9 +177,7 @@ class DCQ:
 
     def palettes(self, task: Task, members: list[np.ndarray], entries: int, at: Images) -> np.ndarray:
         """(k, entries, 3) float32 LAB palettes of the clusters' kept pixels (section 3.2.2)."""
-        images, attention = task.dataset.images, None
-        if self.attention != "none" and self.keep_percent < 100:
-            attention = task.stage("attention", cam=self.attention, proxy=self.proxy)["attention"]
+        images, attention = task.dataset.images, self.looks(task)
         seeds = task.rng("palettes").integers(2**32, size=len(members))
         out = np.empty((len(members), entries, 3), np.float32)
         for c, ids in enumerate(members):
@@ -173,6 +190,31 @@ class DCQ:
                 out[c] = gpu.kmeans_palette(table, entries, int(seeds[c]))
             task.progress(c + 1, len(members), "palettes")
         return out
+
+    def weigh(
+        self, task: Task, rate: float, indices: np.ndarray, clusters: np.ndarray, palettes: np.ndarray, at: Images
+    ) -> dict[str, Any]:
+        """Entries that cost fewer bits, in place (not in the paper), and what that won and lost."""
+        found = weigh(
+            at,
+            indices,
+            clusters,
+            palettes,
+            rate=rate,
+            attention=self.looks(task),
+            weights=self.weights,
+            color_weight=self.color_weight,
+            device=place(task),
+            progress=lambda done, total: task.progress(done, total, "weighing bits"),
+        )
+        told = {"bits_per_pixel": found.bits, "lab_error": found.error, "texture_loss": found.texture}
+        return {"rate": rate, **{name: [round(v, 4) for v in values] for name, values in told.items()}}
+
+    def looks(self, task: Task) -> np.ndarray | None:
+        """(n, H, W) float16 attention, or None where all pixels count."""
+        if self.attention == "none" or self.keep_percent >= 100:
+            return None
+        return task.stage("attention", cam=self.attention, proxy=self.proxy)["attention"]
 
 
 def on_cpu(task: Task) -> bool:

@@ -2,7 +2,14 @@
 
 from ccbench.archive.compressed import CompressedDataset
 from ccbench.archive.export import export
-from ccbench.archive.payloads import EncodedImages, FloatImages, PaletteImages, PatchImages, RawImages
+from ccbench.archive.payloads import (
+    EncodedImages,
+    FloatImages,
+    LevelImages,
+    PaletteImages,
+    PatchImages,
+    RawImages,
+)
 from ccbench.archive.spaces import Channels, Whitening
 from ccbench.archive.torch_dataset import load
 
@@ -11,6 +18,7 @@ __all__ = [
     "CompressedDataset",
     "EncodedImages",
     "FloatImages",
+    "LevelImages",
     "PaletteImages",
     "PatchImages",
     "RawImages",

@@ -121,6 +121,15 @@ def said(path: str | os.PathLike[str]) -> str:
     return f"coded: {'; '.join(parts)}"
 
 
+def coders(facts: Mapping[str, Any]) -> dict[str, str]:
+    """By the name of a coded array, its coder and that one's version.
+
+    Args:
+        facts: of each coded array, as :func:`code` gave them.
+    """
+    return {name: f"{about['coder']}, version {about['version']}" for name, about in facts.items()}
+
+
 def unknown(facts: Any) -> str:
     """A coder of a file that this version does not have; "" where there is none.
 

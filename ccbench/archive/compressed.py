@@ -23,11 +23,11 @@ from ccbench.archive.checks import (
     check_weights,
     smallest,
 )
-from ccbench.archive.coded import code, restore, unknown
+from ccbench.archive.coded import code, coders, restore, unknown
 from ccbench.archive.decode import Decoder, make_decoder
 from ccbench.archive.ids import restore_ids, store_ids
 from ccbench.archive.palette import PaletteImages
-from ccbench.archive.payloads import KINDS, EncodedImages, FloatImages, PatchImages, Payload, RawImages
+from ccbench.archive.payloads import KINDS, EncodedImages, FloatImages, LevelImages, PatchImages, Payload, RawImages
 from ccbench.budget import BITS_PER_PIXEL, DataShape
 from ccbench.errors import UserError
 
@@ -42,7 +42,8 @@ class CompressedDataset:
     """A compressed training set; checked when it is made, so that one that exists is sound.
 
     Args:
-        payload: RawImages, PaletteImages, EncodedImages, PatchImages or FloatImages, n >= 1 images of one size.
+        payload: RawImages, PaletteImages, EncodedImages, PatchImages, LevelImages or FloatImages: n >= 1 images of one
+            size.
         ids: (n,) whole numbers, where each image stood in the training set, unique; -1 for synthetic images.
         labels: (n,) whole numbers in 0 .. len(classes)-1.
         classes: C >= 1 class names.
@@ -78,7 +79,7 @@ class CompressedDataset:
             raise UserError(f"nominal must be one of {', '.join(NOMINAL)}", found=repr(nominal))
         if not isinstance(payload, tuple(KINDS.values())):
             raise UserError(
-                "the payload must be RawImages, PaletteImages, EncodedImages, PatchImages or FloatImages",
+                f"the payload must be one of {', '.join(c.__name__ for c in KINDS.values())}",
                 found=type(payload).__name__,
             )
         n = len(payload)
@@ -94,6 +95,7 @@ class CompressedDataset:
         self.scores: dict[str, np.ndarray] = {}
         self._decoders: dict[str, Decoder] = {}
         self.digest = ""  # of the file it was opened from
+        self.coders: dict[str, str] = {}  # of that file's coded arrays: "zstd, version 1"
         self._seen = False  # whether a batch was decoded while the file's pixels were still coded
 
     @classmethod
@@ -159,7 +161,10 @@ class CompressedDataset:
 
     @property
     def bits_per_pixel(self) -> float:
-        """24 for raw images, q for palettes, measured for encoded ones, less of patches, 48 or 96 of floats."""
+        """24 for raw images, q for palettes, measured for encoded ones, less of patches, 48 or 96 of floats.
+
+        Of levels three times the bits of a channel value.
+        """
         return float(self.payload.bits_per_pixel)
 
     def nominal_kept(self, shape: DataShape) -> Fraction:
@@ -210,7 +215,7 @@ class CompressedDataset:
                 raise IndexError(f"positions must be whole numbers in 0..{len(self) - 1}")
             positions = torch.from_numpy(array.astype(np.int64)).to(place)
         name = str(place)
-        if self.payload.kind in {"encoded", "patches", "floats"} and name not in self._decoders:
+        if self.payload.kind in {"encoded", "patches", "levels", "floats"} and name not in self._decoders:
             return make_decoder(self.payload, place, keep=False)(positions)  # one batch is no reason to decode all
         if (few := self._few(positions)) is not None:
             return make_decoder(few, place)(torch.arange(len(few), device=place))
@@ -288,9 +293,9 @@ class CompressedDataset:
             else:  # as bytes in place: a large set is not copied for it
                 digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
                 digest.update(b"+")
-        if isinstance(payload, PatchImages):
+        if isinstance(payload, PatchImages | LevelImages):
             facts, arrays = payload.arrays()
-            for held in (repr(facts).encode(), arrays["masks"], arrays["patches"]):
+            for held in (repr(facts).encode(), *arrays.values()):
                 digest.update(held if isinstance(held, bytes) else np.ascontiguousarray(held).data)
         if isinstance(payload, FloatImages):
             facts, arrays = payload.arrays()
@@ -369,7 +374,7 @@ class CompressedDataset:
             )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, UserError) as error:
             raise UserError(f"{path} is whole but its contents make no sense", found=error) from None
-        opened.digest = digest
+        opened.digest, opened.coders = digest, coders(facts.get("coded", {}))
         return opened
 
 

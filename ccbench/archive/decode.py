@@ -19,7 +19,15 @@ import torch
 
 from ccbench.archive.packing import group
 from ccbench.archive.palette import lookup_table
-from ccbench.archive.payloads import EncodedImages, FloatImages, PaletteImages, PatchImages, Payload, RawImages
+from ccbench.archive.payloads import (
+    EncodedImages,
+    FloatImages,
+    LevelImages,
+    PaletteImages,
+    PatchImages,
+    Payload,
+    RawImages,
+)
 from ccbench.archive.planar import PlanarDecoder
 from ccbench.errors import UserError
 from ccbench.machine import cores
@@ -41,7 +49,7 @@ def make_decoder(payload: Payload, device: torch.device, *, keep: bool = True) -
     Args:
         payload: what to decode.
         device: where the images are wanted.
-        keep: decode encoded images, patches and floats once, now, where their pixels fit into :data:`KEEP_DECODED`.
+        keep: decode what the device cannot decode once, now, where its pixels fit into :data:`KEEP_DECODED`.
     """
     if isinstance(payload, PaletteImages):
         return _palette_decoder(payload, device)
@@ -157,7 +165,7 @@ class PaletteDecoder:
 class HostDecoder:
     """Decodes each image when it is asked for, on the host."""
 
-    def __init__(self, payload: EncodedImages | PatchImages | FloatImages, device: torch.device) -> None:
+    def __init__(self, payload: EncodedImages | PatchImages | LevelImages | FloatImages, device: torch.device) -> None:
         self._payload, self._device = payload, device
 
     def __call__(self, index: torch.Tensor) -> torch.Tensor:
@@ -166,7 +174,9 @@ class HostDecoder:
         return pixels.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
 
 
-def decode_on_host(payload: EncodedImages | PatchImages | FloatImages, index: list[int] | range) -> np.ndarray:
+def decode_on_host(
+    payload: EncodedImages | PatchImages | LevelImages | FloatImages, index: list[int] | range
+) -> np.ndarray:
     """(b, H, W, 3) uint8."""
     if isinstance(payload, EncodedImages):
         return decode_blobs(payload, index)

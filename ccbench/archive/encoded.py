@@ -57,8 +57,8 @@ class EncodedImages:
             raise UserError(f"codec must be one of {', '.join(CODECS)}", found=repr(codec))
         if not len(blobs) or not all(isinstance(blob, bytes) for blob in blobs):
             raise UserError("encoded images must be a list of one or more bytes objects")
-        sizes = [self._size(blob, codec, i) for i, blob in enumerate(blobs)]
         self.codec, self.grid = codec, (int(grid[0]), int(grid[1]))
+        sizes = [self._size(blob, i) for i, blob in enumerate(blobs)]
         if min(self.grid) < 1 or sizes[0][1] % self.grid[1]:
             raise UserError(f"a grid of {self.grid} does not fit files of {sizes[0]} pixels")
         self.count = len(blobs) * self.per_file if count is None else int(count)
@@ -69,7 +69,8 @@ class EncodedImages:
         wrong = next((i for i, size in enumerate(sizes) if size != self._mosaic(i)), None)
         if wrong is not None:
             raise UserError(
-                "encoded images must all have one size", found=f"image 0 is {sizes[0]}, image {wrong} is {sizes[wrong]}"
+                "encoded images must all have one size",
+                found=f"{self._which(0)} is {sizes[0]}, {self._which(wrong)} is {sizes[wrong]}",
             )
         self.shape = self.stored if shown is None else (int(shown[0]), int(shown[1]))
         if not _enlarged(self.stored, self.shape):
@@ -78,12 +79,15 @@ class EncodedImages:
             raise UserError(f"a file or an image has at most {MOST_PIXELS:,} pixels", found=f"{sizes[0]}, {self.shape}")
         self.blobs: Blobs = SharedHeads.of(blobs, codec) if shared_heads else JoinedBlobs.of(blobs)
 
-    @staticmethod
-    def _size(blob: bytes, codec: str, i: int) -> tuple[int, int]:
+    def _size(self, blob: bytes, i: int) -> tuple[int, int]:
         try:
-            return read_size(blob, codec)
+            return read_size(blob, self.codec)
         except Exception as error:  # Pillow raises many kinds on malformed input
-            raise UserError(f"image {i} is not a {codec} file", found=error) from None
+            raise UserError(f"{self._which(i)} is not a {self.codec} file", found=error) from None
+
+    def _which(self, i: int) -> str:
+        """File ``i`` in an error: it is an image, or a mosaic of them."""
+        return f"{'image' if self.per_file == 1 else 'mosaic'} {i}"
 
     def __len__(self) -> int:
         return self.count
@@ -130,11 +134,11 @@ class EncodedImages:
         try:
             mosaic = read_pixels(self.blobs[i], self.codec, self._mosaic(i))
         except SizeError as error:
-            raise UserError(f"image {i} has another size than the others", found=error) from None
+            raise UserError(f"{self._which(i)} has another size than the others", found=error) from None
         except ImportError as error:
             raise UserError(str(error)) from None
         except Exception as error:  # Pillow raises many kinds on malformed input
-            raise UserError(f"image {i} is a damaged {self.codec} file", found=error) from None
+            raise UserError(f"{self._which(i)} is a damaged {self.codec} file", found=error) from None
         return tiles(mosaic, self.stored)[: self.count - i * self.per_file]
 
     def enlarged(self, image: np.ndarray) -> np.ndarray:
@@ -150,9 +154,11 @@ class EncodedImages:
         Raises:
             UserError: it has another size than it should, or is no such file.
         """
-        size = self._size(self.blobs[i], self.codec, i)
+        size = self._size(self.blobs[i], i)
         if size != self._mosaic(i):
-            raise UserError(f"image {i} has another size than the file says", found=f"{size}, not {self._mosaic(i)}")
+            raise UserError(
+                f"{self._which(i)} has another size than the facts say", found=f"{size}, not {self._mosaic(i)}"
+            )
 
     def arrays(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Facts and arrays for the file; without more, each image has a file of its own and of its own size."""

@@ -1,4 +1,4 @@
-"""What a compressed dataset may hold: raw images, images of few colours, encoded ones, patches, or floats."""
+"""What a compressed dataset may hold: raw images, images of few colours or levels, encoded ones, patches, or floats."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from ccbench.archive.checks import expect
 from ccbench.archive.encoded import EncodedImages
 from ccbench.archive.floats import FloatImages
+from ccbench.archive.levels import LevelImages
 from ccbench.archive.palette import PaletteImages
 from ccbench.archive.patches import PatchImages
 from ccbench.archive.pending import Pending
@@ -77,9 +78,18 @@ class RawImages:
         return cls(arrays["images"])
 
 
-Payload = RawImages | PaletteImages | EncodedImages | PatchImages | FloatImages
+Payload = RawImages | PaletteImages | EncodedImages | PatchImages | LevelImages | FloatImages
 KINDS: dict[str, type[Payload]] = {
-    c.kind: c for c in (RawImages, PaletteImages, EncodedImages, PatchImages, FloatImages)
+    c.kind: c for c in (RawImages, PaletteImages, EncodedImages, PatchImages, LevelImages, FloatImages)
 }
 
-__all__ = ["KINDS", "EncodedImages", "FloatImages", "PaletteImages", "PatchImages", "Payload", "RawImages"]
+__all__ = [
+    "KINDS",
+    "EncodedImages",
+    "FloatImages",
+    "LevelImages",
+    "PaletteImages",
+    "PatchImages",
+    "Payload",
+    "RawImages",
+]

@@ -106,14 +106,16 @@ class Coded:
         block = blocks.start
         count = min(self.block, self.images - block * self.block)
         size = -(-count // self._across) * self._height, self._across * self._width
+        first = block * self.block
+        mosaic = f"the mosaic of images {first} to {first + count - 1}"
         try:
             pixels = read_pixels(self._blobs[block], self.facts["coder"], size)
         except Exception as error:  # Pillow raises many kinds on malformed input
-            raise ValueError(f"block {block} is a damaged mosaic: {error}") from None
+            raise ValueError(f"{mosaic} cannot be read: {error}") from None
         found = np.ascontiguousarray(tiles(pixels, self.size)[:count])
         if pixel_digest(found) != int(self.arrays["checks"][block]):
-            raise ValueError(f"block {block} decodes to other pixels than were coded")
-        return block * self.block, found
+            raise ValueError(f"{mosaic} decodes to other pixels than were coded")
+        return first, found
 
 
 def _grid(n: int, height: int, width: int) -> Grid:

@@ -16,6 +16,7 @@ from ccbench.commands import _options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with every cell.")
 def plan(**given: Any) -> None:
     """Show every cell of a run: what is there, what would run, what is skipped and why, and how long it takes."""
+    from ccbench.methods.sweep import COST
     from ccbench.offers.discovery import plugins
     from ccbench.records.record import latest, read_all
     from ccbench.runner.estimate import estimate
@@ -35,6 +36,8 @@ def plan(**given: Any) -> None:
         for step in made.expressions[c.method].steps
     }
     costs = {name: spec.cost for name, spec in steps.items() if spec.cost}
+    if any(made.expressions[c.method].candidates for c in made.runnable if state[c.id] == "to run"):
+        costs["fraction=auto"] = COST
     left = estimate(made, [c for c in made.cells if state[c.id] == "to run"], records)
     if given["as_json"]:
         cells = [

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ccbench.archive import CompressedDataset, EncodedImages, FloatImages, PaletteImages, PatchImages, container
+from ccbench.archive import (
+    CompressedDataset,
+    EncodedImages,
+    FloatImages,
+    LevelImages,
+    PaletteImages,
+    PatchImages,
+    container,
+)
 from ccbench.archive.origin import remembered
 from ccbench.inspection.subject import Subject
 from ccbench.inspection.text import as_option, rows
@@ -18,6 +26,7 @@ _PARTS = {
     "": "header",
     "images": "pixels", "values": "pixels",
     "patches": "pixels", "packed": "pixels", "blobs": "pixels", "lengths": "pixels",
+    "levels": "pixels", "bits": "bounds", "bounds": "bounds", "owners": "bounds",
     "palettes": "palettes", "clusters": "palettes", "soft_labels": "soft labels",
     "whitening": "whitening", "whitening_mean": "whitening",
 }  # fmt: skip
@@ -33,6 +42,7 @@ def facts(subject: Subject) -> dict[str, Any]:
         "digest": compressed.digest,
         "bytes": path.stat().st_size,
         "parts": part_bytes(path),
+        "coded": compressed.coders,
         "method": compressed.meta.get("method"),
         "dataset": compressed.meta.get("dataset"),
         "data_options": remembered(compressed),
@@ -86,6 +96,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
         ("images", made),
         ("classes", f"{len(each)}, {per_class} images each: {names}"),
         ("labels", labels + ("; weights" if facts["weights"] else "")),
+        *([("coded", _coded(facts["coded"]))] if facts["coded"] else []),
         ("counted as", {"bits": "bits of its pixels", "images": "whole images (IPC)"}[facts["nominal"]]),
     ]
     size = facts["bytes"]
@@ -96,6 +107,14 @@ def lines(facts: dict[str, Any]) -> list[str]:
         "bytes",
         *rows(parts),
     ]
+
+
+def _coded(coders: dict[str, str]) -> str:
+    """Coders, each with what it codes."""
+    by: dict[str, list[str]] = {}
+    for name, coder in coders.items():
+        by.setdefault(coder, []).append(_PARTS.get(name, name))
+    return "; ".join(f"{', '.join(dict.fromkeys(parts))} by {coder}" for coder, parts in by.items())
 
 
 def _list(value: Any) -> list[Any]:
@@ -119,6 +138,14 @@ def _payload(compressed: CompressedDataset) -> dict[str, Any]:
         (rows, columns), (kept, side) = payload.masks.shape[1:], payload.patches.shape[1:3]
         text = f"{kept} of {rows} x {columns} patches of {side} pixels in each image, the others filled: {payload.fill}"
         return {"kind": "patches", "kept": kept, "grid": [rows, columns], "fill": payload.fill, "text": text}
+    if isinstance(payload, LevelImages):
+        fewest, most = int(payload.bits.min()), int(payload.bits.max())
+        depth = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+        patch = " x ".join(map(str, payload.patch))
+        where = "each image" if payload.patch == payload.shape else f"patches of {patch} pixels"
+        shared = "" if payload.owners is None else f", {len(payload.bounds):,} shared"
+        text = f"levels of {depth} bits for each channel value, bounds for {where}{shared}"
+        return {"kind": "levels", "bits": [fewest, most], "patch": list(payload.patch), "text": text}
     if isinstance(payload, FloatImages):
         return _floats(payload)
     return {"kind": "raw", "text": "raw pixels"}

@@ -78,10 +78,16 @@ _DISTANCE = (
     "channels, as a fraction of their range."
 )
 _TEACHER_BYTES = "Teacher bytes: its weights, which training needs and no ratio counts."
+_BITS = "Bits per pixel: the file's bits by the pixels of the whole training set, which has 24."
+_COMPRESS = "Compressing: wall clock without the stages that the method needs."
+_CONSTRUCTION = "Construction: compressing, and every stage that it needs, when it was made, whichever row made it."
 CHOSEN = {  # by their names in leaderboard.csv
     "best_accuracy_mean": _number("Best accuracy (%)", "best_accuracy_mean", ".2f", 100, _BEST),
     "colorfulness": _number("Colourfulness", "colorfulness", ".2f", 1, _COLOURFULNESS),
     "color_distance": _number("Colour distance", "color_distance", ".4f", 1, _DISTANCE),
+    "bits_per_pixel": _number("Bits per pixel", "bits_per_pixel", ".3f", 1, _BITS),
+    "compress_seconds": _number("Compressing (s)", "compress_seconds", ",.1f", 1, _COMPRESS),
+    "construction_seconds": _number("Construction (s)", "construction_seconds", ",.1f", 1, _CONSTRUCTION),
     "images": _number("Images", "images", ",.10g"),
     "ipc": _number("IPC", "ipc", ",.4g", 1, "IPC: images of the compressed set for each class."),
     "planned_seeds": _number("n planned", "planned_seeds", "d"),

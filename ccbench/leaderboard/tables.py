@@ -18,7 +18,7 @@ _FIRST = (
     "diff_random", "diff_full", "source",
 )  # fmt: skip
 _MEANS = {name: f"{name}_mean" if name == "best_accuracy" else name for name in MEANS}
-COLUMNS = tuple(dict.fromkeys((*_FIRST, *_MEANS.values(), "ipc", *ROW)))
+COLUMNS = tuple(dict.fromkeys((*_FIRST, *_MEANS.values(), "ipc", "bits_per_pixel", *ROW)))
 _WHOLE = ("bytes", "n_seeds", "planned_seeds", "teacher_bytes", "threads", "base_seed")
 _TEXT = ("status", "source", *(name for name in ROW if name not in _WHOLE))
 SECTION = ["dataset", "protocol", "protocol_version", "architecture"]
@@ -38,9 +38,10 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
     Returns:
         Columns ``COLUMNS``. Accuracies and differences are fractions; ``accuracy_std`` is the sample
         standard deviation over seeds (ddof 1), missing for one seed; ``nominal_ratio``,
-        ``measured_ratio``, ``bytes``, ``images``, the colours and the teacher's accuracy (a fraction) and
-        bytes are means over the seeds that are ok; ``ipc`` is ``images`` by the classes of the dataset,
-        missing where no record and no installed dataset says how many. ``diff_random`` and
+        ``measured_ratio``, ``bytes``, ``images``, the colours, the seconds of compressing and the teacher's accuracy
+        (a fraction) and bytes are means over the seeds that are ok; ``ipc`` is ``images`` by the classes of the
+        dataset, missing where no record and no installed dataset says how many; ``bits_per_pixel`` the file's bits by
+        the pixels of the whole training set, which has 24. ``diff_random`` and
         ``diff_full`` are differences of means to the row ``random`` at the same budget and to the
         row ``full``, both of the same data, network, recipe, number format, threads and base seed; by the same
         teacher or, where no such row is there, by none; missing where there is none either,
@@ -119,6 +120,7 @@ def _row(group: list[Record]) -> dict[str, Any]:
         "status": _status(group, ok, planned),
         "source": MEASURED,
         "ipc": None if images is None or classes is None else images / classes,
+        "bits_per_pixel": None if (ratio := means["measured_ratio"]) is None else 24 * (1 - ratio),
     }
 
 

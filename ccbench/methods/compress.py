@@ -13,8 +13,9 @@ from ccbench.archive import CompressedDataset, RawImages
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
 from ccbench.errors import MethodError, Skipped
+from ccbench.methods import sweep
 from ccbench.methods.guard import undisturbed, watch_test_split
-from ccbench.methods.task import Task, Workbench
+from ccbench.methods.task import Room, Task, Workbench
 from ccbench.offers.expressions import Expression, Step
 
 
@@ -28,6 +29,7 @@ def compress(
     warnings: list[str] | None = None,
     meta: Mapping[str, Any] | None = None,
     strict: bool = True,
+    room: Room | None = None,
 ) -> CompressedDataset:
     """Compress a training set by one method or by a pipeline of them.
 
@@ -40,6 +42,7 @@ def compress(
         warnings: gets one line for each thing that was found disturbed and put back.
         meta: JSON-able facts that the file keeps.
         strict: whether what a method returns is held to its contract; the conformance kit does that itself.
+        room: of the file; the steps of a pipeline do not see it.
 
     Returns:
         The compressed dataset; its ids are those of the whole training split.
@@ -49,11 +52,24 @@ def compress(
             that the training split does not have, or the method opened the test split.
         Skipped: a step declined, with its reason.
     """
+    if expression.candidates:
+        own: dict[str, Any] = {"watch": watch, "strict": strict}
+        more = meta or {}
+        return sweep.settled(
+            expression,
+            bench,
+            lambda candidate, small: compress(candidate, budget, small, **own),
+            lambda candidate, told: compress(
+                candidate, budget, bench, seed=seed, warnings=warnings, meta={**more, **told}, **own
+            ),
+            kept=str(budget.kept),
+        )
     root = bench.root
     dataset, ids, result, scores = root, np.arange(len(root.labels)), None, dict[str, np.ndarray]()
     for step, part in zip(expression.steps, expression.budgets(budget, root.shape), strict=True):
         asker = step.spec, dict(step.params)
-        task = Task(bench, dataset, part, ids, _axes(expression, step, root, part, seed), asker)
+        axes, alone = _axes(expression, step, root, part, seed), len(expression.steps) == 1
+        task = Task(bench, dataset, part, ids, axes, asker, room if alone else None)
         method = step.build()
         if not callable(getattr(method, "compress", None)):
             raise MethodError(f"{step.name}: {step.spec.target} has no compress(task) method")

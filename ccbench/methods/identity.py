@@ -15,7 +15,7 @@ from typing import Any
 from ccbench.errors import UserError
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
-from ccbench.offers.expressions import Expression, edition, named_offers, read_call, read_params
+from ccbench.offers.expressions import SWEEP, SWEEP_VERSION, Expression, edition, named_offers, read_call, read_params
 from ccbench.offers.specs import NeedingSpec, Spec, StageSpec
 from ccbench.store import Store
 from ccbench.training.protocols import Protocol
@@ -147,6 +147,7 @@ def method(setting: Setting, expression: Expression) -> list[Facts]:
             "version": step.version,
             "offers": offers(step.spec, dict(step.params), setting.plugins),
             "needs": needs(setting, step.spec, dict(step.params)),
+            **({"sweep": [SWEEP, SWEEP_VERSION, trained(setting, "proxy")]} if step.swept else {}),
         }
         for step in expression.steps
     ]

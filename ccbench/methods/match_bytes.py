@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 
 from ccbench.archive import CompressedDataset
 from ccbench.budget import BITS_PER_PIXEL, Budget, DataShape
+from ccbench.coding import names
 from ccbench.errors import Skipped
+from ccbench.methods import sweep
 from ccbench.methods.compress import compress
-from ccbench.methods.task import Workbench
+from ccbench.methods.task import Room, Workbench
 from ccbench.offers.expressions import Expression
 from ccbench.offers.specs import imported
 
@@ -47,6 +50,8 @@ def fit_bytes(
     Raises:
         Skipped: no setting of this method gives a file that small.
     """
+    if expression.candidates:
+        return _settled(expression, size, bench, path, coding, options)
     shape, share = bench.root.shape, expression.fixed_share(bench.root.shape).kept
     step = next((s for s in expression.steps if s.budget is None), None)  # what can give way
     if step is None:
@@ -60,17 +65,25 @@ def fit_bytes(
         each = share * shape.image_bytes if each is None else each
         search = (_images if coding == "none" else _coded_images)(share, shape, size, each)
     best: tuple[CompressedDataset, int] | None = None
+    deep = step is not None and step.spec.budgets == "bits"  # a deeper palette goes before more bytes
+
+    def would_take(made: CompressedDataset) -> int:
+        made.meta.update(options.get("meta") or {}, content=made.content_digest())
+        return made.save(path, coding)
+
+    room = None if coding == "none" else Room(size, would_take)
     budget, result = next(search, None), None
     for _ in range(ATTEMPTS):
         if budget is None:
             break
-        result = compress(expression, budget, bench, **options)
+        result = compress(expression, budget, bench, room=room, **options)
         result.save(path, coding)
         written = path.stat().st_size
-        if written <= size and (best is None or written > best[1]):
+        kept = result.nominal_kept(shape)
+        if written <= size and (best is None or (kept > best[0].nominal_kept(shape) if deep else written > best[1])):
             best = result, written
         try:
-            budget = search.send((len(result), written, result.nominal_kept(shape)))
+            budget = search.send((len(result), written, kept))
         except StopIteration:
             break
     if best is None:
@@ -79,6 +92,25 @@ def fit_bytes(
     if result is not best[0]:
         best[0].save(path, coding)
     return best
+
+
+def _settled(
+    expression: Expression, size: int, bench: Workbench, path: Path, coding: str, options: dict[str, Any]
+) -> tuple[CompressedDataset, int]:
+    """The best of what ``fraction=auto`` may mean, each held to as many bytes for an image."""
+    quiet = {name: value for name, value in options.items() if name in {"watch", "strict"}}
+
+    def make(candidate: Expression, small: Workbench) -> CompressedDataset:
+        share = size * len(small.root) // len(bench.root)
+        with tempfile.TemporaryDirectory() as folder:
+            return fit_bytes(candidate, share, small, Path(folder, "a.ccb"), coding, **quiet)[0]
+
+    def final(candidate: Expression, told: dict[str, Any]) -> tuple[CompressedDataset, int]:
+        more = {**options, "meta": {**(options.get("meta") or {}), **told}}
+        return fit_bytes(candidate, size, bench, path, coding, **more)
+
+    coders = {} if coding == "none" else names.versions(coding)
+    return sweep.settled(expression, bench, make, final, size=size, coders=coders)
 
 
 def _once(share: Fraction) -> Search:
@@ -102,9 +134,10 @@ def _sizes(share: Fraction, shape: DataShape, size: int) -> Search:
         if asked < 1:
             return
         _, written, counted = yield Budget(min(Fraction(asked, shape.raw_bytes), share))
-        if written <= size and beside:
+        rest = math.ceil(written - counted * shape.raw_bytes)
+        if written <= size and (beside or rest <= 0):  # coded labels can take less than the images' own bytes leave
             return
-        beside = max(beside, math.ceil(written - counted * shape.raw_bytes))
+        beside = max(beside, rest)
 
 
 def _coded_palettes(share: Fraction, sizes: tuple[int, ...], shape: DataShape, size: int) -> Search:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from ccbench.offers.expressions import read_params
 from ccbench.offers.specs import NeedingSpec, StageSpec
 from ccbench.store import Blobs, Entry, Store
 from ccbench.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from ccbench.archive import CompressedDataset
 
 Progress = Callable[[int, int, str], None]
 
@@ -37,6 +41,8 @@ class Workbench:
         threads: of one training.
         base_seed: what every seed is derived from; a proxy's never depends on the method that uses it.
         stage_seconds: wall-clock seconds by stage, filled as stages are made or read.
+        spent: seconds that each entry of the store took when it was made, by its address, of every entry that was
+            asked for and of those that it is made from; NaN where the entry does not say.
     """
 
     root: ImageDataset
@@ -50,6 +56,7 @@ class Workbench:
     teacher: TeacherSource = field(default_factory=TeacherSource)
     threads: int = 1
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
 
     @property
     def setting(self) -> identity.Setting:
@@ -145,19 +152,36 @@ def run_stage(
     if asker is not None:
         identity.allowed(bench.setting, *asker, spec, identity.depends(bench.setting, spec, values))
     axes = stage_axes(bench, dataset, spec, values)
-    started, others = time.perf_counter(), sum(bench.stage_seconds.values())
+    key = bench.store.key(**axes)
+    meta: dict[str, Any] = {"stage": name, "axes": axes}
+    clock = _Clock(bench)
 
     def make(folder: Path) -> Mapping[str, np.ndarray] | None:
         import torch
 
+        own, inner = _Clock(bench), replace(bench, spent={})
         # whoever asks may do so without gradients; a proxy that is trained for it needs them
         with torch.inference_mode(mode=False), torch.enable_grad():
-            return spec.load()(StageContext(bench, dataset, spec, values, folder), **values)
+            arrays = spec.load()(StageContext(inner, dataset, spec, values, folder), **values)
+        meta["spent"] = {**inner.spent, f"{name}/{key}": own.seconds}
+        return arrays
 
-    entry = bench.store.get_or_make(name, bench.store.key(**axes), make, {"stage": name, "axes": axes})
-    nested = sum(bench.stage_seconds.values()) - others  # each second is counted once, where it was spent
-    bench.stage_seconds[name] = bench.stage_seconds.get(name, 0.0) + time.perf_counter() - started - nested
+    entry = bench.store.get_or_make(name, key, make, meta)
+    bench.spent.update(entry.meta.get("spent", {f"{name}/{key}": math.nan}))
+    bench.stage_seconds[name] = bench.stage_seconds.get(name, 0.0) + clock.seconds
     return entry
+
+
+class _Clock:
+    """Seconds since it was made without those of stages that ended since: each counts once, where it was spent."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self.stages = bench.stage_seconds
+        self.started, self.others = time.perf_counter(), sum(self.stages.values())
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.started - (sum(self.stages.values()) - self.others)
 
 
 def stage_axes(bench: Workbench, dataset: ImageDataset, spec: StageSpec, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,6 +194,19 @@ def stage_axes(bench: Workbench, dataset: ImageDataset, spec: StageSpec, values:
     }
 
 
+@dataclass(frozen=True)
+class Room:
+    """What a coded file may take (``--match bytes``), for a method that can trade something for coded bytes.
+
+    Attributes:
+        bytes: everything counted.
+        written: the bytes of the file that a result would make.
+    """
+
+    bytes: int
+    written: Callable[[CompressedDataset], int]
+
+
 @dataclass
 class Task:
     """One compression: the training set, the budget, seeds, the device, progress and shared stages.
@@ -179,6 +216,7 @@ class Task:
         budget: what may be kept of this dataset.
         ids: (N,) int64, where each image stands in the whole training split.
         asker: the spec and the parameters of the method; None is the harness, which may ask for any stage.
+        room: of its file, where the run holds coded files to bytes and the method is no step of a pipeline.
     """
 
     bench: Workbench
@@ -187,6 +225,7 @@ class Task:
     ids: np.ndarray
     axes: dict[str, Any] = field(default_factory=dict)
     asker: tuple[NeedingSpec, Mapping[str, Any]] | None = None
+    room: Room | None = None
 
     @classmethod
     def whole(cls, bench: Workbench) -> Task:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from ccbench.budget import Budget, DataShape
@@ -16,6 +16,9 @@ from ccbench.offers.specs import BRACKETS, DatasetSpec, MethodSpec, Spec, import
 from ccbench.quantities import amount, plain
 
 BUDGETS = ("ratio", "bits", "fraction", "ipc", "bytes")  # every method takes its own budget by these names
+AUTO = "auto"
+SWEEP = ("1", "0.75", "0.5", "0.35", "0.25")  # fractions that ``fraction=auto`` tries
+SWEEP_VERSION = 1  # of the way in which it chooses
 _CALL = re.compile(rf"\s*([^\[\]]+?)\s*(?:{BRACKETS})?\s*")
 _STEP = re.compile(rf"\s*([^\[\]+,\s]+)\s*(?:{BRACKETS})?\s*")
 
@@ -68,6 +71,11 @@ class Step(Call[MethodSpec]):
     budget: tuple[str, str] | None
 
     @property
+    def swept(self) -> bool:
+        """Whether it says ``fraction=auto``."""
+        return self.budget == ("fraction", AUTO)
+
+    @property
     def given(self) -> dict[str, Any]:
         """What its target is built with: every parameter, and of a family what stands behind the colon."""
         family = {"argument": self.name.partition(":")[2]} if self.spec.name.endswith(":") else {}
@@ -99,9 +107,11 @@ class Step(Call[MethodSpec]):
         return f"{own}@{hashlib.sha256(outside.encode()).hexdigest()[:12]}" if outside else own
 
     def fixed(self, shape: DataShape) -> Budget | None:
-        """The budget that the expression fixes for this step, or None."""
+        """The budget that the expression fixes for this step, or None; of ``fraction=auto`` the largest."""
         if self.budget is None:
             return None
+        if self.swept:
+            return Budget.from_fraction(1)
         unit, value = self.budget
         build = getattr(Budget, f"from_{unit}")
         return build(value, shape) if unit in {"ipc", "bytes"} else build(value)
@@ -132,6 +142,20 @@ class Expression:
     def needs(self) -> tuple[str, ...]:
         """Stages that any step asks for."""
         return tuple(dict.fromkeys(n for step in self.steps for n in step.spec.stages(dict(step.params))))
+
+    @property
+    def candidates(self) -> dict[str, Expression]:
+        """By fraction, what ``fraction=auto`` chooses from; empty where no step says that.
+
+        A selection that keeps everything is left out.
+        """
+        if not any(step.swept for step in self.steps):
+            return {}
+        return {fraction: self._at(fraction) for fraction in SWEEP}
+
+    def _at(self, fraction: str) -> Expression:
+        steps = [replace(s, budget=("fraction", fraction)) if s.swept else s for s in self.steps]
+        return Expression(tuple(s for s in steps if s.budget != ("fraction", "1")))
 
     @property
     def reference(self) -> bool:
@@ -234,7 +258,23 @@ def parse(text: str, plugins: Plugins) -> Expression:
         position += 1
     if len(steps) > 1 and any(s.spec.budgets == "none" for s in steps):
         raise UserError("a reference method keeps everything and has no place in a pipeline", found=repr(text))
+    _check_sweep(steps, text)
     return Expression(tuple(steps))
+
+
+def _check_sweep(steps: list[Step], text: str) -> None:
+    """``fraction=auto`` weighs the number of images against the quality that a later step leaves open."""
+    swept = [i for i, step in enumerate(steps) if step.swept]
+    if not swept:
+        return
+    selects = steps[swept[0]].spec.budgets == "fraction"
+    later = any(s.budget is None and s.spec.budgets in {"any", "bits"} for s in steps[swept[0] + 1 :])
+    if len(swept) > 1 or not selects or not later:
+        raise UserError(
+            "fraction=auto is for one selection, before a step that makes images cheaper and leaves its budget open",
+            found=repr(text),
+            mend="for example ccs[fraction=auto]+avif",
+        )
 
 
 def without_coding(text: str) -> tuple[str, bool]:

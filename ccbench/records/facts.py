@@ -47,6 +47,8 @@ class Compressed(Plain):
         images, classes: in it.
         nominal_kept: the fraction of raw bytes kept by the papers' formula; ``measured_kept`` by the file's size.
         compress_seconds: wall clock without stages; ``stage_seconds`` by the stage's name.
+        construction_seconds: ``compress_seconds``, and what every stage that it needs took when it was made, whoever
+            asked for it first; None where an entry of the cache does not say.
         peak_memory: bytes.
         colorfulness, color_distance: see :mod:`ccbench.colors`.
         warnings: what users should hear, such as a global setting that a method changed.
@@ -60,6 +62,7 @@ class Compressed(Plain):
     measured_kept: float
     compress_seconds: float | None = None
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    construction_seconds: float | None = None
     peak_memory: int | None = None
     colorfulness: float | None = None
     color_distance: float | None = None

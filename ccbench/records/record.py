@@ -42,6 +42,7 @@ class Record(Row):
         images, classes: in the compressed dataset.
         colorfulness, color_distance: of the compressed images, see :mod:`ccbench.colors`.
         compress_seconds, train_seconds, stage_seconds: wall clock; the last by stage name.
+        construction_seconds: ``compress_seconds`` and what the stages that it needs took when they were made.
         accuracy: of the last epoch, a fraction in [0, 1]; ``best_accuracy`` of the best epoch where the protocol looks.
         final_loss, iterations, images_per_second: of the training.
         teacher_accuracy: of the teacher on the test split, a fraction; ``teacher_bytes`` the size of its weights,
@@ -69,8 +70,9 @@ class Record(Row):
     classes: int | None = None
     colorfulness: float | None = field(default=None, metadata=_MEAN)
     color_distance: float | None = field(default=None, metadata=_MEAN)
-    compress_seconds: float | None = None
+    compress_seconds: float | None = field(default=None, metadata=_MEAN)
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    construction_seconds: float | None = field(default=None, metadata=_MEAN)
     accuracy: float | None = None
     best_accuracy: float | None = field(default=None, metadata=_MEAN)
     final_loss: float | None = None
@@ -152,7 +154,16 @@ _OF_OUTCOME = (
     "accuracy", "best_accuracy", "final_loss", "iterations", "images_per_second", "train_seconds", "teacher_accuracy",
     "teacher_bytes", "peak_memory", "environment", "started",
 )  # fmt: skip
-_OF_FILE = ("bytes", "images", "classes", "colorfulness", "color_distance", "compress_seconds", "stage_seconds")
+_OF_FILE = (
+    "bytes",
+    "images",
+    "classes",
+    "colorfulness",
+    "color_distance",
+    "compress_seconds",
+    "stage_seconds",
+    "construction_seconds",
+)
 MEANS = tuple(f.name for f in fields(Record) if f.metadata.get("mean"))
 
 

@@ -56,10 +56,10 @@ class Items:
             if key not in artifacts:
                 path = self.out / "artifacts" / f"{slug(cell.method)}-{key}.ccb"
                 facts = Compressed.read(path)
-                group = (cell.dataset, cell.protocol) if expression.needs else None
+                group = (cell.dataset, cell.protocol) if expression.needs or expression.candidates else None
                 artifacts[key] = Artifact(path, group, None if facts else self._compress(cell, path, key), facts=facts)
                 if not facts:
-                    artifacts[key].prepare = self._shares(cell, expression, key)
+                    artifacts[key].prepare = self._shares(cell, expression, path, key)
             artifacts[key].cells.append(cell)
         return list(artifacts.values())
 
@@ -76,7 +76,7 @@ class Items:
             artifact=path,
         ).item(key, self.timeout)
 
-    def _shares(self, cell: Cell, expression: Expression, key: str) -> list[WorkItem]:
+    def _shares(self, cell: Cell, expression: Expression, path: Path, key: str) -> list[WorkItem]:
         """What several workers can do of a compression at once, where its method shares work out and they are there."""
         alone = self.jobs == 1 or len(expression.steps) > 1 or cell.match != "nominal"
         if alone or not expression.steps[0].spec.prepare:
@@ -88,6 +88,7 @@ class Items:
                 method=cell.method,
                 kept=cell.kept,
                 seed=cell.seed,
+                artifact=path,
                 part=part,
                 parts=self.jobs,
             ).item(name, self.timeout)

@@ -321,6 +321,9 @@ def _asked(request: Request, expressions: list[Expression], shape: DataShape, pl
 
 def _why_not(expression: Expression, total: Budget, shape: DataShape, match: str, coding: str) -> str:
     """Why an expression cannot meet a budget on a dataset, or ""."""
+    if candidates := list(expression.candidates.values()):
+        reasons = [_why_not(candidate, total, shape, match, coding) for candidate in candidates]
+        return "" if "" in reasons else reasons[0]
     rest, parts = shape, expression.budgets(total, shape)
     fixed = math.prod((part.kept for part in parts), start=Fraction(1))
     if fixed < total.kept:
@@ -334,8 +337,9 @@ def _why_not(expression: Expression, total: Budget, shape: DataShape, match: str
         # a file that is held to bytes takes the largest palette that fits, see ccbench.methods.match_bytes
         smaller = coding != "none"  # then a file may have fewer bits for each pixel than its palette
         free = match == "bytes" and step.budget is None and (smaller or budget.bits >= min(step.spec.bits))
-        if step.spec.budgets == "bits" and budget.palette_bits not in step.spec.bits and not free:
-            grid = f"{min(step.spec.bits)} to {max(step.spec.bits)}"
+        if step.spec.budgets == "bits" and budget.whole_bits not in step.spec.bits and not free:
+            whole = len(step.spec.bits) == max(step.spec.bits) - min(step.spec.bits) + 1
+            grid = f"{min(step.spec.bits)} to {max(step.spec.bits)}" if whole else ", ".join(map(str, step.spec.bits))
             if budget.bits < min(step.spec.bits):
                 return f"{step.name}: {budget.bits:.3g} bits per pixel are less than the smallest palette has"
             return (

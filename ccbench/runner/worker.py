@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import math
 import os
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -232,6 +235,8 @@ class Compression(Work):
             result = compress(expression, budget, bench, **options)
             result.save(path, self.coding)
         seconds, size = time.perf_counter() - started, path.stat().st_size  # what a method says of its file is no size
+        own = seconds - sum(bench.stage_seconds.values())
+        constructed = own + sum(bench.spent.values()) + sum(_of_shares(bench.store, path.name))
         try:
             keep(bench.store, result)
         except UserError as error:  # they are for looking at; the file is whole without them
@@ -244,8 +249,9 @@ class Compression(Work):
             classes=shape.classes,
             nominal_kept=result.nominal_kept(shape),
             measured_kept=size / shape.raw_bytes,
-            compress_seconds=seconds - sum(bench.stage_seconds.values()),
+            compress_seconds=own,
             stage_seconds=bench.stage_seconds,
+            construction_seconds=None if math.isnan(constructed) else constructed,
             peak_memory=peak_memory(),
             colorfulness=colors.colorfulness,
             color_distance=color_distance(measured(train, bench.store), colors),
@@ -283,13 +289,14 @@ class Share(Work):
     """Do one share of a compression and leave it in the store.
 
     Attributes:
-        method, kept, seed: as for :class:`Compression`.
+        method, kept, seed, artifact: as for :class:`Compression`.
         part: 0 .. parts-1.
     """
 
     method: str
     kept: Fraction
     seed: int = 0
+    artifact: Path
     part: int
     parts: int
 
@@ -298,7 +305,25 @@ class Share(Work):
         from ccbench.methods.compress import prepare
 
         bench, expression = self.context.bench(progress), parse(self.method, plugins())
+        started = time.perf_counter()
         prepare(expression, Budget(self.kept), bench, part=self.part, parts=self.parts, seed=self.seed)
+        seconds = time.perf_counter() - started - sum(bench.stage_seconds.values())
+        bench.store.blobs(_SHARES).put(_share(self.artifact.name, self.part), struct.pack("<d", seconds))
+
+
+_SHARES = "share-seconds"
+
+
+def _share(artifact: str, part: int) -> str:
+    return Store.key(artifact=artifact, part=part)
+
+
+def _of_shares(store: Store, artifact: str) -> Iterator[float]:
+    """What the shares of a compression took that were done before it."""
+    for part in itertools.count():
+        if (kept := store.blobs(_SHARES).get(_share(artifact, part))) is None:
+            return
+        yield struct.unpack("<d", kept)[0]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,7 +113,7 @@ ALLOWED = {
     "archive": "errors machine budget store data coding",
     "colors": "errors archive",
     "training": "errors seeds budget offers archive",
-    "methods": "errors seeds budget machine store offers data archive training",
+    "methods": "errors seeds budget machine store offers data coding archive training",
     "stages": "errors store offers data training methods",
     "plugin": "errors budget offers",  # what it names lazily stands under TYPE_CHECKING and in its table
     "records": "errors seeds budget store",

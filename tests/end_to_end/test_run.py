@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from ccbench.archive import container
+
 RUN = ("run", "--protocol", "tiny", "--ratio", "0.92", "--seeds", "2")
 
 
@@ -169,3 +171,25 @@ def test_the_record_of_a_file_is_never_taken_for_a_cell_of_a_run(ccbench, tmp_pa
     assert record["method"] == "random (set.ccb)"
     planned = ccbench("plan", "--protocol", "tiny", "--seeds", "2", "--methods", "random", "--ratio", "0.92", "--json")
     assert {c["state"] for c in json.loads(planned.stdout)["cells"]} == {"to run"}
+
+
+def test_images_against_their_quality_at_equal_bytes(ccbench, tmp_path, records):
+    methods = "ccs[fraction=0.5]+avif[effort=0],random[fraction=0.5]+jpeg,random[fraction=auto]+jpeg"
+    asked = ("--protocol", "tiny", "--methods", methods, "--match", "bytes", "--bytes", "60KB", "--seeds", "1")
+    planned = ccbench("plan", *asked).stdout
+    assert "fraction=auto: once for all seeds, 5 compressions of four fifths of the images" in planned
+    assert "fraction=auto" not in ccbench("plan", *asked[:3], "random[fraction=0.5]+jpeg", *asked[4:]).stdout
+    ccbench("run", *asked)
+    made = {r["method"]: r for r in records(tmp_path / "ccbench-out")}
+    assert len(made) == 3
+    for record in made.values():
+        assert record["status"] == "ok"
+        assert 55_000 < record["bytes"] <= 60_000
+    assert {made[m]["images"] for m in methods.split(",")[:2]} == {649}
+    chosen = made["random[fraction=auto]+jpeg"]
+    assert chosen["stage_seconds"]["fraction=auto"] > 0
+    (file,) = (tmp_path / "ccbench-out" / "artifacts").glob("random-fraction-auto*.ccb")
+    told = container.read(file)[0]["meta"]["fraction_auto"]
+    assert chosen["images"] == round(1297 * float(told["chosen"]))
+    assert len(told["candidates"]) == 5
+    assert "cached" in ccbench("run", *asked).stderr

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from ccbench.archive import CompressedDataset, EncodedImages, PaletteImages, PatchImages, RawImages
+from ccbench.archive import CompressedDataset, EncodedImages, LevelImages, PaletteImages, PatchImages, RawImages
 
 FILLS = ("mean", "neighbours")
 CLASSES = ("cat", "dog", "owl")
@@ -47,6 +47,14 @@ def patched(
     return PatchImages.cut(raw(n, rows * side, columns * side, rng).images, masks, fill)
 
 
+def levelled(n: int, height: int, width: int, rng: np.random.Generator, side: int = 2) -> LevelImages:
+    """One to eight bits, bounds shared by patches."""
+    patch = min(side, height), min(side, width)
+    bounds = np.sort(rng.integers(0, 256, (5, 3, 2), dtype=np.uint8), -1)
+    owners = rng.integers(0, 5, (n, -(-height // patch[0]), -(-width // patch[1])))
+    return LevelImages.nearest(raw(n, height, width, rng).images, rng.integers(1, 9, n), bounds, owners, patch)
+
+
 def dataset(
     payload, rng: np.random.Generator, *, soft: bool = False, weights: bool = False, ids=None
 ) -> CompressedDataset:
@@ -71,6 +79,11 @@ def pixels_of(payload) -> np.ndarray:
         return np.stack([np.asarray(Image.open(io.BytesIO(blob)).convert("RGB")) for blob in payload.blobs])
     if isinstance(payload, PatchImages):
         return np.stack([_patched(*one, payload.fill) for one in zip(payload.patches, payload.masks, strict=True)])
+    if isinstance(payload, LevelImages):
+        owners = payload.owners.repeat(payload.patch[0], 1).repeat(payload.patch[1], 2)
+        bounds = payload.bounds[owners[:, : payload.shape[0], : payload.shape[1]]].astype(int)
+        share = payload.levels(np.arange(len(payload))) / (2.0 ** payload.bits[:, None, None, None] - 1)
+        return np.floor(bounds[..., 0] + share * (bounds[..., 1] - bounds[..., 0]) + 0.5 + 1e-9).astype(np.uint8)
     owner = np.arange(len(payload)) if payload.clusters is None else payload.clusters
     return payload.palettes[owner[:, None, None], payload.indices]
 
@@ -102,11 +115,13 @@ def _patched(patches: np.ndarray, mask: np.ndarray, fill: str) -> np.ndarray:
 def payloads(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n, height, width = draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 9))
-    kind = draw(st.sampled_from(["raw", "palette", "png", "jpeg", "webp", "patches"]))
+    kind = draw(st.sampled_from(["raw", "palette", "png", "jpeg", "webp", "patches", "levels"]))
     if kind == "raw":
         return raw(n, height, width, rng)
     if kind == "palette":
         return palette(n, height, width, rng, draw(st.integers(1, 8)), draw(st.booleans()))
+    if kind == "levels":
+        return levelled(n, height, width, rng, draw(st.integers(1, 4)))
     if kind == "patches":
         rows, columns = draw(st.integers(1, 4)), draw(st.integers(1, 4))
         kept, fill = draw(st.integers(1, rows * columns)), draw(st.sampled_from(FILLS))

@@ -256,3 +256,21 @@ def test_palettes_of_their_own_come_back(tmp_path):
     made = dataset(palette(40, 8, 8, RNG, 3, shared=False), RNG)
     made.save(tmp_path / "a.ccb", "best")
     same(CompressedDataset.open(tmp_path / "a.ccb"), made)
+
+
+def test_a_damaged_block_of_raw_images_is_told_by_its_images(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "_BLOCK", 16)
+    made = dataset(RawImages(photographs(40, 8)), np.random.default_rng(0))
+    made.save(tmp_path / "a.ccb", "webp")
+    facts, arrays, _ = container.read(tmp_path / "a.ccb")
+    for name, change, said in (
+        ("images.checks", 1, "the mosaic of images 16 to 31 decodes to other pixels"),
+        ("images.blobs", 0, "the mosaic of images 0 to 15 cannot be read"),
+    ):
+        wrong = arrays[name].copy()
+        wrong[change] ^= 1
+        container.write(tmp_path / "b.ccb", facts, {**arrays, name: wrong})
+        opened = CompressedDataset.open(tmp_path / "b.ccb")
+        with pytest.raises(UserError, match="is damaged") as error:
+            opened.to_device("cpu")
+        assert said in str(error.value.found)

@@ -186,7 +186,7 @@ def test_what_does_not_fit_is_refused(wrong, message):
 
 def test_a_mosaic_of_another_size_is_refused():
     blobs = [encode(m) for m in mosaics(pictures(6), (2, 2))]
-    with pytest.raises(UserError, match=r"image 0 is \(32, 48\), image 1 is \(16, 48\)"):
+    with pytest.raises(UserError, match=r"mosaic 0 is \(32, 48\), mosaic 1 is \(16, 48\)"):
         EncodedImages(blobs, "png", grid=(2, 2), count=8)
     assert len(EncodedImages(blobs, "png", grid=(2, 2), count=6)) == 6
 
@@ -276,3 +276,15 @@ def test_the_same_files_in_another_grid_or_size_are_other_content():
         CompressedDataset(p, np.arange(len(p)), np.zeros(len(p), int), classes=("a",)).content_digest() for p in made
     }
     assert len(digests) == 4
+
+
+def test_a_damaged_file_is_counted_among_images_or_among_mosaics():
+    for grid, said in (((1, 1), "image 1 is a damaged png"), ((2, 2), "mosaic 1 is a damaged png")):
+        blobs = [encode(m) for m in mosaics(pictures(8), grid)]
+        blobs[1] = blobs[1][: len(blobs[1]) // 2]
+        payload = EncodedImages(blobs, "png", grid=grid, count=8)
+        payload.decode(0)
+        with pytest.raises(UserError, match=said):
+            payload.decode(grid[0] * grid[1])
+    with pytest.raises(UserError, match="mosaic 0 is not a png"):
+        EncodedImages([b"x"], "png", grid=(2, 2), count=4)

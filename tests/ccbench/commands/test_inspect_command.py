@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from ccbench.archive import Channels, CompressedDataset, EncodedImages, FloatImages, PaletteImages, RawImages, Whitening
+from ccbench.coding import names
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -180,6 +181,25 @@ def test_a_folder_that_cannot_be_written(ccbench, tmp_path):
     done = ccbench("inspect", file, "--out", tmp_path / "taken" / "under")
     assert done.code == 2
     assert "cannot write" in done.err
+
+
+def test_the_coders_of_a_file_are_named_with_their_versions(ccbench, tmp_path):
+    rng = np.random.default_rng(0)
+    indices = np.repeat(rng.integers(0, 4, (300, 2, 2), dtype=np.uint8), 4, axis=1).repeat(4, axis=2)
+    payload = PaletteImages(indices, rng.integers(0, 256, (3, 4, 3), dtype=np.uint8), rng.integers(0, 3, 300))
+    made = CompressedDataset(payload, np.arange(300), np.arange(300) // 150, classes=("cat", "dog"))
+    made.save(tmp_path / "plain.ccb")
+    made.save(tmp_path / "coded.ccb", "best")
+    plain, coded = (
+        numbers(ccbench("inspect", tmp_path / f"{n}.ccb", "--json"))["contents"] for n in ("plain", "coded")
+    )
+    assert plain["coded"] == {}
+    assert coded["coded"]["labels"] == f"zstd, version {names.VERSIONS['zstd']}"
+    assert coded["coded"]["packed"] in {f"{n}, version {names.VERSIONS[n]}" for n in ("rans", "zstd")}
+    text = ccbench("inspect", tmp_path / "coded.ccb").out
+    assert "  coded       " in text
+    assert "labels" in text.split("  coded ")[1].split("\n")[0]
+    assert "  coded " not in ccbench("inspect", tmp_path / "plain.ccb").out
 
 
 def test_float_pictures_tell_their_space_and_what_clipping_would_cost(ccbench, tmp_path):

@@ -13,7 +13,8 @@ from ccbench.leaderboard.figure import draw, front
 from ccbench.leaderboard.terminal import show
 
 TAUGHT = {"teacher": "resnet18", "teacher_accuracy": 0.9, "teacher_bytes": 44_000_000}
-LAST = ["colorfulness", "color_distance", "teacher", "teacher_accuracy", "teacher_bytes", "images", "ipc"]
+LAST = ["colorfulness", "color_distance", "teacher", "teacher_accuracy", "teacher_bytes", "images", "ipc",
+        "bits_per_pixel", "compress_seconds", "construction_seconds"]  # fmt: skip
 
 
 def row(frame, method, **where):
@@ -162,3 +163,13 @@ def test_a_legend_of_many_methods_is_whole(make):
     figure.canvas.draw()
     box = figure.axes[0].get_legend().get_window_extent()
     assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
+
+
+def test_bits_and_seconds_can_be_shown(make):
+    times = {"compress_seconds": 2.0, "construction_seconds": 1234.5}
+    frame = table([*make("dcq", 0.75, [0.6], measured_ratio=0.875, **times), *make("ccs", 0.75, [0.6])])
+    assert row(frame, "dcq")["bits_per_pixel"] == 3
+    assert pd.isna(row(frame, "ccs")["construction_seconds"])
+    chosen = ["bits_per_pixel", "compress_seconds", "construction_seconds"]
+    lines = render(frame, "md", chosen).splitlines()
+    assert "| 3.000 | 2.0 | 1,234.5 |" in next(line for line in lines if line.startswith("| dcq"))

@@ -29,6 +29,7 @@ PLUGINS = Plugins(
         "cc_plugins.quantizers",
         "cc_plugins.codecs",
         "cc_plugins.coresets",
+        "cc_plugins.dcq",
         "cc_plugins.architectures",
         "cc_plugins.protocols",
     ),
@@ -147,6 +148,21 @@ def test_a_coded_palette_may_be_larger(photos, tmp_path, monkeypatch):
     made, written = fit_bytes(parse("octree", PLUGINS), size, photos, tmp_path / "x.ccb", "rans")
     assert written == (tmp_path / "x.ccb").stat().st_size <= size
     assert made.payload.bits > plain.payload.bits
+
+
+def test_a_method_that_trades_for_bytes_fills_them_with_a_deeper_palette(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "_WIDTHS", ())
+    few = ImageDataset.from_arrays(photos.root.images[::8], photos.root.labels[::8], photos.root.classes, name="few")
+    bench, path = replace(photos, root=few), tmp_path / "x.ccb"
+    options = "[features=random,attention=none,clusters=2,refine=false,reassign=0]"
+    plain, _ = fit_bytes(parse(f"dcq{options}", PLUGINS), 4000, bench, tmp_path / "y.ccb", "rans")
+    made, written = fit_bytes(parse(f"dcq-rd{options}", PLUGINS), 4000, bench, path, "rans", meta={"a": 1})
+    assert 3920 < written == path.stat().st_size <= 4000
+    assert made.payload.bits > plain.payload.bits
+    assert made.meta["rate_steps"]
+    assert made.meta["a"] == 1
+    step, _ = fit_bytes(parse(f"random[fraction=0.5]+dcq-rd{options}", PLUGINS), 4000, bench, path, "rans")
+    assert step.meta["rate"] == 100  # the file is not its alone
 
 
 def test_files_that_are_held_to_bytes_are_coded(bench):

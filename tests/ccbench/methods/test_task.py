@@ -1,5 +1,7 @@
 """What addresses a stage's result, and what a task tells its method."""
 
+import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +13,7 @@ import pytest
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
 from ccbench.errors import UserError
-from ccbench.methods.task import Task, Workbench, stage_axes
+from ccbench.methods.task import Task, Workbench, run_stage, stage_axes
 from ccbench.offers.discovery import Plugins
 from ccbench.store import Store
 from ccbench.training import load_protocol
@@ -93,3 +95,25 @@ def test_a_library_that_draws_when_it_is_imported_is_no_methods_fault():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_stage_from_the_cache_counts_what_it_took_when_it_was_made(bench):
+    short = replace(bench, recipe=replace(bench.recipe, epochs=1.0, min_iterations=1), stage_seconds={}, spent={})
+    made = run_stage(short, short.root, "features", {})
+    assert {address.split("/")[0] for address in short.spent} == {"features", "proxy"}
+    assert all(seconds > 0 for seconds in short.spent.values())
+    assert sum(short.spent.values()) <= sum(short.stage_seconds.values())  # where it was made: but for writing it
+
+    later = replace(short, stage_seconds={}, spent={})
+    run_stage(later, later.root, "features", {})
+    assert later.spent == short.spent
+    assert sum(later.stage_seconds.values()) < sum(later.spent.values())
+
+    run_stage(later, later.root, "proxy", {})
+    assert later.spent == short.spent  # asked for twice, spent once
+
+    meta = json.loads((made.path / "meta.json").read_text())
+    (made.path / "meta.json").write_text(json.dumps({k: v for k, v in meta.items() if k != "spent"}))
+    foreign = replace(short, stage_seconds={}, spent={})
+    run_stage(foreign, foreign.root, "features", {})
+    assert [math.isnan(seconds) for seconds in foreign.spent.values()] == [True]

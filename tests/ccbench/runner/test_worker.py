@@ -37,7 +37,7 @@ WORK = [
         made="m",
         artifact=Path("a.ccb"),
     ),
-    Share(context=CONTEXT, method="dc3", kept=Fraction(2, 7), part=1, parts=3),
+    Share(context=CONTEXT, method="dc3", kept=Fraction(2, 7), artifact=Path("a.ccb"), part=1, parts=3),
     Training(context=CONTEXT, artifact=Path("a.ccb"), architecture="quicknet", seed_value=5, micro_batch=16),
     Teaching(context=CONTEXT),
 ]
