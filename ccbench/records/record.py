@@ -160,6 +160,7 @@ _OF_FILE = (
     "bytes",
     "images",
     "classes",
+    "picture",
     "colorfulness",
     "color_distance",
     "compress_seconds",
