@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +14,13 @@ from ccbench import seeds
 from ccbench.data import held_back
 from ccbench.errors import Skipped
 from ccbench.methods import identity
+from ccbench.methods.task import Clock, Workbench
 from ccbench.offers.expressions import SWEEP, Expression
 from ccbench.training.protocols import Protocol
 
 if TYPE_CHECKING:
     from ccbench.archive import CompressedDataset
     from ccbench.data import ImageDataset
-    from ccbench.methods.task import Workbench
 
 NAME = "fraction=auto"
 KIND = "fraction-sweep"
@@ -33,7 +32,7 @@ COST = (
 _FOUND = "sweep.json"
 
 T = TypeVar("T")
-Make = Callable[[Expression, "Workbench"], "CompressedDataset"]
+Make = Callable[[Expression, Workbench], "CompressedDataset"]
 """Compresses the training set of a workbench by an expression, at the budget of the whole."""
 Final = Callable[[Expression, dict[str, Any]], T]
 """Compresses the whole training set by an expression, with facts for the file."""
@@ -74,17 +73,19 @@ def _tried(expression: Expression, bench: Workbench, make: Make, budget: dict[st
     """Of each candidate the accuracy or the reason why there is none; made once."""
     facts = {"steps": identity.method(bench.setting, expression), "root": bench.root.digest}
     key = bench.store.key(**facts, base_seed=bench.base_seed, **budget)
-    started, others = time.perf_counter(), sum(bench.stage_seconds.values())
+    meta: dict[str, Any] = {"method": expression.label}
+    clock = Clock(bench)
 
     def search(folder: Path) -> None:
-        found = [_try(fraction, candidate, bench, make) for fraction, candidate in expression.candidates.items()]
+        own, inner = Clock(bench), replace(bench, spent={})
+        found = [_try(fraction, candidate, inner, make) for fraction, candidate in expression.candidates.items()]
         (folder / _FOUND).write_text(json.dumps(found))
+        meta["spent"] = {**inner.spent, f"{KIND}/{key}": own.seconds}
 
-    entry = bench.store.get_or_make(KIND, key, search)
-    tried = json.loads((entry.path / _FOUND).read_text())
-    nested = sum(bench.stage_seconds.values()) - others
-    spent = bench.stage_seconds.get(NAME, 0.0) + time.perf_counter() - started - nested
-    bench.stage_seconds[NAME] = spent
+    entry = bench.store.get_or_make(KIND, key, search, meta)
+    bench.spent.update(entry.meta["spent"])  # whoever made it: each repetition depends on it
+    bench.stage_seconds[NAME] = bench.stage_seconds.get(NAME, 0.0) + clock.seconds
+    tried: list[dict[str, Any]] = json.loads((entry.path / _FOUND).read_text())
     return tried
 
 

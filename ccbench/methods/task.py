@@ -154,12 +154,12 @@ def run_stage(
     axes = stage_axes(bench, dataset, spec, values)
     key = bench.store.key(**axes)
     meta: dict[str, Any] = {"stage": name, "axes": axes}
-    clock = _Clock(bench)
+    clock = Clock(bench)
 
     def make(folder: Path) -> Mapping[str, np.ndarray] | None:
         import torch
 
-        own, inner = _Clock(bench), replace(bench, spent={})
+        own, inner = Clock(bench), replace(bench, spent={})
         # whoever asks may do so without gradients; a proxy that is trained for it needs them
         with torch.inference_mode(mode=False), torch.enable_grad():
             arrays = spec.load()(StageContext(inner, dataset, spec, values, folder), **values)
@@ -172,7 +172,7 @@ def run_stage(
     return entry
 
 
-class _Clock:
+class Clock:
     """Seconds since it was made without those of stages that ended since: each counts once, where it was spent."""
 
     def __init__(self, bench: Workbench) -> None:
@@ -181,6 +181,7 @@ class _Clock:
 
     @property
     def seconds(self) -> float:
+        """So far."""
         return time.perf_counter() - self.started - (sum(self.stages.values()) - self.others)
 
 

@@ -101,6 +101,11 @@ def test_the_same_again_from_an_empty_cache_and_nothing_twice_in_one(bench, tmp_
     assert again.meta["fraction_auto"] == one.meta["fraction_auto"]  # another repetition, the same choice
     assert len(list((tmp_path / "cache" / "fraction-sweep").glob("[!.]*"))) == 1
     assert bench.stage_seconds["fraction=auto"] > 0
+    (cost,) = (seconds for name, seconds in bench.spent.items() if name.startswith("fraction-sweep/"))
+    later = replace(bench, spent={}, stage_seconds={})
+    fit_bytes(expression, size, later, tmp_path / "d.ccb", seed=1)
+    assert later.spent == bench.spent  # a repetition that found it there cost as much to construct
+    assert later.stage_seconds["fraction=auto"] < cost
 
 
 def trial(bench, accuracies, final):
