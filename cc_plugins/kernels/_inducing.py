@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from cc_plugins.distill._matching import Matching, State, Work
@@ -63,14 +64,25 @@ class KernelInducingPoints(Matching):
 
     def step(self, work: Work, state: State, number: int) -> None:
         """One update by the error on other targets."""
-        rng, each = work.rng(number), max(1, self.batch // work.classes)
-        batches = [work.real.batch(label, each, rng) for label in range(work.classes)]
-        owners = torch.arange(work.classes).repeat_interleave(torch.tensor([len(batch) for batch in batches]))
         moved = ["pictures"] + ["labels"] * (self.labels == "learned")
         given = {name: state[name].detach().requires_grad_(name in moved) for name in ("pictures", "labels")}
-        error = self.error(given, torch.cat(batches), owners.to(work.task.device))
+        error = self.error(given, *self.targets_of(work, number))
         for name, slope in zip(moved, torch.autograd.grad(error, [given[name] for name in moved]), strict=True):
             self.adam(state, name, slope, number + 1)
+
+    def targets_of(self, work: Work, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """What a step predicts: (m, 3, H, W) float64, normalised, and (m,) int64; made once where it is every image."""
+        members, each = work.real.members, max(1, self.batch // work.classes)
+        whole = each >= max(map(len, members))
+        if whole and "targets" in work.held:
+            return work.held["targets"]
+        rng = work.rng(number)
+        rows = [own if whole else rng.choice(own, min(each, len(own)), replace=False) for own in members]
+        owners = torch.arange(work.classes).repeat_interleave(torch.tensor([len(own) for own in rows]))
+        made = work.real.at(np.concatenate(rows)).double(), owners.to(work.task.device)
+        if whole:
+            work.held["targets"] = made
+        return made
 
     def error(self, state: State, targets: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Half of the mean square with which regression on the pictures misses the targets.

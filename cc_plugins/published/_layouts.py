@@ -126,7 +126,7 @@ def _stated(accuracies: Any) -> list[str]:
         except (TypeError, ValueError):
             continue
         if numbers.size and np.isfinite(numbers).all() and numbers.min() >= 0 and numbers.max() <= 1:
-            told.append(f"{name} {100 * numbers.mean():.2f} % ({numbers.size} networks)")
+            told.append(f"{name} {100 * numbers.mean():.2f} % (networks: {numbers.size})")
     return [f"accuracy that its authors state: {few(told)}"] if told else []
 
 

@@ -117,6 +117,21 @@ def test_the_error_on_all_images_falls(lab, labels):
     assert torch.equal(before, state["labels"]) == (labels == "fixed")
 
 
+def test_a_step_predicts_as_many_images_of_each_class_and_all_of_them_where_there_are_fewer(lab):
+    labels = np.array(lab.splits.train.labels)
+    method, work = work_of(lab, "kip[targets=24]")
+    images, owners = method.targets_of(work, 3)
+    assert owners.tolist() == sorted([0, 1, 2, 3] * 6)
+    found = work.real.space.pixels(images).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    for picture, label in zip(found, owners.tolist(), strict=True):
+        assert any(np.array_equal(picture, image) for image in lab.splits.train.images[labels == label])
+    assert not torch.equal(images, method.targets_of(work, 4)[0])
+    method, work = work_of(lab, "kip[targets=400]")
+    images, owners = method.targets_of(work, 3)
+    assert owners.tolist() == sorted(labels.tolist())
+    assert method.targets_of(work, 4)[0] is images
+
+
 def test_learned_labels_are_stored_as_probabilities(lab, tmp_path):
     raw = torch.tensor([[0.9, -0.5, 0.1], [-1.0, -1.0, -1.0]]).double() - 1 / 3
     assert probabilities(raw).tolist() == [pytest.approx([0.9, 0, 0.1]), pytest.approx([1 / 3] * 3)]

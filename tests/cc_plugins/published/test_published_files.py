@@ -92,7 +92,7 @@ def test_a_result_of_dc_with_real_images(lab, chosen, tmp_path, dtype):
     assert made.ids.tolist() == ids.tolist()
     assert "normalised as cifar10: it makes whole pixels" in notes(made)
     assert "8 of 8 pictures are training images, with the same labels" in notes(made)
-    assert "ConvNet 26.00 % (2 networks)" in notes(made)
+    assert "ConvNet 26.00 % (networks: 2)" in notes(made)
     assert told == made.meta["notes"]  # and users hear it
     raw = make(lab, tmp_path / "res_DC.pt", "store=uint8")
     assert isinstance(raw.payload, RawImages)
