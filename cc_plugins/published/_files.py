@@ -69,6 +69,7 @@ def array(held: Any, path: Path, what: str) -> np.ndarray:
     found = np.asarray(held)
     if found.dtype.kind not in "iuf":
         raise UserError(f"{path}: {what} is no array of numbers", found=f"dtype {found.dtype}")
+    _refuse(path, path.stat().st_size, found.nbytes)  # an array of a pickle may be of any size
     if not np.isfinite(found).all():
         wrong = int(np.count_nonzero(~np.isfinite(found)))
         raise UserError(f"{path}: {what} has values that are not finite", found=f"{wrong:,} of {found.size:,}")
@@ -86,6 +87,8 @@ def _bounded(path: Path) -> None:
         with zipfile.ZipFile(path) as held:
             unpacked = sum(info.file_size for info in held.infolist())
             _refuse(path, size, unpacked)
+            if any(info.filename.endswith(".pkl") and info.file_size > SMALL for info in held.infolist()):
+                raise UserError(f"{path} is more than a set of pictures", found="a pickle of more than 16 MiB")
             for info in held.infolist() if numpy else ():
                 with held.open(info) as member:
                     _claimed(member, info.file_size, path)

@@ -163,6 +163,7 @@ def _images(found: np.ndarray, path: Path) -> np.ndarray:
         raise UserError(
             f"{path} holds no pictures: (n, 3, H, W) or (n, H, W, 3), floats or bytes",
             found=f"shape {found.shape}, dtype {found.dtype}",
+            mend="ids[file=...] reads ids, masks and scores" if found.ndim == 1 else None,
         )
     first, last = found.shape[1] == 3, found.shape[3] == 3
     if first == last:

@@ -8,9 +8,10 @@ import pytest
 import torch
 from sklearn.kernel_ridge import KernelRidge
 
+from cc_plugins.distill import _matching
 from cc_plugins.distill._matching import Work
 from cc_plugins.kernels._fully_connected import kernel, predict
-from cc_plugins.kernels._inducing import centred, probabilities
+from cc_plugins.kernels._inducing import KernelInducingPoints, centred, probabilities
 from ccbench import testing
 from ccbench.archive import CompressedDataset, FloatImages
 from ccbench.budget import Budget
@@ -149,6 +150,30 @@ def test_pictures_are_floats_of_every_class(lab):
     assert make(lab, FAST, ipc=2, seed=1).content_digest() != made.content_digest()
     for changed in ("depth=2", "function=nngp", "ridge=0.1"):
         assert make(lab, f"{FAST[:-1]},{changed}]", ipc=2).content_digest() != made.content_digest()
+
+
+@pytest.mark.parametrize("targets", [24, 400])
+def test_one_that_is_killed_goes_on(tmp_path, monkeypatch, targets):
+    text, step, done = f"kip[steps=4,targets={targets},labels=learned]", KernelInducingPoints.step, []
+    whole = make(Lab("random", folder=tmp_path / "whole"), text)
+
+    def killed(self, work, state, number):
+        if number == 2 and done == [0, 1]:
+            raise KeyboardInterrupt
+        step(self, work, state, number)
+        done.append(number)
+
+    monkeypatch.setattr(_matching, "EVERY", 0.0)
+    monkeypatch.setattr(KernelInducingPoints, "step", killed)
+    lab = Lab("random", folder=tmp_path / "killed")
+    with pytest.raises(KeyboardInterrupt):
+        make(lab, text)
+    done.append(-1)
+    assert make(lab, text).content_digest() == whole.content_digest()
+    assert done == [0, 1, -1, 2, 3]
+    half = make(lab, text[:-1] + ",store=float16]")  # how it is stored distils nothing again
+    assert len(done) == 5
+    assert np.array_equal(half.payload.values, whole.payload.values.astype(np.float16))
 
 
 def test_more_pictures_than_one_system_takes_are_refused_before_any_work(lab, monkeypatch):

@@ -343,6 +343,14 @@ def test_pictures_of_another_size_go_where_they_are_trained(lab, tmp_path):
     assert "32 x 32 pixels for images of 16 x 16" in notes(made)
 
 
+class Vast:
+    """Pickled, an array of a billion numbers that are not in the file."""
+
+    def __reduce__(self):
+        made = np.zeros(1).__reduce__()[0]
+        return made, (np.ndarray, (10**9,), b"d")
+
+
 class Code:
     def __reduce__(self):
         return (print, ("code of a file ran",))
@@ -380,6 +388,9 @@ def hostile(tmp_path):
         saved(tmp_path / "wide.pt", [torch.zeros(1).expand(10**9, 3, 32, 32), good]): "more values than the file holds",
         deflated(tmp_path / "bomb.npz", {"images.npy": npy((big // 4,), big)}): "more than a set of pictures",
         deflated(tmp_path / "bomb.pt", {"a/data.pkl": b"\0" * big}): "more than a set of pictures",
+        deflated(tmp_path / "pickle.pt", {"a/data.pkl": np.random.default_rng(0).bytes(big)}): "a pickle of more than",
+        saved(tmp_path / "vast.pt", [Vast(), good]): "more than a set of pictures",
+        saved(tmp_path / "ids.pt", [torch.arange(8), torch.zeros(8)]): "ids[file=...]",
         deflated(tmp_path / "claims.npz", {"images.npy": npy((1 << 40,), 8)}): "more values than it holds",
         tmp_path / "huge.npy": "more values than it holds",
         tmp_path / "cut.pt": "cannot be read",
