@@ -12,6 +12,11 @@ from ccbench.plugin import Task, UserError
 MOST = 1 << 31  # bytes of training images that are looked through
 
 
+def searchable(task: Task, shape: tuple[int, int]) -> bool:
+    """Whether pictures of (H, W) are looked for: they have the size of the training images, which are not too many."""
+    return shape == task.dataset.images.shape[1:3] and task.dataset.images.nbytes <= MOST
+
+
 def recognised(task: Task, pixels: np.ndarray, labels: np.ndarray, path: Path) -> tuple[np.ndarray, list[str]]:
     """The ids of pictures among the training images.
 
@@ -28,10 +33,8 @@ def recognised(task: Task, pixels: np.ndarray, labels: np.ndarray, path: Path) -
         UserError: those that are training images have other labels there, one for one: classes in another order.
     """
     images, ids = task.dataset.images, np.full(len(pixels), -1)
-    if pixels.shape[1:] != images.shape[1:]:
-        return ids, []
-    if images.nbytes > MOST:
-        return ids, ["not looked for among the training images, which are too many"]
+    if not searchable(task, pixels.shape[1:3]):
+        return ids, ["not looked for among the training images, which are too many or of another size"]
     places: dict[bytes, list[int]] = {}
     for place, image in enumerate(images):
         places.setdefault(_digest(image), []).append(place)

@@ -23,6 +23,7 @@ NAMED = {
     "cifar100": ((0.5071, 0.4866, 0.4409), (0.2673, 0.2564, 0.2762)),
 }
 ROUNDING = {"float16": 0.12, "float32": 0.01, "float64": 0.01}  # of a grey level: what storing leaves of a whole one
+CHUNK = 256  # images that are looked at together
 MEANS, MATRICES = ("mean", "mean_vector", "zca_mean"), ("matrix", "transform_matrix", "zca_matrix", "zca_trans")
 WHITENED = (
     "name it with normalise=..., or the whitening (ZCA) with zca=FILE: a network trained on whitened pictures guesses "
@@ -128,12 +129,16 @@ def _own(task: Task) -> Channels:
 def _whole(images: np.ndarray, space: Channels) -> tuple[np.ndarray | None, float]:
     """The pixels (n, H, W, 3) uint8 if all are whole, and how far the farthest is from one."""
     scale, shift = 255 * space.std, 255 * space.mean
-    pixels = images.astype(np.float64) * scale + shift
-    whole = pixels.round()
-    moved = float(np.abs(pixels - whole).max())
-    if moved > ROUNDING[images.dtype.name] or whole.min() < 0 or whole.max() > 255:
-        return None, moved
-    return whole.astype(np.uint8), moved
+    found, farthest = np.empty(images.shape, np.uint8), 0.0
+    for start in range(0, len(images), CHUNK):  # most spaces are none from the first images on
+        rows = slice(start, start + CHUNK)
+        pixels = images[rows].astype(np.float64) * scale + shift
+        whole = pixels.round()
+        farthest = max(farthest, float(np.abs(pixels - whole).max()))
+        if farthest > ROUNDING[images.dtype.name] or whole.min() < 0 or whole.max() > 255:
+            return None, farthest
+        found[rows] = whole
+    return found, farthest
 
 
 def values(images: np.ndarray) -> torch.Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cc_plugins.distill._matching import payload_of
 from cc_plugins.published import _labels, _layouts, _pictures, _spaces
-from cc_plugins.published._real import recognised
+from cc_plugins.published._real import recognised, searchable
 from ccbench.plugin import CompressedDataset, EncodedImages, FloatImages, RawImages, Task, UserError
 
 
@@ -94,7 +94,7 @@ class Published:
         labels, n = np.array(numbers)[read.owners], len(read.payload)
         payload: EncodedImages | RawImages = read.payload
         ids = np.full(n, -1)
-        if self.store == "uint8" or read.payload.shape == task.dataset.images.shape[1:3]:
+        if self.store == "uint8" or searchable(task, read.payload.shape):
             pixels = np.stack([read.payload.decode(i) for i in range(n)])
             ids, found = recognised(task, pixels, labels, file)
             notes += found

@@ -316,6 +316,16 @@ def test_classes_in_another_order_are_seen_by_the_training_images(lab, chosen, t
     assert turned.soft_labels.argmax(1).tolist() == labels.tolist()
 
 
+def test_pictures_are_not_looked_for_among_too_many(lab, chosen, tmp_path, monkeypatch):
+    monkeypatch.setattr("cc_plugins.published._real.MOST", 1000)
+    _, pixels, labels = chosen
+    made = make(lab, dc(tmp_path / "res.pt", normalised(pixels), 3 - labels))
+    assert "not looked for" in notes(made)
+    assert set(made.ids.tolist()) == {-1}
+    made = make(lab, folders(tmp_path / "set", pixels, 3 - labels, [f"{c}" for c in range(4)]))
+    assert set(made.ids.tolist()) == {-1}
+
+
 def test_single_images_of_another_label_are_told_and_kept(lab, chosen, tmp_path):
     _, pixels, labels = chosen
     other = labels.copy()
