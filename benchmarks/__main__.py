@@ -20,6 +20,7 @@ PARTS = (
     "dc3_selection",
     "coresets",
     "rded",
+    "distillation",
 )
 
 

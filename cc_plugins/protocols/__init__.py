@@ -7,7 +7,7 @@ from ccbench.plugin import ProtocolSpec, hookimpl
 
 @hookimpl
 def ccbench_protocols() -> list[ProtocolSpec]:
-    """Without a teacher ``quick``, ``standard`` and the papers' own; with one ``quick-soft``, ``rded`` and ``dc3``."""
+    """``quick``, ``standard``, ``distilled`` and DCQ's; with a teacher ``quick-soft``, ``rded`` and ``dc3``."""
     return [
         ProtocolSpec(
             name="quick",
@@ -71,5 +71,26 @@ def ccbench_protocols() -> list[ProtocolSpec]:
             recipe="cc_plugins.protocols:dc3-hard.toml",
             version="2",
             summary="dc3 with the images' own labels, unmixed.",
+        ),
+        ProtocolSpec(
+            name="distilled",
+            card="ccbench.registry:protocols/distilled.toml",
+            recipe="cc_plugins.protocols:distilled.toml",
+            version="1",
+            summary="DSA's and DM's evaluation: ConvNet-3, 1,000 epochs of what is kept, siamese augmentation.",
+        ),
+        ProtocolSpec(
+            name="distilled-dc",
+            card="ccbench.registry:protocols/distilled-dc.toml",
+            recipe="cc_plugins.protocols:distilled-dc.toml",
+            version="1",
+            summary="DC's evaluation: distilled with 300 epochs and no augmentation.",
+        ),
+        ProtocolSpec(
+            name="distilled-soft",
+            card="ccbench.registry:protocols/distilled-soft.toml",
+            recipe="cc_plugins.protocols:distilled-soft.toml",
+            version="1",
+            summary="distilled with a file's learned soft labels and learning rate, where it has them.",
         ),
     ]

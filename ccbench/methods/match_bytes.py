@@ -17,6 +17,7 @@ from ccbench.methods import sweep
 from ccbench.methods.compress import compress
 from ccbench.methods.task import Room, Workbench
 from ccbench.offers.expressions import Expression
+from ccbench.offers.specs import imported
 
 ATTEMPTS = 12
 _CLOSE, _AIM = Fraction(995, 1000), Fraction(998, 1000)  # of the bytes: where a search of coded files ends, and aims
@@ -60,7 +61,9 @@ def fit_bytes(
     elif step.spec.budgets == "bits":
         search = (_palettes if coding == "none" else _coded_palettes)(share, step.spec.bits, shape, size)
     else:
-        search = (_images if coding == "none" else _coded_images)(share, shape, size)
+        each = Fraction(imported(step.spec.image_bytes)(dict(step.params), shape)) if step.spec.image_bytes else None
+        each = share * shape.image_bytes if each is None else each
+        search = (_images if coding == "none" else _coded_images)(share, shape, size, each)
     best: tuple[CompressedDataset, int] | None = None
     deep = step is not None and step.spec.budgets == "bits"  # a deeper palette goes before more bytes
 
@@ -149,10 +152,10 @@ def _coded_palettes(share: Fraction, sizes: tuple[int, ...], shape: DataShape, s
             return
 
 
-def _coded_images(share: Fraction, shape: DataShape, size: int) -> Search:
+def _coded_images(share: Fraction, shape: DataShape, size: int, each: Fraction) -> Search:
     """As :func:`_images`, until nearly all bytes are used."""
     low, high = 0, shape.images + 1
-    count = max(int(size / (share * shape.image_bytes)), shape.classes)
+    count = max(int(size / each), shape.classes)
     while low < (count := min(count, high - 1)) and count >= shape.classes:
         kept, written, _ = yield Budget(Fraction(count, shape.images) * share)
         if size * _CLOSE <= written <= size:
@@ -164,10 +167,14 @@ def _coded_images(share: Fraction, shape: DataShape, size: int) -> Search:
         count = max(int(_AIM * size * kept / written), low + 1 if written <= size else 0)
 
 
-def _images(share: Fraction, shape: DataShape, size: int) -> Search:
-    """A number of images, from the bytes that an image took so far, between what fitted and what did not."""
+def _images(share: Fraction, shape: DataShape, size: int, each: Fraction) -> Search:
+    """A number of images, from the bytes that an image took so far, between what fitted and what did not.
+
+    Args:
+        each: bytes of an image as it is stored; those of a raw one where nobody knows.
+    """
     low, high = 0, shape.images + 1  # the most that fitted, the fewest that did not
-    count = int(size / (share * shape.image_bytes))  # as if they were raw
+    count = int(size / each)
     while low < (count := min(count, high - 1)) and count >= shape.classes:
         kept, written, _ = yield Budget(Fraction(count, shape.images) * share)
         if written <= size:

@@ -353,6 +353,9 @@ class MethodSpec(NeedingSpec):
             a text that changes with it, or "". It becomes part of the method's version.
         ready: ``"module:function"``, called as ``f(params, device)`` before any work of a run starts: the reason why
             the method cannot run on this machine and the command that mends it, or None. No heavy imports.
+        image_bytes: ``"module:function"``, called as ``f(params, shape)`` with a ``DataShape``: the bytes of a stored
+            image, where the method knows them before it works, so that a budget of bytes (``--match bytes``) is not
+            tried with more images than fit. No heavy imports.
         prepare: whether the target also has ``prepare(task, part, parts)``: shares of the work that several workers
             do at once and leave in the store, where ``compress`` finds them.
         stores: what its file holds, for people.
@@ -366,6 +369,7 @@ class MethodSpec(NeedingSpec):
     random: bool = True
     ready: str = ""
     identity: str = ""
+    image_bytes: str = ""
     prepare: bool = False
     stores: str = ""
     cost: str = ""

@@ -24,9 +24,10 @@ def test_every_command_of_a_page_exists(page):
     from ccbench.commands import ccbench_commands
 
     known = {spec.name: spec for spec in ccbench_commands()}
+    text = (ROOT / page).read_text().replace("\\\n", " ")  # a command may go on in the next line
     lines = re.findall(
         r"^(?:\$ )?(ccbench .*)$",
-        "\n".join(re.findall(r"```(?:console|sh|bash)?\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)),
+        "\n".join(re.findall(r"```(?:console|sh|bash)?\n(.*?)```", text, re.DOTALL)),
         re.MULTILINE,
     )
     assert lines

@@ -2,8 +2,11 @@
 
 import dataclasses
 
+from ccbench.budget import DataShape
 from ccbench.offers.discovery import Plugins
+from ccbench.training.learning_rate import learning_rate
 from ccbench.training.protocols import load_protocol
+from ccbench.training.siamese import STRATEGY
 
 FOUND = Plugins(discover=False, extra=("cc_plugins.protocols",))
 
@@ -43,3 +46,23 @@ def test_standard_is_quick_four_times_as_long_and_shares_its_proxy():
     assert standard.proxy == quick.proxy
     assert standard.train.steps(50_000) == 7_813  # 20 epochs of 390.625 batches
     assert standard.train == dataclasses.replace(quick.train, epochs=20, min_iterations=1000)
+
+
+def test_distilled_is_the_evaluation_of_the_condensation_papers():
+    shape = DataShape(50_000, 32, 32, 10)
+    protocols = {name: load_protocol(name, FOUND) for name in ("distilled", "distilled-dc", "distilled-soft")}
+    for protocol in protocols.values():
+        train = protocol.train.resolve(None, shape, 10)
+        assert (train.architecture, train.optimizer, train.lr, train.momentum, train.weight_decay) == (
+            "convnet-d3", "sgd", 0.01, 0.9, 5e-4,
+        )  # fmt: skip
+        assert (train.batch, train.nesterov, train.flip, train.crop_padding, train.mix) == (10, False, False, 0, "none")
+    train = protocols["distilled"].train
+    assert [train.resolve(None, shape, kept).steps(kept) for kept in (10, 100, 500)] == [1000, 1000, 2000]
+    rates = [learning_rate(train, i, 2000) for i in (0, 999, 1000, 1999)]
+    assert [round(rate, 6) for rate in rates] == [0.01, 0.01, 0.001, 0.001]
+    assert train.siamese == STRATEGY
+    assert (train.labels, train.learned_lr) == ("hard", False)
+    dc = dataclasses.replace(train, epochs=300.0, siamese="none")
+    assert protocols["distilled-dc"].train == dc
+    assert protocols["distilled-soft"].train == dataclasses.replace(train, labels="soft", learned_lr=True)

@@ -1,0 +1,36 @@
+"""Distilled pictures on the embedded dataset, from the command line to the table."""
+
+import csv
+import json
+
+import pytest
+
+from ccbench.archive import CompressedDataset, FloatImages
+
+NETWORK = "convnet[width=8,depth=2]"
+DM = f"dm[steps=4,batch=8,store=float16,network={NETWORK}]"
+DSA = f"dsa[steps=2,batch=8,network={NETWORK}]"
+
+
+def test_distilled_sets_meet_selections_in_one_table(ccbench, tmp_path, records):
+    ccbench("run", "--ipc", "1", "--seeds", "1", "--protocol", "distilled-dc", "--arch", NETWORK,
+            "--methods", f"{DM},{DSA},random")  # fmt: skip
+    with (tmp_path / "ccbench-out" / "leaderboard.csv").open() as file:
+        rows = {row["method"]: row for row in csv.DictReader(file)}
+    assert len(rows) == 3
+    for record in records(tmp_path / "ccbench-out"):
+        assert record["status"] == "ok", record["reason"]
+        assert (record["images"], record["iterations"]) == (10, 300)
+    (dm,), (dsa,) = ([row for name, row in rows.items() if name.startswith(start)] for start in ("dm", "dsa"))
+    for row in (dm, dsa, rows["random"]):  # equal by the formula, and nothing like it in bytes
+        assert float(row["nominal_ratio"]) == pytest.approx(1 - 10 / 1297)
+    values = 10 * 32 * 32 * 3
+    assert 2 * values < int(dm["bytes"]) < 2 * values + 2000
+    assert 4 * values < int(dsa["bytes"]) < 4 * values + 2000
+    files = sorted((tmp_path / "ccbench-out" / "artifacts").glob("d*.ccb"))
+    held = [CompressedDataset.open(path).payload for path in files]
+    assert [type(payload) for payload in held] == [FloatImages, FloatImages]
+    report = json.loads(ccbench("inspect", files[0], "--json").stdout)
+    assert report["contents"]["payload"]["space"] == "channels"
+    again = ccbench("evaluate", files[0], "--protocol", "distilled-dc", "--arch", NETWORK, "--seed", "1")
+    assert "accuracy" in again.stdout + again.stderr
