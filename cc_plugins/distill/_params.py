@@ -44,6 +44,19 @@ def matching(*, steps: int, steps_doc: str, lr: float, init: str) -> tuple[Param
         Param(name="steps", default=steps, low=1, high=10_000_000, doc=steps_doc),
         Param(name="lr", default=lr, low=0, high=1e6, doc="learning rate of the pictures"),
         Param(name="batch", default=256, low=1, high=1_000_000, doc="real images of each class in a step"),
+        *beginning(init),
+        STORE,
+        NETWORK,
+    )
+
+
+def beginning(init: str) -> tuple[Param, Param]:
+    """The parameters of what pictures begin as.
+
+    Args:
+        init: ``"real"`` or ``"noise"``.
+    """
+    return (
         Param(
             name="init",
             default=init,
@@ -57,8 +70,6 @@ def matching(*, steps: int, steps_doc: str, lr: float, init: str) -> tuple[Param
             doc="of init=ids: .npy, .npz, text with one id a line, or as PyTorch saves them; as many of each class as "
             "the budget keeps, at least",
         ),
-        STORE,
-        NETWORK,
     )
 
 
