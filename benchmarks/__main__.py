@@ -21,6 +21,7 @@ PARTS = (
     "coresets",
     "rded",
     "distillation",
+    "trajectories",
 )
 
 
