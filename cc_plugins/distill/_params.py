@@ -21,7 +21,7 @@ STORE = Param(
 )
 NETWORK = Param(
     name="network",
-    default="convnet-d3",
+    default="convnet",  # the name under which convnet-d3 stands in rows
     choices="architecture",
     doc="network that pictures are matched on, drawn anew again and again; without batch normalisation",
 )

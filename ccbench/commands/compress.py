@@ -37,11 +37,12 @@ def compress(file: Path, **given: Any) -> int:
     from ccbench.offers.discovery import plugins
     from ccbench.offers.faults import place
     from ccbench.offers.faults import said as told
+    from ccbench.runner.compressing import Compression, Measurement
     from ccbench.runner.device import check_device, use_machine
     from ccbench.runner.display import Watch, compression
     from ccbench.runner.execute import plan_run
     from ccbench.runner.plan import Request
-    from ccbench.runner.worker import Compression, Context
+    from ccbench.runner.work import Context
     from ccbench.store import default_store
 
     if file.suffix != ".ccb":
@@ -91,11 +92,13 @@ def compress(file: Path, **given: Any) -> int:
         coding=cell.coding,
         made=cell.made,
         artifact=file,
-        beside=False,  # the file alone is the result here
     )
     try:
         with Watch(compression([cell]), "compressing") as heard:
-            facts = work.run(heard)
+            made = work.run(heard)
+            # the file alone is the result here
+            after = Measurement.after(work, plan.expressions[cell.method], made.plain(), beside=False)
+            facts = after.run(heard)
     except Skipped as reason:
         raise UserError(f"{cell.method} cannot do this: {reason}", mend="another budget or method") from None
     except MethodError as fault:

@@ -28,7 +28,8 @@ def teacher(file: Path | None, **given: Any) -> None:
     from ccbench.offers.discovery import plugins
     from ccbench.offers.expressions import read_call
     from ccbench.runner.device import check_device, use_machine
-    from ccbench.runner.worker import Context, Teaching
+    from ccbench.runner.training import Teaching
+    from ccbench.runner.work import Context
     from ccbench.store import default_store
     from ccbench.training import load_protocol
 

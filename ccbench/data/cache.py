@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -185,7 +185,19 @@ def _call(offer: _Offer, dataset: object, method: str) -> Any:
         raise
 
 
-def _read(entry: Entry, name: str) -> Splits:
+def opened(key: str, name: str, *, cache: Path, tested: bool = True) -> Splits | None:
+    """The splits of an entry that :func:`open_dataset` made, without its plugin; None where it is not whole there.
+
+    Args:
+        key: :attr:`Splits.key`.
+        name, cache: as for :func:`open_dataset`.
+        tested: whether the test split is opened.
+    """
+    path = Store(cache).path(KIND, key)
+    return _read(Entry(path), name, tested=tested) if _intact(path, SPLITS if tested else SPLITS[:1]) else None
+
+
+def _read(entry: Entry, name: str, *, tested: bool = True) -> Splits:
     def split(which: str) -> ImageDataset | NoTest:
         facts = entry.meta[which]
         if "mend" in facts:
@@ -203,25 +215,27 @@ def _read(entry: Entry, name: str) -> Splits:
             tuple(facts["skipped"]),
         )
 
-    train, test = (split(which) for which in SPLITS)
+    train = split("train")
+    test = split("test") if tested else NoTest("it was not opened", "open the dataset with its test split")
     assert isinstance(train, ImageDataset)
-    return Splits(train, test, entry.meta["test"].get("drawn", False), tuple(_notes(name, train, test, entry.meta)))
+    drawn, notes = entry.meta["test"].get("drawn", False), tuple(_notes(name, entry.meta))
+    return Splits(train, test, drawn, notes, entry.path.name)
 
 
-def _notes(name: str, train: ImageDataset, test: ImageDataset | NoTest, facts: Mapping[str, Any]) -> Iterator[str]:
+def _notes(name: str, facts: Mapping[str, Any]) -> Iterator[str]:
     """What users should know: what the plugin says, what was left out, what is missing."""
     for which in SPLITS:
         yield from facts[which].get("notes", ())
-    skipped = (*train.skipped, *(test.skipped if isinstance(test, ImageDataset) else ()))
+    skipped = [file for which in SPLITS for file in facts[which].get("skipped", ())]
     if skipped:
         plural = "s" * (len(skipped) != 1)
         yield f"{name}: {len(skipped):,} unreadable file{plural} left out (--skip-bad): {few(skipped)}"
-    if isinstance(test, NoTest):
-        yield f"{name} has no test split, so nothing can be trained and tested on it: {test.found}"
+    if "mend" in facts["test"]:
+        yield f"{name} has no test split, so nothing can be trained and tested on it: {facts['test']['found']}"
 
 
-def _intact(path: Path) -> bool:
-    """Whether an entry is whole: sizes, headers, labels and digests; pixels too where they are few.
+def _intact(path: Path, splits: Sequence[str] = SPLITS) -> bool:
+    """Whether an entry is whole: sizes, headers, labels and digests of some splits; pixels too where they are few.
 
     Raises:
         PermissionError: it may not be read.
@@ -232,7 +246,7 @@ def _intact(path: Path) -> bool:
             return True  # of a newer ccbench: the store says so when it is read
         if any((path / file).stat().st_size != size for file, size in meta["bytes"].items()):
             return False
-        for which in SPLITS:
+        for which in splits:
             facts = meta[which]
             if "mend" in facts:  # no test split
                 continue

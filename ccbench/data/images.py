@@ -114,12 +114,14 @@ class Splits:
         drawn: whether the test split was drawn from the images of the classes: then only what was compressed from this
             train split, by its digest, is tested on it.
         notes: what users should know of the data.
+        key: of its entry in the cache; "" where it has none.
     """
 
     train: ImageDataset
     tested: ImageDataset | NoTest
     drawn: bool = False
     notes: tuple[str, ...] = ()
+    key: str = ""
 
     @property
     def test(self) -> ImageDataset:

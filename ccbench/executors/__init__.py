@@ -19,7 +19,10 @@ class WorkItem:
         function: ``"module:attribute"`` that is called with ``payload``.
         payload: JSON-able keyword arguments.
         timeout: seconds after which it is killed, or None.
-        fresh: whether it must have a process of its own, as after running out of memory.
+        fresh: whether it must have a process of its own, with all the memory there is, as after running out of its
+            share.
+        what: what is done and by whom, in words that follow "while", for whoever reads that it ended badly.
+        warm: a module that imports what the item will need; an executor may import it once for many items.
     """
 
     id: str
@@ -27,6 +30,8 @@ class WorkItem:
     payload: Mapping[str, Any] = field(default_factory=dict)
     timeout: float | None = None
     fresh: bool = False
+    what: str = ""
+    warm: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,45 @@
-"""Processes on this machine, kept by pebble: a hard time limit and a clean kill for each item."""
+"""A process of its own for every item: a hard limit from its start on, a clean kill, nothing left for the next."""
 
 from __future__ import annotations
 
-import gc
 import importlib
+import json
 import os
 import signal
 import sys
 import threading
 import time
 import traceback
-from concurrent.futures import CancelledError, Future, wait
-from multiprocessing.context import SpawnContext, SpawnProcess
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import connection, forkserver, get_context
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from typing import Any
-
-from pebble import ProcessExpired, ProcessPool
 
 from ccbench.errors import MethodError, Skipped, Unfit, UserError
 from ccbench.executors import Finished, WorkItem
 from ccbench.machine import share_of_memory, threads_for, use_threads
 from ccbench.offers.faults import said
 
+_MOST = 1 << 20  # bytes that an item gives back, at most
+_ENDING = 2.0  # seconds that a process has to end after it gave its result back
+
+
+@dataclass
+class _AtWork:
+    item: WorkItem
+    process: BaseProcess
+    pipe: connection.Connection
+    until: float  # time.monotonic(), or infinity
+
 
 class LocalExecutor:
-    """``jobs`` spawned processes; each is used again until an item kills it.
+    """Up to ``jobs`` processes at a time, a new one for each item.
+
+    On Linux they are forked from a process that imported the large libraries once and ran nothing, elsewhere spawned.
 
     Args:
         jobs: items at a time, >= 1.
@@ -37,122 +53,205 @@ class LocalExecutor:
             raise UserError("at least one job is needed", found=jobs, mend="--jobs 1")
         self.capacity = jobs
         self._limit, self._threads = memory_limit, threads_for(threads)
-        self._pool = self._start(jobs)
-        self._futures: dict[Future[Any], tuple[WorkItem, ProcessPool]] = {}
+        self._waiting: deque[WorkItem] = deque()
+        self._at_work: dict[connection.Connection, _AtWork] = {}
+        self._unstarted: list[Finished] = []
 
     def submit(self, item: WorkItem) -> None:
-        """Queue an item."""
-        if not item.fresh and not self._pool.active:  # pebble gives a pool up whose idle worker died
-            _end(self._pool)
-            self._pool = self._start(self.capacity)
-        pool = self._start(1) if item.fresh else self._pool
-        future = pool.schedule(_call, args=[item.function, dict(item.payload)], timeout=item.timeout)
-        self._futures[future] = item, pool
-
-    def _start(self, workers: int) -> ProcessPool:
-        return ProcessPool(
-            max_workers=workers,
-            context=_Context(),
-            initializer=_start_worker,
-            initargs=(os.getpid(), self._threads, self._limit or share_of_memory(workers)),
-        )
+        """Start an item, or queue it."""
+        self._waiting.append(item)
+        self._fill()
 
     def wait(self, seconds: float) -> list[Finished]:
         """Items that have ended since the last call."""
-        if not self._futures:
+        if not self._at_work and not self._unstarted:
             time.sleep(seconds)
             return []
-        done, _ = wait(self._futures, timeout=seconds, return_when="FIRST_COMPLETED")
-        ended = []
-        for future in done:
-            item, pool = self._futures.pop(future)
-            ended.append(_finished(item, future))
-            if item.fresh:
-                _end(pool)  # its process would keep its memory, and its GPU, until the end of the run
+        now = time.monotonic()
+        nearest = min((one.until - now for one in self._at_work.values()), default=0.0)
+        patience = 0.0 if self._unstarted else max(0.0, min(seconds, nearest))
+        ready = {*connection.wait([*self._at_work], timeout=patience)}
+        now = time.monotonic()
+        ended, self._unstarted = self._unstarted, []
+        for one in [*self._at_work.values()]:
+            if one.pipe in ready or one.until <= now:
+                ended.append(self._ended(one, one.pipe in ready))
+        self._fill()
         return ended
 
     def running(self) -> list[str]:
         """Ids of the items in a process now."""
-        return [item.id for future, (item, _) in self._futures.items() if future.running()]
+        return [one.item.id for one in self._at_work.values()]
 
     def close(self, *, cancel: bool = False) -> None:
-        """End the processes."""
-        for pool in {self._pool, *(pool for _, pool in self._futures.values())}:
-            if cancel:
-                pool.stop()
-            else:
-                pool.close()
-            pool.join()
+        """End the processes; without ``cancel`` what is at work is waited for, and its results are lost."""
+        while not cancel and self._at_work:
+            self.wait(1.0)
+        self._waiting.clear()
+        for one in [*self._at_work.values()]:
+            self._let_go(one, 0.0)
 
-
-def _end(pool: ProcessPool) -> None:
-    pool.stop()
-    pool.join()
-
-
-class _Process(SpawnProcess):
-    """A spawned process that does not run the caller's main script again.
-
-    multiprocessing would, so that a script without ``if __name__ == "__main__"`` or one read from
-    standard input could not call :func:`ccbench.run`. Work items name their module, so no worker needs it.
-    """
-
-    @staticmethod
-    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - multiprocessing's name
-        with _STARTING:
-            main: dict[str, Any] = vars(sys.modules["__main__"])
-            hidden: dict[str, Any] = {name: main[name] for name in ("__file__", "__spec__") if name in main}
-            main.pop("__file__", None)
-            main["__spec__"] = None
+    def _fill(self) -> None:
+        while self._waiting and len(self._at_work) < self.capacity:
+            item = self._waiting.popleft()
             try:
-                return SpawnProcess._Popen(process_obj)
-            finally:
-                del main["__spec__"]
-                main.update(hidden)
+                self._start(item)
+            except OSError as error:  # no process or file handle to be had
+                self._unstarted.append(Finished(item.id, "failed", f"no process could be started for it: {error}"))
+
+    def _start(self, item: WorkItem) -> None:
+        until = time.monotonic() + (item.timeout if item.timeout is not None else float("inf"))
+        context = _context(item.warm)
+        mine, theirs = context.Pipe()
+        worker = _Worker(
+            os.environ.copy(), self._threads, self._limit or share_of_memory(1 if item.fresh else self.capacity)
+        )
+        try:
+            arguments = (theirs, worker, item.function, dict(item.payload))
+            process = context.Process(target=_live, args=arguments, daemon=True)  # type: ignore[attr-defined]
+            with _main_hidden():
+                process.start()
+        except BaseException:
+            mine.close()
+            raise
+        finally:
+            theirs.close()
+        self._at_work[mine] = _AtWork(item, process, mine, until)
+
+    def _ended(self, one: _AtWork, ready: bool) -> Finished:
+        """What became of an item that said something, died, or used up its time."""
+        item = one.item
+        if not ready:
+            self._let_go(one, 0.0)
+            return Finished(
+                item.id,
+                "timeout",
+                f"killed after its limit of {item.timeout:g} s" + (f" while {item.what}" if item.what else ""),
+            )
+        try:
+            said_ = json.loads(one.pipe.recv_bytes(_MOST))
+            status, reason, value, log = said_
+        except (EOFError, OSError):
+            self._let_go(one, _ENDING)
+            return Finished(item.id, *_died(one.process.exitcode, _while(item)))
+        except ValueError as error:
+            self._let_go(one, 0.0)
+            return Finished(item.id, "failed", f"what it gave back cannot be read: {error}")
+        self._let_go(one, _ENDING)
+        return Finished(item.id, status, reason, value, log)
+
+    def _let_go(self, one: _AtWork, patience: float) -> None:
+        """End a process and all that it started."""
+        del self._at_work[one.pipe]
+        one.process.join(patience)
+        if os.name == "posix" and one.process.pid is not None:
+            with suppress(OSError):  # it leads a group of its own, as soon as it has come so far
+                os.killpg(one.process.pid, signal.SIGKILL)
+        if one.process.exitcode is None:
+            one.process.kill()
+            one.process.join()
+        one.pipe.close()
 
 
-class _Context(SpawnContext):
-    """Spawned, because a forked torch deadlocks."""
+def _while(item: WorkItem) -> str:
+    return f" while {item.what}" if item.what else ""
 
-    Process = _Process
+
+def _died(code: int | None, what: str) -> tuple[str, str]:
+    if code == -9:
+        return "oom", "its process was killed (SIGKILL), as the system does when memory runs out"
+    return "failed", f"its process ended with exit code {code}{what}"
+
+
+def _context(warm: str) -> BaseContext:
+    """How processes start here; the first of a fork server's says what all later ones find imported."""
+    if sys.platform != "linux":  # elsewhere system libraries start threads of their own, which no fork survives
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload([warm] if warm else [])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is no business of the server's
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return context
 
 
 _STARTING = threading.Lock()
 
 
-def _finished(item: WorkItem, future: Future[Any]) -> Finished:
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Start a process that does not run the caller's main script again.
+
+    multiprocessing would, so that a script without ``if __name__ == "__main__"`` or one read from
+    standard input could not call :func:`ccbench.run`. Work items name their module, so no worker needs it.
+    """
+    with _STARTING:
+        main: dict[str, Any] = vars(sys.modules["__main__"])
+        hidden: dict[str, Any] = {name: main[name] for name in ("__file__", "__spec__") if name in main}
+        main.pop("__file__", None)
+        main["__spec__"] = None
+        try:
+            yield
+        finally:
+            del main["__spec__"]
+            main.update(hidden)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """What a process is told beside its item.
+
+    Attributes:
+        environment: the parent's; a fork server has that of its own start.
+        threads: of every pool.
+        memory: bytes, or None.
+    """
+
+    environment: dict[str, str]
+    threads: int
+    memory: int | None
+
+
+def _live(pipe: connection.Connection, worker: _Worker, function: str, payload: dict[str, Any]) -> None:
+    """The whole life of a process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    if os.name == "posix":
+        os.setsid()  # so that whatever it starts ends with it
+    os.environ.clear()
+    os.environ.update(worker.environment)
+    threading.Thread(target=_die_with, args=(pipe,), daemon=True).start()
+    use_threads(worker.threads)
+    import torch
+
+    if torch.cuda.is_available():
+        _claim_gpu(torch)
+    elif worker.memory is not None:
+        _limit_memory(worker.memory)
+    pipe.send_bytes(_as_text(*_call(function, payload)))
+
+
+def _as_text(status: str, reason: str, value: Any, log: str) -> bytes:
+    """What goes back: JSON, since unpickling would run what a plugin's objects ask for."""
     try:
-        status, reason, value, log = future.result()
-    except TimeoutError:  # concurrent.futures' own is this one since Python 3.11
-        return Finished(item.id, "timeout", f"killed after its limit of {item.timeout:g} s")
-    except CancelledError:
-        return Finished(item.id, "failed", "cancelled")
-    except ProcessExpired as error:
-        if error.exitcode == -9:
-            return Finished(item.id, "oom", "its process was killed (SIGKILL), as the system does when memory runs out")
-        return Finished(item.id, "failed", f"its process ended with exit code {error.exitcode}")
-    except Exception as error:  # what could not be sent back
-        return Finished(item.id, "failed", f"{type(error).__name__}: {error}", log=traceback.format_exc())
-    return Finished(item.id, status, reason, value, log)
+        text = json.dumps([status, reason, value, log]).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        text = json.dumps(["failed", f"what it gave back cannot travel: {said(error)}", None, log]).encode()
+    if len(text) <= _MOST:
+        return text
+    half = _MOST // 16
+    what = reason if status != "ok" else f"it gave back {len(text):,} bytes, and {_MOST:,} are the most"
+    return json.dumps(["failed" if status == "ok" else status, what[:half], None, log[:half] + log[-half:]]).encode()
 
 
 def _call(function: str, payload: dict[str, Any]) -> tuple[str, str, Any, str]:
-    """Run an item in a worker; whatever it raises becomes a status."""
+    """Run an item; whatever it raises becomes a status."""
     module, _, name = function.partition(":")
     try:
         return "ok", "", getattr(importlib.import_module(module), name)(**payload), ""
-    except (Exception, SystemExit) as error:  # a method that calls exit() must not take the worker along
-        ended = (*verdict(error), None, traceback.format_exc())
-    _free_gpu()
-    return ended
-
-
-def _free_gpu() -> None:
-    """Give back what a failed item held on the GPU: the process that tries it again needs it."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        gc.collect()
-        torch.cuda.empty_cache()
+    except BaseException as error:  # nobody else is there to whom KeyboardInterrupt or exit() could be meant
+        return (*verdict(error), None, traceback.format_exc())
 
 
 def verdict(error: BaseException) -> tuple[str, str]:
@@ -169,23 +268,10 @@ def verdict(error: BaseException) -> tuple[str, str]:
     return "failed", said(error)
 
 
-def _start_worker(parent: int, threads: int, memory: int | None) -> None:
-    """Make a fresh process a good worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-    use_threads(threads)
-    import torch
-
-    if torch.cuda.is_available():
-        _claim_gpu(torch)
-    elif memory is not None:
-        _limit_memory(memory)
-
-
-def _die_with(parent: int) -> None:
-    """A worker whose parent was killed must not go on writing."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
+def _die_with(pipe: connection.Connection) -> None:
+    """A worker whose parent was killed must not go on writing: the other end, which says nothing, is closed then."""
+    with suppress(OSError):
+        connection.wait([pipe])
     os._exit(1)
 
 

@@ -139,6 +139,7 @@ def columns(rows: pd.DataFrame, chosen: Sequence[str] = ()) -> list[Column]:
         *(IDENTITY[name] for name in differing(rows)),
         _text("Status", "status"),
         *[_text("Source", "source")] * has_published(rows),
+        *[_text("Picture", "picture")] * bool((rows["picture"] != "").any()),
         *[_text("Match", "match")] * bool((rows["match"] != "nominal").any()),
         *[_text("Coding", "coding")] * bool((~rows["coding"].isin(["none", ""])).any()),
     ]

@@ -18,9 +18,9 @@ _FIRST = (
     "diff_random", "diff_full", "source",
 )  # fmt: skip
 _MEANS = {name: f"{name}_mean" if name == "best_accuracy" else name for name in MEANS}
-COLUMNS = tuple(dict.fromkeys((*_FIRST, *_MEANS.values(), "ipc", "bits_per_pixel", *ROW)))
+COLUMNS = tuple(dict.fromkeys((*_FIRST, *_MEANS.values(), "ipc", "bits_per_pixel", "picture", *ROW)))
 _WHOLE = ("bytes", "n_seeds", "planned_seeds", "teacher_bytes", "threads", "base_seed")
-_TEXT = ("status", "source", *(name for name in ROW if name not in _WHOLE))
+_TEXT = ("status", "source", "picture", *(name for name in ROW if name not in _WHOLE))
 SECTION = ["dataset", "protocol", "protocol_version", "architecture"]
 _SORTED = {*SECTION, "match", "method", "teacher", "kept"}
 METHOD = ("method", "method_version", "made")
@@ -41,7 +41,8 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
         ``measured_ratio``, ``bytes``, ``images``, the colours, the seconds of compressing and the teacher's accuracy
         (a fraction) and bytes are means over the seeds that are ok; ``ipc`` is ``images`` by the classes of the
         dataset, missing where no record and no installed dataset says how many; ``bits_per_pixel`` the file's bits by
-        the pixels of the whole training set, which has 24. ``diff_random`` and
+        the pixels of the whole training set, which has 24; ``picture`` the size of the images in the file where it is
+        not the dataset's own. ``diff_random`` and
         ``diff_full`` are differences of means to the row ``random`` at the same budget and to the
         row ``full``, both of the same data, network, recipe, number format, threads and base seed; by the same
         teacher or, where no such row is there, by none; missing where there is none either,
@@ -60,7 +61,7 @@ def as_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Rows as a frame with the columns of :func:`table` and fixed types, even where there are no rows."""
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     kinds = {c: "object" if c in _TEXT else "Int64" if c in _WHOLE else "float64" for c in COLUMNS}
-    texts = {c: frame[c].fillna("") for c in _TEXT if c in ROW}
+    texts = {c: frame[c].fillna("") for c in _TEXT if c in ROW or c == "picture"}
     return frame.assign(**texts).astype(kinds)
 
 
@@ -120,6 +121,7 @@ def _row(group: list[Record]) -> dict[str, Any]:
         "status": _status(group, ok, planned),
         "source": MEASURED,
         "ipc": None if images is None or classes is None else images / classes,
+        "picture": next((r.picture for r in ok), ""),
         "bits_per_pixel": None if (ratio := means["measured_ratio"]) is None else 24 * (1 - ratio),
     }
 

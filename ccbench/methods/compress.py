@@ -12,6 +12,7 @@ import numpy as np
 from ccbench.archive import CompressedDataset, RawImages
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
+from ccbench.data.images import labels_digest
 from ccbench.errors import MethodError, Skipped
 from ccbench.methods import sweep
 from ccbench.methods.guard import undisturbed, watch_test_split
@@ -73,11 +74,14 @@ def compress(
         method = step.build()
         if not callable(getattr(method, "compress", None)):
             raise MethodError(f"{step.name}: {step.spec.target} has no compress(task) method")
+        handed = labels_digest(dataset.labels)
         with watch_test_split(*watch) as touched, undisturbed() as changed:
             reason = method.skip(task) if callable(getattr(method, "skip", None)) else None
             if reason:
                 raise Skipped(f"{step.name}: {reason}")
             made = method.compress(task)
+        if labels_digest(dataset.labels) != handed:
+            raise MethodError(f"{step.name} changed the labels that it was handed")
         if touched:
             raise MethodError(f"{step.name} opened the test split: {touched[0]}")
         if changed and warnings is not None:
@@ -86,13 +90,13 @@ def compress(
             found = type(made).__name__
             raise MethodError(f"{step.name}: compress(task) must return a CompressedDataset, found {found}")
         if strict:
-            _check(step.name, made, part, dataset)
+            check(step.name, made, part, dataset)
         scores |= _of_all(made.scores, ids, len(root.labels))
         result = made if result is None else made.after(result)
         dataset, ids = (result.to_dataset(root.name), result.ids) if len(expression.steps) > 1 else (dataset, ids)
     assert result is not None
     if strict and len(expression.steps) > 1:
-        _check_whole(expression, result, budget, root)
+        check(expression.label, result, budget, root, steps=len(expression.steps))
     result.scores = scores
     result.meta.update(meta or {}, content=result.content_digest(), **({"scores": list(scores)} if scores else {}))
     return result
@@ -129,33 +133,36 @@ def _axes(expression: Expression, step: Step, root: ImageDataset, part: Budget, 
     return axes | ({"seed": seed} if expression.random else {})
 
 
-def _check_whole(expression: Expression, made: CompressedDataset, budget: Budget, root: ImageDataset) -> None:
-    """Hold a pipeline to its budget: a step that makes images cheaper loses that where a later one stores them anew."""
-    slack = Fraction(len(expression.steps), 2 * len(root.labels))  # each step is rounded to whole images
+def check(name: str, made: CompressedDataset, budget: Budget | None, root: ImageDataset, *, steps: int = 1) -> None:
+    """Hold what a method or a pipeline made of a training split to its contract.
+
+    A step that makes images cheaper loses that where a later one stores them anew.
+
+    Args:
+        name: of the method or the pipeline.
+        made: the compressed set.
+        budget: what it may keep by the papers' formula; None: it is held to bytes instead.
+        root: the training split that it was given.
+        steps: of the pipeline.
+
+    Raises:
+        MethodError: it is over the budget, or holds classes, ids or pixels that the training split does not have.
+    """
+    slack = Fraction(steps, 2 * len(root.labels))  # each step is rounded to whole images
     kept = made.nominal_kept(root.shape)
-    if kept > budget.kept + slack:
-        raise MethodError(
-            f"{expression.label} is over its budget: it keeps {float(kept):.6g} of the raw bytes, "
-            f"{float(budget.kept):.6g} were allowed; a step that stores images in fewer bits comes last"
-        )
-
-
-def _check(name: str, made: CompressedDataset, budget: Budget, given: ImageDataset) -> None:
-    """Hold one step to its contract."""
-    n = len(given.labels)
-    slack = Fraction(1, 2 * n)  # a budget is rounded to whole images
-    kept = made.nominal_kept(given.shape)
-    if kept > budget.kept + slack:
+    if budget is not None and kept > budget.kept + slack:
+        last = "; a step that stores images in fewer bits comes last" if steps > 1 else ""
         raise MethodError(
             f"{name} is over its budget: it keeps {float(kept):.6g} of the raw bytes, "
-            f"{float(budget.kept):.6g} were allowed"
+            f"{float(budget.kept):.6g} were allowed{last}"
         )
-    if tuple(made.classes) != tuple(given.classes):
-        raise MethodError(f"{name} changed the classes: {len(made.classes)} instead of {len(given.classes)}")
+    n = len(root.labels)
+    if tuple(made.classes) != tuple(root.classes):
+        raise MethodError(f"{name} changed the classes: {len(made.classes)} instead of {len(root.classes)}")
     real = made.ids[made.ids >= 0]
     if len(real) and real.max() >= n:
         raise MethodError(f"{name} returned id {int(real.max())}; the training split has {n} images")
     if isinstance(made.payload, RawImages) and len(real) == len(made):
-        same = all(np.array_equal(made.payload.images[i], given.images[j]) for i, j in enumerate(made.ids))
-        if not same or not np.array_equal(made.labels, given.labels[made.ids]):
+        same = all(np.array_equal(made.payload.images[i], root.images[j]) for i, j in enumerate(made.ids))
+        if not same or not np.array_equal(made.labels, root.labels[made.ids]):
             raise MethodError(f"{name} returned images or labels that differ from the training split's at the same ids")

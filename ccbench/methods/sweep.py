@@ -14,7 +14,7 @@ from ccbench import seeds
 from ccbench.data import held_back
 from ccbench.errors import Skipped
 from ccbench.methods import identity
-from ccbench.methods.task import Clock, Workbench
+from ccbench.methods.task import Workbench
 from ccbench.offers.expressions import SWEEP, Expression
 from ccbench.training.protocols import Protocol
 
@@ -73,20 +73,13 @@ def _tried(expression: Expression, bench: Workbench, make: Make, budget: dict[st
     """Of each candidate the accuracy or the reason why there is none; made once."""
     facts = {"steps": identity.method(bench.setting, expression), "root": bench.root.digest}
     key = bench.store.key(**facts, base_seed=bench.base_seed, **budget)
-    meta: dict[str, Any] = {"method": expression.label}
-    clock = Clock(bench)
 
-    def search(folder: Path) -> None:
-        own, inner = Clock(bench), replace(bench, spent={})
+    def search(folder: Path, inner: Workbench) -> None:
         found = [_try(fraction, candidate, inner, make) for fraction, candidate in expression.candidates.items()]
         (folder / _FOUND).write_text(json.dumps(found))
-        meta["spent"] = {**inner.spent, f"{KIND}/{key}": own.seconds}
 
-    entry = bench.store.get_or_make(KIND, key, search, meta)
-    bench.spent.update(entry.meta["spent"])  # whoever made it: each repetition depends on it
-    bench.stage_seconds[NAME] = bench.stage_seconds.get(NAME, 0.0) + clock.seconds
-    tried: list[dict[str, Any]] = json.loads((entry.path / _FOUND).read_text())
-    return tried
+    entry = bench.once(NAME, key, search, {"method": expression.label}, kind=KIND)
+    return json.loads((entry.path / _FOUND).read_text())
 
 
 def _held(bench: Workbench) -> np.ndarray:

@@ -65,6 +65,38 @@ class Workbench:
             self.plugins, self.recipe, self.teacher_recipe or self.recipe, self.teacher, self.threads
         )
 
+    def once(
+        self,
+        name: str,
+        key: str,
+        make: Callable[[Path, Workbench], Mapping[str, np.ndarray] | None],
+        meta: Mapping[str, Any],
+        *,
+        kind: str | None = None,
+    ) -> Entry:
+        """An entry of the store, made where it is not there; its seconds are told apart from those of others.
+
+        Args:
+            name: under which its seconds count.
+            key: from :meth:`ccbench.store.Store.key`.
+            make: gets an empty folder and a workbench that everything nested is asked of; fills the folder, or returns
+                arrays to be saved there.
+            meta: JSON-able facts kept with the entry.
+            kind: of the entry, where it is not the name.
+        """
+        address, facts, clock = f"{kind or name}/{key}", dict(meta), _Clock(self)
+
+        def timed(folder: Path) -> Mapping[str, np.ndarray] | None:
+            own, inner = _Clock(self), replace(self, spent={})
+            arrays = make(folder, inner)
+            facts["spent"] = {**inner.spent, address: own.seconds}
+            return arrays
+
+        entry = self.store.get_or_make(kind or name, key, timed, facts)
+        self.spent.update(entry.meta.get("spent", {address: math.nan}))
+        self.stage_seconds[name] = self.stage_seconds.get(name, 0.0) + clock.seconds
+        return entry
+
 
 @dataclass
 class StageContext:
@@ -152,27 +184,18 @@ def run_stage(
     if asker is not None:
         identity.allowed(bench.setting, *asker, spec, identity.depends(bench.setting, spec, values))
     axes = stage_axes(bench, dataset, spec, values)
-    key = bench.store.key(**axes)
-    meta: dict[str, Any] = {"stage": name, "axes": axes}
-    clock = Clock(bench)
 
-    def make(folder: Path) -> Mapping[str, np.ndarray] | None:
+    def make(folder: Path, inner: Workbench) -> Mapping[str, np.ndarray] | None:
         import torch
 
-        own, inner = Clock(bench), replace(bench, spent={})
         # whoever asks may do so without gradients; a proxy that is trained for it needs them
         with torch.inference_mode(mode=False), torch.enable_grad():
-            arrays = spec.load()(StageContext(inner, dataset, spec, values, folder), **values)
-        meta["spent"] = {**inner.spent, f"{name}/{key}": own.seconds}
-        return arrays
+            return spec.load()(StageContext(inner, dataset, spec, values, folder), **values)
 
-    entry = bench.store.get_or_make(name, key, make, meta)
-    bench.spent.update(entry.meta.get("spent", {f"{name}/{key}": math.nan}))
-    bench.stage_seconds[name] = bench.stage_seconds.get(name, 0.0) + clock.seconds
-    return entry
+    return bench.once(name, bench.store.key(**axes), make, {"stage": name, "axes": axes})
 
 
-class Clock:
+class _Clock:
     """Seconds since it was made without those of stages that ended since: each counts once, where it was spent."""
 
     def __init__(self, bench: Workbench) -> None:

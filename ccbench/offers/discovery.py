@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import traceback
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
@@ -41,6 +43,11 @@ class Plugin:
         """Whether nothing went wrong with it."""
         return not self.errors
 
+    @property
+    def id(self) -> str:
+        """What tells it from every other one, in each process."""
+        return f"{self.distribution}/{self.name}"
+
 
 class Plugins:
     """Every offer of every plugin, by kind and name.
@@ -48,9 +55,12 @@ class Plugins:
     Args:
         extra: modules (or importable names) registered beside the entry points.
         discover: whether to read entry points at all.
+        only: the ids of the plugins to import; None: all there are. The harness's own offers are always there.
     """
 
-    def __init__(self, *, extra: tuple[Any, ...] = (), discover: bool = True) -> None:
+    def __init__(
+        self, *, extra: tuple[Any, ...] = (), discover: bool = True, only: Collection[str] | None = None
+    ) -> None:
         self.manager = pluggy.PluginManager(GROUP)
         self.manager.add_hookspecs(hookspecs)
         self.found: list[Plugin] = []
@@ -58,6 +68,8 @@ class Plugins:
         self._aliases: dict[str, dict[str, tuple[specs.Spec, specs.Alias]]] = {kind: {} for kind in KINDS}
         self._owner: dict[tuple[str, str], Plugin] = {}
         self._clashes: dict[tuple[str, str], list[str]] = {}
+        self._asked: list[set[str]] = []
+        self._only = only
         for module in BUILTIN:
             self._add(Plugin(module, "ccbench", module), module)
         if discover:
@@ -73,6 +85,8 @@ class Plugins:
             self._add(Plugin(name, "(given by name)", name), module)
 
     def _add(self, plugin: Plugin, source: Any) -> None:
+        if self._only is not None and plugin.module not in BUILTIN and plugin.id not in self._only:
+            return
         self.found.append(plugin)
         try:
             module = importlib.import_module(source) if isinstance(source, str) else source
@@ -99,7 +113,7 @@ class Plugins:
     def _register(self, module: Any, plugin: Plugin) -> None:
         """Register all of a module's hooks or none of them."""
         try:
-            self.manager.register(module, name=f"{plugin.distribution}/{plugin.name}")
+            self.manager.register(module, name=plugin.id)
             self.manager.check_pending()  # pluggy itself would ignore a mistyped name
         except pluggy.PluginValidationError as error:
             if self.manager.is_registered(module):
@@ -193,6 +207,12 @@ class Plugins:
         Raises:
             UserError: the name is unknown (with a suggestion) or two plugins offer it.
         """
+        spec, owner = self._find(kind, name)
+        for asked in self._asked:
+            asked.add(owner.id)
+        return spec
+
+    def _find(self, kind: str, name: str) -> tuple[specs.Spec, Plugin]:
         if (kind, name) in self._clashes:
             raise UserError(
                 f"{kind} {name!r} is offered by both {' and '.join(self._clashes[kind, name])}",
@@ -201,28 +221,12 @@ class Plugins:
         known = self._specs[kind]
         family = name.partition(":")[0] + ":"
         if name in known and not name.endswith(":"):
-            return known[name]
+            return known[name], self._owner[kind, name]
         if name in self._aliases[kind]:
-            return self._aliases[kind][name][0]
+            return self._aliases[kind][name][0], self._owner[kind, name]
         if ":" in name and family in known and name != family:
-            return known[family]
-        try:
-            found = self.manager.hook.ccbench_resolve(kind=kind, name=name)
-        except UserError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise UserError(
-                f"a plugin failed while it looked for {kind} {name!r}",
-                found=f"{type(error).__name__}: {error}",
-                mend="ccbench plugins shows every plugin and its errors",
-            ) from error
-        if found is not None and not isinstance(found, KINDS[kind][1]):
-            raise UserError(
-                f"a plugin's ccbench_resolve gave something else than a {KINDS[kind][1].__name__} for {name!r}",
-                found=f"{found!r:.80}",
-                mend="ccbench plugins shows every plugin",
-            )
-        if found is not None:
+            return known[family], self._owner[kind, family]
+        if found := self._resolve(kind, name):
             return found
         broken = ", ".join(_where(p) for p in self.broken())
         raise UserError(
@@ -230,6 +234,43 @@ class Plugins:
             found=f"broken plugins: {broken}" if broken else None,
             mend=f"ccbench list {kind}s shows what there is",
         )
+
+    def _resolve(self, kind: str, name: str) -> tuple[specs.Spec, Plugin] | None:
+        """What the first plugin that knows a name makes of it."""
+        for implementation in reversed(self.manager.hook.ccbench_resolve.get_hookimpls()):  # as pluggy calls them
+            plugin = next(p for p in self.found if p.id == implementation.plugin_name)
+            try:
+                told = {"kind": kind, "name": name}
+                found = implementation.function(**{n: told[n] for n in implementation.argnames})
+            except UserError:
+                raise
+            except (Exception, SystemExit) as error:
+                raise UserError(
+                    f"{_where(plugin)} failed while it looked for {kind} {name!r}",
+                    found=f"{type(error).__name__}: {error}",
+                    mend="ccbench plugins shows every plugin and its errors",
+                ) from error
+            if found is None:
+                continue
+            if not isinstance(found, KINDS[kind][1]):
+                raise UserError(
+                    f"ccbench_resolve of {_where(plugin)} gave something else than a {KINDS[kind][1].__name__} for "
+                    f"{name!r}",
+                    found=f"{found!r:.80}",
+                    mend="ccbench plugins shows every plugin",
+                )
+            return found, plugin
+        return None
+
+    @contextmanager
+    def asked(self) -> Iterator[set[str]]:
+        """Collect the ids of the plugins whose offers are looked up while the block runs."""
+        ids = set[str]()
+        self._asked.append(ids)
+        try:
+            yield ids
+        finally:
+            self._asked.remove(ids)
 
     def cell_finished(self, record: dict[str, Any]) -> list[str]:
         """Tell every tracker of a finished cell, each under its own guard; returns what went wrong."""
@@ -257,4 +298,14 @@ def _where(plugin: Plugin) -> str:
 @cache
 def plugins() -> Plugins:
     """The plugins of this process, found once."""
-    return Plugins()
+    return Plugins(only=_only)
+
+
+_only: frozenset[str] | None = None
+
+
+def use_only(ids: Collection[str] | None) -> None:
+    """Import no other plugins in this process than these, by :attr:`Plugin.id`; None: all there are."""
+    global _only
+    _only = None if ids is None else frozenset(ids)
+    plugins.cache_clear()

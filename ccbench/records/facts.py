@@ -39,19 +39,34 @@ class Plain:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compressed(Plain):
-    """A compressed file and how it came about.
+class Made(Plain):
+    """How a compressed file came about.
+
+    Attributes:
+        compress_seconds: wall clock without stages; ``stage_seconds`` by the stage's name.
+        construction_seconds: ``compress_seconds``, and what every stage that it needs took when it was made, whoever
+            asked for it first; None where an entry of the cache does not say.
+        peak_memory: bytes.
+        warnings: what users should hear, such as a global setting that a method changed.
+    """
+
+    compress_seconds: float | None = None
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    construction_seconds: float | None = None
+    peak_memory: int | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compressed(Made):
+    """A compressed file, and how it came about.
 
     Attributes:
         bytes, sha256: of the file.
         images, classes: in it.
         nominal_kept: the fraction of raw bytes kept by the papers' formula; ``measured_kept`` by the file's size.
-        compress_seconds: wall clock without stages; ``stage_seconds`` by the stage's name.
-        construction_seconds: ``compress_seconds``, and what every stage that it needs took when it was made, whoever
-            asked for it first; None where an entry of the cache does not say.
-        peak_memory: bytes.
+        picture: width x height of its images where they are not of the dataset's own size, otherwise "".
         colorfulness, color_distance: see :mod:`ccbench.colors`.
-        warnings: what users should hear, such as a global setting that a method changed.
     """
 
     bytes: int
@@ -60,13 +75,9 @@ class Compressed(Plain):
     classes: int
     nominal_kept: Fraction
     measured_kept: float
-    compress_seconds: float | None = None
-    stage_seconds: dict[str, float] = field(default_factory=dict)
-    construction_seconds: float | None = None
-    peak_memory: int | None = None
+    picture: str = ""
     colorfulness: float | None = None
     color_distance: float | None = None
-    warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nominal_kept", Fraction(self.nominal_kept))

@@ -40,6 +40,7 @@ class Record(Row):
         ratio: what was asked for (after snapping), the fraction of raw bytes removed, in [0, 1).
         nominal_ratio: by the papers' formula; ``measured_ratio`` from ``bytes``, the size of the file. May be below 0.
         images, classes: in the compressed dataset.
+        picture: width x height of its images where they are not of the dataset's own size, otherwise "".
         colorfulness, color_distance: of the compressed images, see :mod:`ccbench.colors`.
         compress_seconds, train_seconds, stage_seconds: wall clock; the last by stage name.
         construction_seconds: ``compress_seconds`` and what the stages that it needs took when they were made.
@@ -68,6 +69,7 @@ class Record(Row):
     bytes: int | None = field(default=None, metadata=_MEAN)
     images: int | None = field(default=None, metadata=_MEAN)
     classes: int | None = None
+    picture: str = ""
     colorfulness: float | None = field(default=None, metadata=_MEAN)
     color_distance: float | None = field(default=None, metadata=_MEAN)
     compress_seconds: float | None = field(default=None, metadata=_MEAN)
@@ -158,6 +160,7 @@ _OF_FILE = (
     "bytes",
     "images",
     "classes",
+    "picture",
     "colorfulness",
     "color_distance",
     "compress_seconds",

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 from ccbench.data import DataSource
 from ccbench.executors import WorkItem
 from ccbench.methods import identity
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
-from ccbench.offers.expressions import Expression
+from ccbench.offers.expressions import Expression, parse, read_call
 from ccbench.records.cells import Cell, slug
 from ccbench.records.facts import Compressed
+from ccbench.runner.compressing import Compression, Measurement, Share
 from ccbench.runner.plan import Plan
 from ccbench.runner.schedule import Artifact
-from ccbench.runner.worker import Compression, Context, Share, Training
+from ccbench.runner.training import Training
+from ccbench.runner.work import Context
 from ccbench.training import Protocol, load_protocol
 
 
@@ -32,6 +35,7 @@ class Items:
         teacher, precision: as in :class:`ccbench.runner.plan.Request`.
         device, compile, timeout: as in :class:`ccbench.runner.execute.Options`.
         jobs: items at a time.
+        entries: of the cache, by dataset.
     """
 
     out: Path
@@ -42,6 +46,7 @@ class Items:
     compile: bool
     timeout: float | None
     jobs: int = 1
+    entries: Mapping[str, str] = field(default_factory=dict)
     teacher: TeacherSource = field(default_factory=TeacherSource)
     precision: str | None = None
 
@@ -57,15 +62,18 @@ class Items:
                 path = self.out / "artifacts" / f"{slug(cell.method)}-{key}.ccb"
                 facts = Compressed.read(path)
                 group = (cell.dataset, cell.protocol) if expression.needs or expression.candidates else None
-                artifacts[key] = Artifact(path, group, None if facts else self._compress(cell, path, key), facts=facts)
+                artifacts[key] = Artifact(path, group, facts=facts)
                 if not facts:
+                    work = self._compression(cell, path, key)
+                    artifacts[key].compress = work.item(key, self.timeout)
+                    artifacts[key].measure = partial(self._measure, work, expression, f"{key}-measure")
                     artifacts[key].prepare = self._shares(cell, expression, path, key)
             artifacts[key].cells.append(cell)
         return list(artifacts.values())
 
-    def _compress(self, cell: Cell, path: Path, key: str) -> WorkItem:
+    def _compression(self, cell: Cell, path: Path, key: str) -> Compression:
         return Compression(
-            context=self._context(cell),
+            context=self._context(cell, cell.method),
             log=self._log(key),
             method=cell.method,
             kept=cell.kept,
@@ -74,7 +82,10 @@ class Items:
             seed=cell.seed,
             made=cell.made,
             artifact=path,
-        ).item(key, self.timeout)
+        )
+
+    def _measure(self, work: Compression, expression: Expression, name: str, made: Mapping[str, Any]) -> WorkItem:
+        return Measurement.after(work, expression, made).item(name, self.timeout)
 
     def _shares(self, cell: Cell, expression: Expression, path: Path, key: str) -> list[WorkItem]:
         """What several workers can do of a compression at once, where its method shares work out and they are there."""
@@ -83,7 +94,7 @@ class Items:
             return []
         return [
             Share(
-                context=self._context(cell),
+                context=self._context(cell, cell.method),
                 log=self._log(name := f"{key}-part{part}"),
                 method=cell.method,
                 kept=cell.kept,
@@ -111,7 +122,8 @@ class Items:
         """The micro-batch to try after running out of memory; the effective batch stays."""
         return max(1, _protocol(cell.protocol, self.plugins).train.batch // 4)
 
-    def _context(self, cell: Cell) -> Context:
+    def _context(self, cell: Cell, method: str = "") -> Context:
+        named = _named(cell.dataset, cell.protocol, cell.architecture, method, self.teacher, self.plugins)
         return Context.of(
             cell,
             source=self.source.for_dataset(cell.dataset),
@@ -119,6 +131,8 @@ class Items:
             device=self.device,
             precision=self.precision,
             teacher=self.teacher,
+            plugins=[*named],
+            entry=self.entries.get(cell.dataset, ""),
         )
 
     def _log(self, name: str) -> Path:
@@ -128,6 +142,23 @@ class Items:
 def artifact_key(cell: Cell, expression: Expression) -> str:
     """The hash of everything that can change an artifact."""
     return identity.digest(made=cell.made, seed=cell.seed if expression.random else None)
+
+
+@lru_cache
+def _named(
+    dataset: str, protocol: str, architecture: str, method: str, teacher: TeacherSource, plugins: Plugins
+) -> tuple[str, ...]:
+    """The plugins whose offers a piece of work names, or one of the stages that it needs."""
+    with plugins.asked() as ids:
+        recipe = load_protocol(protocol, plugins)
+        setting = identity.Setting.of(recipe, plugins, teacher)
+        read_call("dataset", dataset, plugins)
+        identity.network(architecture, plugins)
+        if method:
+            identity.method(setting, parse(method, plugins))
+        if recipe.train.labels == "teacher":
+            identity.trained(setting, "teacher")
+    return tuple(sorted(ids))
 
 
 @lru_cache

@@ -108,7 +108,7 @@ def plan_run(
         splits = open_dataset(dataset, **where)
         notes.extend(notes_on(splits))
         test = "" if isinstance(splits.tested, NoTest) and not tested else splits.test.digest
-        return Data(splits.train.shape, splits.train.digest, test, options)
+        return Data(splits.train.shape, splits.train.digest, test, options, splits.key)
 
     plan = make_plan(request, offers, data, device=device)
     plan.notes += [*notes, *few_notes(plan.cells, plan.expressions, {n: d.shape for n, d in plan.data.items()})]
@@ -135,7 +135,7 @@ def execute(request: Request, options: Options) -> Summary:
     with claimed(options.out):
         largest = max(data.shape.raw_bytes for data in plan.data.values())
         jobs, threads = workers(options.jobs, options.threads, gpu=on_gpu(options.device), dataset_bytes=largest)
-        items = _items(request, options, offers, jobs)
+        items = _items(request, options, offers, jobs, plan)
         known, problems = _known(plan, options.out)
         done = {i: r.accuracy for i, r in known.items() if r.ok and r.accuracy is not None}
         attempts = {i: r.attempt for i, r in known.items()}
@@ -173,7 +173,7 @@ def _emulated(plan: Plan, device: str | None) -> list[str]:
     return [f"{name} is emulated on this {place} and slow; --precision float32 is not" for name in slow]
 
 
-def _items(request: Request, options: Options, offers: Plugins, jobs: int) -> Items:
+def _items(request: Request, options: Options, offers: Plugins, jobs: int, plan: Plan) -> Items:
     """What makes the work items of this run."""
     return Items(
         out=options.out,
@@ -184,6 +184,7 @@ def _items(request: Request, options: Options, offers: Plugins, jobs: int) -> It
         compile=options.compile,
         timeout=options.timeout,
         jobs=jobs,
+        entries={name: data.entry for name, data in plan.data.items()},
         teacher=request.teacher,
         precision=request.precision,
     )

@@ -23,7 +23,8 @@ from ccbench.records.record import Record, read_all, write_record
 from ccbench.runner.device import check_device
 from ccbench.runner.display import Watch
 from ccbench.runner.plan import Conditions, Data, Request, canonical, option_text
-from ccbench.runner.worker import Context, Training
+from ccbench.runner.training import Training
+from ccbench.runner.work import Context
 from ccbench.store import default_store, file_digest
 from ccbench.training import load_protocol
 from ccbench.training.parallel import leads

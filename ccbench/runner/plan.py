@@ -71,12 +71,14 @@ class Data:
         shape: of the training split.
         digest, test_digest: of what the two splits hold; "" where nobody has looked.
         options: how they are read, where not by default: ``image_size=32,skip_bad=true``.
+        entry: of the cache; "" where nobody has looked.
     """
 
     shape: DataShape
     digest: str = ""
     test_digest: str = ""
     options: str = ""
+    entry: str = ""
 
 
 def option_text(source: DataSource) -> str:

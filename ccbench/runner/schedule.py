@@ -24,19 +24,21 @@ class Artifact:
         cells: what to train once it is there.
         facts: what is known of the file, where it is there.
         prepare: shares of the compression that several workers do before it, each on its own.
+        measure: gives the item that measures the file, from what the making gave back.
     """
 
     path: Path
     group: Any
-    compress: WorkItem | None
+    compress: WorkItem | None = None
     cells: list[Cell] = field(default_factory=list)
     facts: Compressed | None = None
     prepare: list[WorkItem] = field(default_factory=list)
+    measure: Callable[[Any], WorkItem] | None = None
 
 
 @dataclass(frozen=True)
 class ArtifactEnded:
-    """A compression has ended, well or not."""
+    """A compression has ended, well and measured, or not well."""
 
     artifact: Artifact
     finished: Finished
@@ -89,6 +91,7 @@ class Scheduler:
         self.executor, self.evaluate, self.smaller_batch = executor, evaluate, smaller_batch
         self.starting = starting
         self._compress: deque[tuple[Artifact, WorkItem]] = deque()
+        self._measure: deque[tuple[Artifact, WorkItem]] = deque()
         self._train: deque[tuple[Cell, Artifact]] = deque()
         self._open: dict[str, Doing] = {}
         self._held: dict[Any, list[Artifact]] = defaultdict(list)
@@ -115,9 +118,12 @@ class Scheduler:
         return {i: self._open[i] for i in self.executor.running() if i in self._open}
 
     def _fill(self) -> None:
-        """Keep the executor busy; trainings first, since they finish cells."""
-        while len(self._open) < self.executor.capacity and (self._train or self._compress):
-            if self._train:
+        """Keep the executor busy; trainings before compressions, since they finish cells."""
+        while len(self._open) < self.executor.capacity and (self._measure or self._train or self._compress):
+            if self._measure:
+                artifact, item = self._measure.popleft()
+                self._submit(artifact, None, item)
+            elif self._train:
                 cell, artifact = self._train.popleft()
                 self._submit(artifact, cell, self.evaluate(cell, artifact, None))
             else:
@@ -147,14 +153,19 @@ class Scheduler:
             return []
         if cell is not None:
             return [CellEnded(artifact, cell, finished)]
-        if artifact.compress is None or item.id != artifact.compress.id:  # a share; what it failed at is made later
+        if item in artifact.prepare:  # what it failed at is made later
             self._shares[artifact.path.name] -= 1
             if not self._shares[artifact.path.name]:
                 self._queue(artifact)
             return []
-        for held in self._held.pop(artifact.group, []):
-            self._queue(held)
-        if finished.status == "ok":
-            self._train.extend((c, artifact) for c in artifact.cells)
-            return [ArtifactEnded(artifact, finished)]
-        return [ArtifactEnded(artifact, finished), *(CellEnded(artifact, c, finished) for c in artifact.cells)]
+        compressed = artifact.compress is not None and item.id == artifact.compress.id
+        if compressed:
+            for held in self._held.pop(artifact.group, []):
+                self._queue(held)
+        if finished.status != "ok":
+            return [ArtifactEnded(artifact, finished), *(CellEnded(artifact, c, finished) for c in artifact.cells)]
+        if compressed and artifact.measure:
+            self._measure.append((artifact, artifact.measure(finished.value)))
+            return []
+        self._train.extend((c, artifact) for c in artifact.cells)
+        return [ArtifactEnded(artifact, finished)]

@@ -1,14 +1,17 @@
-"""The local executor's processes: a fresh one ends with its item, and a pool that lost its worker is started again."""
+"""The local executor's processes: one for each item, and whatever it does, it does to itself alone."""
 
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 import torch
 
 from ccbench.executors import WorkItem, local
 from ccbench.executors.local import LocalExecutor
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals")
 
 
 def until(executor, count=1, seconds=120):
@@ -26,23 +29,155 @@ def gone(process):
     return False
 
 
-@pytest.mark.skipif(os.name != "posix", reason="looks at processes by signal")
-def test_processes_come_and_go_with_what_they_are_for(wait_for):
-    executor = LocalExecutor(jobs=1)
-    try:
-        executor.submit(WorkItem("fresh", "os:getpid", fresh=True))
-        executor.submit(WorkItem("usual", "os:getpid"))
-        ended = {f.id: f for f in until(executor, 2)}
-        assert {f.status for f in ended.values()} == {"ok"}
-        assert gone(ended["fresh"].value)
-        os.kill(ended["usual"].value, signal.SIGKILL)  # while it has nothing to do
-        wait_for(lambda: gone(ended["usual"].value))  # and the executor has seen it
-        executor.submit(WorkItem("after", "os:getpid"))
-        (after,) = until(executor)
-        assert after.status == "ok"
-        assert after.value != ended["usual"].value
-    finally:
-        executor.close(cancel=True)
+@pytest.fixture
+def executor():
+    made = []
+
+    def make(**options):
+        made.append(LocalExecutor(**options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close(cancel=True)
+
+
+def test_every_item_has_a_process_of_its_own_that_ends_with_it(executor, wait_for):
+    two = executor(jobs=1)
+    for name in "abc":
+        two.submit(WorkItem(name, "os:getpid"))
+    ended = until(two, 3)
+    assert {f.status for f in ended} == {"ok"}
+    assert len({f.value for f in ended}) == 3
+    wait_for(lambda: all(gone(f.value) for f in ended))
+
+
+def leave_a_mark():
+    """Called in a worker: what a careless or hostile item does to its process."""
+    import builtins
+    import sys
+
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(7)
+    torch.nn.functional.cross_entropy = None
+    builtins.sum = None
+    sys.stdout = None
+    os.environ["MARK"] = "1"
+    os.chdir("/")
+
+
+def marks():
+    """Called in a worker."""
+    import sys
+
+    return [
+        str(torch.get_default_dtype()), torch.is_grad_enabled(), torch.get_num_threads(),
+        torch.nn.functional.cross_entropy is None, sum([1]), sys.stdout is None, os.environ.get("MARK"),
+        str(Path.cwd()),
+    ]  # fmt: skip
+
+
+def test_nothing_that_an_item_does_to_its_process_reaches_the_next(executor):
+    two = executor(jobs=1, threads=1)
+    two.submit(WorkItem("clean", f"{__name__}:marks"))
+    two.submit(WorkItem("foul", f"{__name__}:leave_a_mark"))
+    two.submit(WorkItem("after", f"{__name__}:marks"))
+    ended = {f.id: f for f in until(two, 3)}
+    assert ended["foul"].status == "ok"
+    assert ended["after"].value == ended["clean"].value
+
+
+def pid_and(folder, seconds):
+    """Called in a worker."""
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(seconds)
+    return "done"
+
+
+def at_work(folder, count, wait_for):
+    wait_for(lambda: len(list(folder.iterdir())) == count)
+    return [int(p.name) for p in folder.iterdir()]
+
+
+@posix
+def test_a_killed_process_takes_its_own_item_alone(executor, tmp_path, wait_for):
+    two = executor(jobs=2)
+    for name in "ab":
+        two.submit(WorkItem(name, f"{__name__}:pid_and", {"folder": str(tmp_path), "seconds": 2}))
+    two.submit(WorkItem("c", f"{__name__}:pid_and", {"folder": str(tmp_path), "seconds": 0}))
+    os.kill(at_work(tmp_path, 2, wait_for)[0], signal.SIGKILL)
+    ended = {f.id: f.status for f in until(two, 3)}
+    assert ended["c"] == "ok"
+    assert sorted([ended["a"], ended["b"]]) == ["ok", "oom"]
+
+
+@posix
+def test_the_limit_counts_from_the_start_of_a_process_that_never_gets_to_work(executor, tmp_path, wait_for):
+    two = executor(jobs=1)
+    two.submit(WorkItem("usual", "os:getpid", timeout=100))
+    until(two)
+    before = time.monotonic()
+    two.submit(WorkItem("stuck", f"{__name__}:pid_and", {"folder": str(tmp_path), "seconds": 60}, timeout=3))
+    (process,) = (one.process for one in two._at_work.values())
+    os.kill(process.pid, signal.SIGSTOP)
+    (ended,) = until(two)
+    assert (ended.status, ended.reason) == ("timeout", "killed after its limit of 3 s")
+    assert 2.5 < time.monotonic() - before < 20
+    assert gone(process.pid)
+
+
+def child_and(folder):
+    """Called in a worker: starts a process that would outlive it."""
+    import subprocess
+    import sys
+
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+    Path(folder, str(child.pid)).touch()
+    time.sleep(300)
+
+
+@posix
+def test_what_an_item_started_ends_with_it(executor, tmp_path, wait_for):
+    two = executor(jobs=1)
+    two.submit(WorkItem("parent", f"{__name__}:child_and", {"folder": str(tmp_path)}, timeout=20))
+    (child,) = at_work(tmp_path, 1, wait_for)
+    assert not gone(child)
+    assert [f.status for f in until(two)] == ["timeout"]
+    wait_for(lambda: gone(child))
+
+
+def ends(how):
+    """Called in a worker."""
+    if how == "interrupt":
+        raise KeyboardInterrupt
+    if how == "exit":
+        raise SystemExit(4)
+    if how == "os":
+        os._exit(7)
+    if how == "object":
+        return object()
+    if how == "much":
+        return "x" * (2 << 20)
+    raise ValueError("x" * (2 << 20))
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("interrupt", "KeyboardInterrupt"), ("exit", "SystemExit: 4"), ("os", "exit code 7"),
+        ("object", "cannot travel"), ("much", "it gave back 2,097,1"), ("long", "ValueError: xxx"),
+    ],
+)  # fmt: skip
+def test_whatever_an_item_ends_with_is_said_and_the_next_one_runs(executor, how, says):
+    one = executor(jobs=1)
+    one.submit(WorkItem("odd", f"{__name__}:ends", {"how": how}))
+    one.submit(WorkItem("next", "os:getpid"))
+    ended = {f.id: f for f in until(one, 2)}
+    assert ended["odd"].status == "failed"
+    assert says in ended["odd"].reason
+    assert len(ended["odd"].reason) + len(ended["odd"].log) < 1 << 20
+    assert ended["next"].status == "ok"
 
 
 @pytest.mark.parametrize(("said", "asked", "found"), [(None, None, 1), ("2", None, 2), ("2", 1, 1), (None, 2, 2)])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -324,9 +325,10 @@ def test_the_protocols_network_and_its_name_are_the_same(bench):
 def test_a_method_gets_the_stages_that_it_declares(bench, method, stage, params, allowed, monkeypatch):
     spec = bench.plugins.get("method", method)
     task = Task(bench, bench.root, Budget.from_fraction("0.5"), np.arange(8), {}, (spec, spec.read_params({})))
-    monkeypatch.setattr(type(bench.store), "get_or_make", lambda *_: "made")
+    made = SimpleNamespace(meta={})
+    monkeypatch.setattr(type(bench.store), "get_or_make", lambda *_: made)
     if allowed:
-        assert task.stage(stage, **params) == "made"
+        assert task.stage(stage, **params) is made
     else:
         with pytest.raises(UserError, match="in a way that it does not declare"):
             task.stage(stage, **params)

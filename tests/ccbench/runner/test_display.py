@@ -14,7 +14,7 @@ from ccbench.records.facts import Compressed
 from ccbench.runner import display
 from ccbench.runner.display import Display, LiveDisplay, QuietDisplay, Watch, compression, make_display
 from ccbench.runner.schedule import Artifact, Doing
-from ccbench.runner.worker import _logged
+from ccbench.runner.work import _logged
 
 
 def cell(method="dcq", dataset="cifar10", seed=0, **changes):

@@ -10,8 +10,10 @@ from ccbench.data import DataSource
 from ccbench.executors import Finished
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.records.facts import Compressed, Trained
+from ccbench.runner.compressing import Compression, Measurement, Share
 from ccbench.runner.execute import _given
-from ccbench.runner.worker import Compression, Context, Share, Teaching, Training, Work
+from ccbench.runner.training import Teaching, Training
+from ccbench.runner.work import Context, Work
 from ccbench.store import file_digest
 
 CONTEXT = Context(
@@ -37,6 +39,16 @@ WORK = [
         made="m",
         artifact=Path("a.ccb"),
     ),
+    Measurement(
+        context=CONTEXT,
+        method="a+b",
+        kept=Fraction(1, 3),
+        match="bytes",
+        steps=2,
+        artifact=Path("a.ccb"),
+        made={"compress_seconds": 1.5},
+        beside=False,
+    ),
     Share(context=CONTEXT, method="dc3", kept=Fraction(2, 7), artifact=Path("a.ccb"), part=1, parts=3),
     Training(context=CONTEXT, artifact=Path("a.ccb"), architecture="quicknet", seed_value=5, micro_batch=16),
     Teaching(context=CONTEXT),
@@ -46,7 +58,7 @@ WORK = [
 @pytest.mark.parametrize("work", WORK, ids=lambda work: type(work).__name__)
 def test_work_is_the_same_on_the_other_side(work):
     item = work.item("x", 9.0)
-    assert (item.id, item.timeout, item.function) == ("x", 9.0, "ccbench.runner.worker:do")
+    assert (item.id, item.timeout, item.function) == ("x", 9.0, f"{type(work).__module__}:do")
     plain = json.loads(json.dumps(dict(item.payload)))
     assert Work.kinds[plain.pop("kind")].from_plain(plain) == work
 
