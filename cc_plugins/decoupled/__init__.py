@@ -73,7 +73,7 @@ SRE2L = MethodSpec(
     cost=_COST,
 )
 
-_NETWORKS = ("resnet18", "mobilenet_v2", "shufflenet_v2_x0_5", "convnet-d3-bn")
+_NETWORKS = ("resnet18", "mobilenet_v2", "shufflenet_v2_x0_5", "convnet[norm=batch]")  # as they stand in rows
 
 G_VBSM = MethodSpec(
     name="g-vbsm",

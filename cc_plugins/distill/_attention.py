@@ -10,9 +10,9 @@ from torch import nn
 
 from cc_plugins.distill._distribution import DistributionMatching, Embedding
 from cc_plugins.distill._networks import Features
-from ccbench.stages.layers import as_map, stages_of
+from ccbench.plugin import UserError
 
-POWER = 4  # of activations in an attention map, the best of the paper's ablation
+WEIGHT = 100.0  # of the whole loss in the released code
 
 
 class AttentionMatching(DistributionMatching):
@@ -20,53 +20,60 @@ class AttentionMatching(DistributionMatching):
 
     Args:
         balance: weight of the distance of mean features beside that of the maps.
+        power: see :func:`attention`.
         matched: all others, see :class:`DistributionMatching`.
     """
 
-    def __init__(self, *, balance: float, **matched: Any) -> None:
+    def __init__(self, *, balance: float, power: float, **matched: Any) -> None:
         super().__init__(**matched)
-        self.balance = balance
+        self.balance, self.power = balance, power
 
     def features(self, network: nn.Module) -> Embedding:
-        """The maps of all stages but the last, and the features."""
-        return Attention(network, self.balance)
+        """The maps of all blocks but the last, and the features."""
+        return Attention(network, self.balance, self.power)
 
 
 class Attention:
-    """Where the stages of a network look, and what it sees in the end, as one row for each image.
+    """Where the blocks of a network look, and what it sees in the end, as one row for each image.
 
-    The squared distance of two mean rows is the sum over stages of those of mean maps, and ``balance`` times that of
-    mean features.
+    The squared distance of two mean rows is 100 times the sum over blocks of those of mean maps, and ``balance`` times
+    that of mean features.
 
     Args:
-        network: with named stages and a linear layer at its end.
+        network: with blocks that end in ReLU, and a linear layer at its end.
         balance: at least 0.
+        power: see :func:`attention`.
 
     Raises:
-        UserError: the network has no such stages or no such layer.
+        UserError: the network has less than two such blocks, or no such layer.
     """
 
-    def __init__(self, network: nn.Module, balance: float) -> None:
-        self._network, self._share = network, balance**0.5
+    def __init__(self, network: nn.Module, balance: float, power: float) -> None:
+        self._network, self._balance, self._power = network, balance, power
         self._features = Features(network)
         self._maps: list[torch.Tensor] = []
-        for stage in stages_of(network)[:-1]:
-            stage.register_forward_hook(
-                lambda module, inputs, output: self._maps.append(attention(self._as_map(output)))
+        blocks = [module for module in network.modules() if isinstance(module, nn.ReLU)]
+        if len(blocks) < 2:
+            raise UserError(
+                f"{type(network).__name__} has no blocks whose attention could be matched",
+                found=f"{len(blocks)} layers of ReLU",
+                mend="network=convnet-d3, or another one of several blocks with ReLU",
             )
+        for block in blocks[:-1]:
+            block.register_forward_hook(self._watch)
+
+    def _watch(self, module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+        self._maps.append(attention(output, self._power))
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """(b, 3, H, W) normalised images to (b, d)."""
         self._maps.clear()
         features = self._features(images)
-        row = torch.cat([*self._maps, self._share * features], 1)
+        row = torch.cat([*self._maps, self._balance**0.5 * features], 1)
         self._maps.clear()
-        return row
-
-    def _as_map(self, output: torch.Tensor) -> torch.Tensor:
-        return as_map(output, self._network)
+        return WEIGHT**0.5 * row
 
 
-def attention(activations: torch.Tensor) -> torch.Tensor:
-    """Where (b, C, h, w) activations are strong: (b, h * w), their fourth powers added over channels, of length 1."""
-    return F.normalize(activations.abs().pow(POWER).sum(1).flatten(1), dim=1)
+def attention(activations: torch.Tensor, power: float) -> torch.Tensor:
+    """Where (b, C, h, w) activations are strong: (b, h * w), powers of them added over channels, of length 1."""
+    return F.normalize(activations.abs().pow(power).sum(1).flatten(1), dim=1)

@@ -14,7 +14,7 @@ STORES = (
 )
 _NETWORK = Param(
     name="network",
-    default="convnet-d3",
+    default="convnet",  # the name under which convnet-d3 stands in rows
     choices="architecture",
     doc="network whose training is followed; without batch normalisation",
 )

@@ -10,7 +10,7 @@ from cc_plugins.distill import _attention, _distribution, _gradient
 from cc_plugins.distill._networks import Features
 from ccbench.training.siamese import NAMES, draw
 
-SIDE, CLASSES = 8, 3
+SIDE, CLASSES, POWER = 8, 3, 2.0
 
 
 def network(seed=0):
@@ -54,13 +54,14 @@ def released_datadam(net, pictures, real, ipc, seen):
         for x in (seen[c](real[c]), seen[c](pictures[c * ipc : (c + 1) * ipc])):
             means = []
             for number, stage in enumerate(net.stages):
-                x = stage(x)
+                x = stage[:3](x)  # as far as its ReLU; pooling comes after
                 if number < len(net.stages) - 1:
-                    strong = (x**4).sum(1).reshape(len(x), -1)
+                    strong = (x**POWER).sum(1).reshape(len(x), -1)
                     means.append((strong / strong.norm(dim=1, keepdim=True)).mean(0))
+                x = stage[3](x)
             given.append([*means, x.reshape(len(x), -1).mean(0)])
         *maps, last = (((a.detach() - b) ** 2).sum() for a, b in zip(*given, strict=True))
-        total = total + sum(maps) + 0.01 * last
+        total = total + 100 * (sum(maps) + 0.01 * last)
     return total
 
 
@@ -87,7 +88,7 @@ def ours_dm(net, pictures, real, seen):
 
 
 def ours_datadam(net, pictures, real, seen):
-    features = _attention.Attention(net, 0.01)
+    features = _attention.Attention(net, 0.01, POWER)
     targets = torch.stack([_distribution.mean_features(features, v(r)) for v, r in zip(seen, real, strict=True)])
     return _distribution.gradient(features, pictures, targets, seen)
 

@@ -203,6 +203,7 @@ def test_more_pictures_than_the_smallest_class_has_images(lab):
         ("dm[steps=2,network=convnet-d6]", Unfit, "at least 64 pixels"),
         ("dm[steps=2,network=quicknet]", UserError, "batch normalisation mixes"),
         ("dm[steps=2,augment=color_blur]", UserError, "transforms joined by _"),
+        ("datadam[steps=2,network=convnet[depth=1]]", UserError, "no blocks whose attention"),
         ("dsa[steps=2,augment=flip_flip]", UserError, "at most once"),
         ("dc[steps=0]", UserError, "must lie in"),
         ("dm[store=uint16]", UserError, "one of float32, float16, uint8"),
