@@ -10,6 +10,7 @@ from ccbench.machine import cores
 
 PARTS = (
     "command_line",
+    "processes",
     "decoding",
     "coding",
     "codecs",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -18,6 +22,7 @@ def main(args: Sequence[str] | None = None) -> int:
     2: a fault that the caller can mend (UserError, or a command line that cannot be read).
     130: interrupted. A command sets another code by returning a whole number.
     """
+    _show_anything()
     try:
         code = cli.main(args=None if args is None else list(args), prog_name="ccbench", standalone_mode=False)
     except UserError as error:
@@ -29,7 +34,30 @@ def main(args: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return 130
+    except OSError as error:
+        if error.filename is not None or error.errno not in _NOT_WRITTEN:  # of a file, not of what is printed
+            raise
+        _give_up_on_output()
+        with suppress(OSError):
+            click.echo(f"error: standard output cannot be written: {error.strerror}", err=True)
+        return 1
     return code if isinstance(code, int) and not isinstance(code, bool) else 0
+
+
+_NOT_WRITTEN = {errno.ENOSPC, errno.EIO, errno.EDQUOT}
+
+
+def _show_anything() -> None:
+    """Names that a terminal's encoding cannot show are shown escaped, whatever the environment says."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _give_up_on_output() -> None:
+    """What could not be written is not tried again at the end, where Python itself would complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def _loaded(path: Path) -> Any:
         if suffix == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
-        return _torch(path)
+        return torch_saved(path)
     except UserError:
         raise
     except Exception as error:  # readers have errors of their own for what may be in a file
@@ -106,7 +106,12 @@ def _lines(path: Path) -> np.ndarray:
     return np.array(ids, np.int64)
 
 
-def _torch(path: Path) -> Any:
+def torch_saved(path: Path) -> Any:
+    """What PyTorch saved: tensors, and NumPy arrays and numbers beside them; no code of it runs.
+
+    Raises:
+        Exception: of any kind, where it is something else.
+    """
     import _codecs
 
     import torch

@@ -16,7 +16,7 @@ from safetensors.torch import load, save
 from cc_plugins.distill._networks import fresh
 from cc_plugins.distill._real import RealImages
 from cc_plugins.distill._start import start
-from ccbench.plugin import Channels, CompressedDataset, FloatImages, RawImages, Task, UserError
+from ccbench.plugin import Channels, CompressedDataset, FloatImages, RawImages, Task, UserError, Whitening
 from ccbench.seeds import derive
 from ccbench.store import Store
 
@@ -218,7 +218,7 @@ class Matching:
         )
 
 
-def payload_of(pictures: torch.Tensor, space: Channels, store: str) -> FloatImages | RawImages:
+def payload_of(pictures: torch.Tensor, space: Channels | Whitening, store: str) -> FloatImages | RawImages:
     """Pictures (n, 3, H, W) float32 of a space as ``store`` says: as they are, in half of the bits, or as colours."""
     values = np.ascontiguousarray(pictures.permute(0, 2, 3, 1).numpy())
     floats = FloatImages(values, space)

@@ -141,7 +141,7 @@ CELLS = [
     click.option(
         "--protocol", "-p", type=LIST, default="quick", show_default=True, help="Evaluation recipes, or FILE.toml."
     ),
-    click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Trainings per row."),
+    click.option("--seeds", type=click.IntRange(1, 1000), default=3, show_default=True, help="Trainings per row."),
     *TEACHER,
     *DATA,
     *MACHINE,

@@ -62,7 +62,7 @@ def table(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:
     lines = [
         indent + "  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]]).rstrip() for row in rows
     ]
-    if not sys.stdout.isatty():
+    if not (sys.stdout is not None and sys.stdout.isatty()):
         return "\n".join(lines)
     edge = shutil.get_terminal_size().columns
     return "\n".join(line if len(line) <= edge else line[: edge - 1] + "…" for line in lines)

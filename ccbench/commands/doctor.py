@@ -21,7 +21,7 @@ from ccbench.offers.discovery import Plugins, plugins
 from ccbench.runner.device import on_gpu, use_machine
 
 _PACKAGES = ("ccbench", "torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "accelerate",
-             "safetensors", "pillow", "matplotlib", "pebble", "pluggy")  # fmt: skip
+             "safetensors", "pillow", "matplotlib", "pluggy")  # fmt: skip
 Row = tuple[str, str]
 
 

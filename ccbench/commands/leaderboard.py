@@ -58,7 +58,7 @@ def leaderboard(
 
         atomic_write(output, png(frame) if chosen == "png" else render(frame, chosen, columns))
         click.echo(f"wrote {output}", err=True)
-    elif fmt is None and sys.stdout.isatty():
+    elif fmt is None and (sys.stdout is not None and sys.stdout.isatty()):
         from ccbench.leaderboard.terminal import show
 
         show(frame, chosen=columns)

@@ -49,7 +49,7 @@ def run(**given: Any) -> int:
         display="quiet" if given["quiet"] else "auto",
     )
     summary = execute(_options.request(given), options)
-    if sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():
         from ccbench.leaderboard.terminal import show
         from ccbench.leaderboard.writing import load
 

@@ -40,7 +40,8 @@ def compress(
         bench: the training set and what is shared.
         seed: index of the repetition; steps that are not random do not see it.
         watch: folders in which opening a test split is a breach of contract.
-        warnings: gets one line for each thing that was found disturbed and put back.
+        warnings: gets one line for each thing that was found disturbed and put back, and what a method notes in its
+            result's ``meta["notes"]``.
         meta: JSON-able facts that the file keeps.
         strict: whether what a method returns is held to its contract; the conformance kit does that itself.
         room: of the file; the steps of a pipeline do not see it.
@@ -89,6 +90,8 @@ def compress(
         if not isinstance(made, CompressedDataset):
             found = type(made).__name__
             raise MethodError(f"{step.name}: compress(task) must return a CompressedDataset, found {found}")
+        if warnings is not None:
+            warnings += [note for note in notes_of(made) if note not in warnings]  # of several attempts once
         if strict:
             check(step.name, made, part, dataset)
         scores |= _of_all(made.scores, ids, len(root.labels))
@@ -98,8 +101,19 @@ def compress(
     if strict and len(expression.steps) > 1:
         check(expression.label, result, budget, root, steps=len(expression.steps))
     result.scores = scores
-    result.meta.update(meta or {}, content=result.content_digest(), **({"scores": list(scores)} if scores else {}))
+    notes = [*notes_of(result), *(meta or {}).get("notes", [])]
+    result.meta.update(
+        {**(meta or {}), **({"notes": notes} if notes else {})},
+        content=result.content_digest(),
+        **({"scores": list(scores)} if scores else {}),
+    )
     return result
+
+
+def notes_of(made: CompressedDataset) -> list[str]:
+    """What a method says of its result: lines that its file keeps, and that users are told."""
+    notes = made.meta.get("notes", [])
+    return [str(note) for note in notes] if isinstance(notes, list) else []
 
 
 def prepare(expression: Expression, budget: Budget, bench: Workbench, *, part: int, parts: int, seed: int = 0) -> None:

@@ -304,8 +304,15 @@ def plugins() -> Plugins:
 _only: frozenset[str] | None = None
 
 
-def use_only(ids: Collection[str] | None) -> None:
-    """Import no other plugins in this process than these, by :attr:`Plugin.id`; None: all there are."""
+@contextmanager
+def only(ids: Collection[str] | None) -> Iterator[None]:
+    """Import no other plugins while the block runs than these, by :attr:`Plugin.id`; None: all there are."""
     global _only
-    _only = None if ids is None else frozenset(ids)
-    plugins.cache_clear()
+    before = _only
+    try:
+        _only = None if ids is None else frozenset(ids)
+        plugins.cache_clear()
+        yield
+    finally:
+        _only = before
+        plugins.cache_clear()

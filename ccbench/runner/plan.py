@@ -27,6 +27,8 @@ from ccbench.training import Protocol, load_protocol
 _GROUP = re.compile(r"all-[^\[\]+,\s]+")
 MATCHES = ("nominal", "bytes")
 
+MOST_SEEDS = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -37,7 +39,7 @@ class Request:
         budgets: (unit, value) pairs, the unit one of ratio, bits, fraction, ipc, bytes.
         datasets, protocols: names; a protocol may be a recipe file of the user's own, such as ``./recipe.toml``.
         architectures: names; empty means each protocol's own.
-        seeds: number of seeds, >= 1.
+        seeds: number of seeds, 1 to 1,000.
         base_seed: what every seed is derived from.
         snap: whether budgets move to the palette grid when a method needs it.
         match: ``"nominal"`` or ``"bytes"``.
@@ -123,8 +125,8 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
         raise UserError("no method was named", mend="for example --methods dcq,ccs")
     if request.match not in MATCHES:
         raise UserError(f"match is one of {', '.join(MATCHES)}", found=repr(request.match))
-    if request.seeds < 1:
-        raise UserError("at least one seed is needed", found=request.seeds, mend="--seeds 3")
+    if not 1 <= request.seeds <= MOST_SEEDS:
+        raise UserError(f"seeds are 1 to {MOST_SEEDS}", found=request.seeds, mend="--seeds 3")
     for unit, value in request.budgets:
         amount(unit, value)  # what is no number is said before a dataset is read
     plan = Plan()

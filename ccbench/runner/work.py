@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from ccbench.data import DataSource, Splits, open_dataset, opened
 from ccbench.executors import WorkItem
 from ccbench.methods.teacher_source import TeacherSource
-from ccbench.offers.discovery import plugins, use_only
+from ccbench.offers.discovery import only, plugins
 from ccbench.records.cells import Cell
 from ccbench.runner.device import chosen_device, compute_with
 from ccbench.store import Store
@@ -199,8 +199,8 @@ class Work:
 def do(kind: str, **plain: Any) -> Any:
     """Do a piece of work that came as plain data; what it gives goes back as plain data."""
     work = Work.kinds[kind].from_plain(plain)
-    use_only(work.context.plugins)
-    given = work.run()
+    with only(work.context.plugins):
+        given = work.run()
     return None if given is None else given.plain()
 
 

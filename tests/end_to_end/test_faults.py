@@ -4,6 +4,9 @@ import csv
 import json
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,3 +169,31 @@ def test_a_damaged_artifact_is_named(ccbench, tmp_path):
     data[len(data) // 2] ^= 1
     (tmp_path / "set.ccb").write_bytes(data)
     assert "set.ccb" in ccbench("evaluate", "set.ccb", "--protocol", "tiny", code=2).stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+def test_a_standard_output_that_cannot_be_written_is_said(environment, tmp_path):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ccbench", "list", "methods"],
+            env=environment, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "error: standard output cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes it as a shell does")
+def test_a_closed_standard_output_stops_nothing(environment, tmp_path, records):
+    command = f"{sys.executable} -m ccbench run -m random --ratio 0.9 --seeds 1 -p tiny -o out >&-"
+    done = subprocess.run(command, shell=True, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [r["status"] for r in records(tmp_path / "out")] == ["ok"]
+
+
+def test_a_name_that_the_encoding_cannot_show_is_shown_escaped(environment, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "ccbench", "plan", "-m", "random", "--ratio", "0.9", "--out", b"\xff"],
+        env={**environment, "PYTHONIOENCODING": "utf-8:strict"}, cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "\\udcff" in done.stdout
