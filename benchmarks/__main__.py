@@ -22,6 +22,7 @@ PARTS = (
     "coresets",
     "rded",
     "distillation",
+    "trajectories",
 )
 
 

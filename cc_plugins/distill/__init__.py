@@ -20,5 +20,5 @@ def ccbench_methods() -> Iterator[MethodSpec]:
 @hookimpl
 def ccbench_groups() -> list[GroupSpec]:
     """Every method that distils; at the authors' settings they want a GPU."""
-    names = tuple(spec.name for spec in specs_of_modules(__name__, MethodSpec))
+    names = (*(spec.name for spec in specs_of_modules(__name__, MethodSpec)), "g-vbsm", "kip", "mtt", "sre2l", "tesla")
     return [GroupSpec(name="distill", methods=names, summary="methods that make a few pictures by gradient descent")]

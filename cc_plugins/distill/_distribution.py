@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,6 +11,8 @@ from cc_plugins.distill._matching import Matching, State, Work
 from cc_plugins.distill._networks import Features, at_once, parts
 from cc_plugins.distill._views import checked, each_seen, seen
 from ccbench.training.siamese import View, draw, names_of
+
+Embedding = Callable[[torch.Tensor], torch.Tensor]
 
 
 class DistributionMatching(Matching):
@@ -28,7 +30,7 @@ class DistributionMatching(Matching):
     def step(self, work: Work, state: State, number: int) -> None:
         """One update, on a network of its own (algorithm 1 of the paper)."""
         rng, network = work.rng(number), work.network(number).requires_grad_(False)
-        features, size = Features(network), work.task.dataset.shape
+        features, size = self.features(network), work.task.dataset.shape
         views, targets = [], []
         for label in range(work.classes):
             images = work.real.batch(label, self.batch, rng)
@@ -36,9 +38,13 @@ class DistributionMatching(Matching):
             targets.append(mean_features(features, seen(views[-1], images)))
         self.move(state, gradient(features, state["pictures"], torch.stack(targets), views))
 
+    def features(self, network: torch.nn.Module) -> Embedding:
+        """What means are taken of."""
+        return Features(network)
+
 
 @torch.no_grad()
-def mean_features(features: Features, images: torch.Tensor) -> torch.Tensor:
+def mean_features(features: Embedding, images: torch.Tensor) -> torch.Tensor:
     """(d,): of (b, 3, H, W) images, b >= 1."""
     return torch.stack([features(part).sum(0) for part in parts(images)]).sum(0) / len(images)
 
@@ -54,12 +60,12 @@ def loss(made: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def gradient(
-    features: Features, pictures: torch.Tensor, targets: torch.Tensor, views: Sequence[View | None]
+    features: Embedding, pictures: torch.Tensor, targets: torch.Tensor, views: Sequence[View | None]
 ) -> torch.Tensor:
     """Of :func:`loss` with respect to the pictures, as many classes at once as pass the network fastest.
 
     Args:
-        features: of the network.
+        features: of a network, (b, 3, H, W) to (b, d).
         pictures: (classes * IPC, 3, H, W), class after class.
         targets: (classes, d) mean features of real images.
         views: of each class.

@@ -83,7 +83,12 @@ class Matching:
 
     Pictures, networks and batches are drawn by the run's base seed and the seed's index alone: they are the same for
     all methods, and pictures begin alike for all budgets.
+
+    Attributes:
+        later: parameters that count when the pictures are finished.
     """
+
+    later = frozenset({"store"})
 
     def __init__(
         self, *, steps: int, lr: float, batch: int, init: str, ids: Path | None, store: str, network: str
@@ -149,18 +154,26 @@ class Matching:
         return state
 
     def key(self, work: Work) -> str:
-        """Of what is kept: all that can change the pictures. How they are stored at the end is none of it."""
+        """Of what is kept: all that can change the pictures. What is done with them at the end is none of it."""
         task = work.task
         spec, params = task.asker or (None, {})
         return Store.key(
             method=type(self).__name__,
             version=spec.edition(params) if spec else "",
-            params={name: str(value) for name, value in vars(self).items() if name != "store"},
+            params={name: str(value) for name, value in vars(self).items() if name not in self.later},
             data=[task.dataset.digest, task.bench.root.digest],
-            network=_digest(work.network(0)),
+            network=self.matched_on(work),
             ipc=work.ipc,
             seed=work.seed,
         )
+
+    def matched_on(self, work: Work) -> str:
+        """A digest of the networks: another version of one, or of what draws it, is another one."""
+        return digest_of(work.network(0))
+
+    def space(self, work: Work) -> Channels:
+        """That the pictures lie in."""
+        return work.real.space
 
     def total(self, work: Work) -> int:
         """How often :meth:`step` is called."""
@@ -193,7 +206,7 @@ class Matching:
             work, state: at the end.
             more: soft labels and a learned learning rate, as ``CompressedDataset`` takes them.
         """
-        pictures, space = state["pictures"].detach().cpu(), work.real.space
+        pictures, space = state["pictures"].detach().cpu(), self.space(work)
         return CompressedDataset(
             payload_of(pictures, space, self.store),
             ids=np.full(len(pictures), -1),
@@ -219,8 +232,8 @@ def _laid_out(state: State) -> None:
     state.update({name: value.contiguous() for name, value in state.items()})
 
 
-def _digest(network: torch.nn.Module) -> str:
-    """Of its weights: another version of a network, or of what draws it, is another one."""
+def digest_of(network: torch.nn.Module) -> str:
+    """Of its weights."""
     return Store.key(
         **{name: value.detach().cpu().numpy().tobytes().hex() for name, value in network.named_parameters()}
     )

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ccbench.plugin import Task, UserError
+from ccbench.plugin import StageContext, Task, UserError
 from ccbench.stages.layers import last_linear
 from ccbench.training import build_network
 
@@ -18,8 +18,8 @@ _CPU, _GPU = (
 )  # pixels that pass a network at once: what a core's cache holds, a GPU's memory
 
 
-def fresh(task: Task, architecture: str, seed: int) -> nn.Module:
-    """A network with random weights, on the device of a task.
+def fresh(task: Task | StageContext, architecture: str, seed: int) -> nn.Module:
+    """A network with random weights, on the device of a task or a stage.
 
     Raises:
         UserError: there is no such network, it cannot take such images, or it normalises over its batch.

@@ -32,18 +32,32 @@ def image_bytes(params: Mapping[str, Any], shape: DataShape) -> int:
     return shape.image_bytes * BYTES[params["store"]]
 
 
-def matching(*, steps: int, steps_doc: str, lr: float, init: str) -> tuple[Param, ...]:
+def matching(*, steps: int, steps_doc: str, lr: float, init: str, batch: int = 256) -> tuple[Param, ...]:
     """The parameters of :class:`cc_plugins.distill._matching.Matching`, with a method's own defaults.
 
     Args:
         steps, steps_doc: how long, and what a step is.
         lr: of the pictures.
         init: ``"real"`` or ``"noise"``.
+        batch: real images of each class.
     """
     return (
         Param(name="steps", default=steps, low=1, high=10_000_000, doc=steps_doc),
         Param(name="lr", default=lr, low=0, high=1e6, doc="learning rate of the pictures"),
-        Param(name="batch", default=256, low=1, high=1_000_000, doc="real images of each class in a step"),
+        Param(name="batch", default=batch, low=1, high=1_000_000, doc="real images of each class in a step"),
+        *beginning(init),
+        STORE,
+        NETWORK,
+    )
+
+
+def beginning(init: str) -> tuple[Param, Param]:
+    """The parameters of what pictures begin as.
+
+    Args:
+        init: ``"real"`` or ``"noise"``.
+    """
+    return (
         Param(
             name="init",
             default=init,
@@ -57,8 +71,6 @@ def matching(*, steps: int, steps_doc: str, lr: float, init: str) -> tuple[Param
             doc="of init=ids: .npy, .npz, text with one id a line, or as PyTorch saves them; as many of each class as "
             "the budget keeps, at least",
         ),
-        STORE,
-        NETWORK,
     )
 
 

@@ -16,8 +16,10 @@ from ccbench.commands import _options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with every cell.")
 def plan(**given: Any) -> None:
     """Show every cell of a run: what is there, what would run, what is skipped and why, and how long it takes."""
+    from ccbench.commands.cache import readable
     from ccbench.methods.sweep import COST
     from ccbench.offers.discovery import plugins
+    from ccbench.offers.specs import imported
     from ccbench.records.record import latest, read_all
     from ccbench.runner.estimate import estimate
     from ccbench.runner.execute import plan_run
@@ -38,6 +40,13 @@ def plan(**given: Any) -> None:
     costs = {name: spec.cost for name, spec in steps.items() if spec.cost}
     if any(made.expressions[c.method].candidates for c in made.runnable if state[c.id] == "to run"):
         costs["fraction=auto"] = COST
+    disk = {
+        (c.dataset, step.label): imported(step.spec.disk)(dict(step.params), made.data[c.dataset].shape)
+        for c in made.runnable
+        if state[c.id] == "to run"
+        for step in made.expressions[c.method].steps
+        if step.spec.disk
+    }
     left = estimate(made, [c for c in made.cells if state[c.id] == "to run"], records)
     if given["as_json"]:
         cells = [
@@ -61,6 +70,7 @@ def plan(**given: Any) -> None:
                     "notes": made.notes,
                     "problems": made.problems,
                     "costs": costs,
+                    "disk": [{"dataset": d, "method": m, "bytes": size} for (d, m), size in disk.items()],
                     "seconds": left.seconds if left.unknown < left.cells else None,
                     "unknown": left.unknown,
                     "unmeasured": left.unmeasured,
@@ -91,6 +101,9 @@ def plan(**given: Any) -> None:
         click.echo("what each method costs:")
         for name, cost in costs.items():
             click.echo(f"  {name}: {cost}")
+    for (dataset, method), size in disk.items():
+        left_there = "known when its network is built" if size is None else readable(size)
+        click.echo(f"  {method} on {dataset} leaves in the cache: {left_there}")
     total = Counter(state.values())
     click.echo(", ".join(f"{n} {what}" for what, n in total.items()))
     if total["to run"]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
+import threading
 import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from ccbench.errors import UserError
 from ccbench.offers import cards, hookspecs, specs
 
 GROUP = "ccbench"
+_MOST = 10_000  # offers of one kind from one plugin
 KINDS = {cls.kind: (f"ccbench_{cls.kind}s", cls) for cls in specs.OFFERS}  # by kind: its hook and its class
 BUILTIN = (
     "ccbench.stages",
@@ -89,6 +92,13 @@ class Plugins:
             return
         self.found.append(plugin)
         try:
+            with _limit(None if plugin.distribution == "ccbench" else _seconds()):
+                self._take(plugin, source)
+        except _Late as late:
+            self._fail(plugin, UserError(f"was given up after {late.seconds:g} s of being imported and asked"))
+
+    def _take(self, plugin: Plugin, source: Any) -> None:
+        try:
             module = importlib.import_module(source) if isinstance(source, str) else source
             module = module.load() if hasattr(module, "load") and not hasattr(module, "__file__") else module
             if self.manager.is_registered(module):
@@ -105,7 +115,9 @@ class Plugins:
                 continue
             try:
                 offered = implementation.function()
-                for spec in offered:
+                for count, spec in enumerate(offered):
+                    if count == _MOST:
+                        raise UserError(f"offers more than {_MOST:,} {kind}s")
                     self._offer(plugin, kind, cls, spec)
             except (Exception, SystemExit) as error:
                 self._fail(plugin, error, f"{hook} ")
@@ -293,6 +305,42 @@ def _distribution(point: Any) -> str:
 
 def _where(plugin: Plugin) -> str:
     return f"{plugin.distribution} ({plugin.module})"
+
+
+class _Late(BaseException):
+    """A plugin used up its time; no ``except Exception`` of its own keeps it."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
+def _seconds() -> float:
+    """What ``CCBENCH_PLUGIN_SECONDS`` says, otherwise 30."""
+    try:
+        return max(0.1, float(os.environ.get("CCBENCH_PLUGIN_SECONDS", "")))
+    except ValueError:
+        return 30.0
+
+
+@contextmanager
+def _limit(seconds: float | None) -> Iterator[None]:
+    """Interrupt the block after some seconds, where the system and this thread can."""
+    usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    if seconds is None or not usable:
+        yield
+        return
+
+    def late(*_: object) -> None:
+        raise _Late(seconds)
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @cache

@@ -356,6 +356,8 @@ class MethodSpec(NeedingSpec):
         image_bytes: ``"module:function"``, called as ``f(params, shape)`` with a ``DataShape``: the bytes of a stored
             image, where the method knows them before it works, so that a budget of bytes (``--match bytes``) is not
             tried with more images than fit. No heavy imports.
+        disk: ``"module:function"``, called as ``f(params, shape)``: bytes that its stages leave in the cache, for
+            ``ccbench plan`` where they are many; None where it is not known before. No heavy imports.
         prepare: whether the target also has ``prepare(task, part, parts)``: shares of the work that several workers
             do at once and leave in the store, where ``compress`` finds them.
         stores: what its file holds, for people.
@@ -370,6 +372,7 @@ class MethodSpec(NeedingSpec):
     ready: str = ""
     identity: str = ""
     image_bytes: str = ""
+    disk: str = ""
     prepare: bool = False
     stores: str = ""
     cost: str = ""

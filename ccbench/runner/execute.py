@@ -26,6 +26,7 @@ from ccbench.runner.few_images import few_notes
 from ccbench.runner.guarded import Guarded
 from ccbench.runner.plan import Data, Plan, Request, make_plan, option_text
 from ccbench.runner.schedule import Artifact, ArtifactEnded, Scheduler
+from ccbench.runner.work import shorten
 from ccbench.store import default_store
 
 Facts = TypeVar("Facts", bound=Plain)
@@ -258,4 +259,5 @@ def _given(kind: type[Facts], finished: Finished) -> tuple[Finished, Facts | Non
 def _log_of(finished: Finished, out: Path) -> str:
     """Where what went wrong is told at length, or ""."""
     log = Path("logs") / f"{finished.id}.log"
+    shorten(out / log)  # its process may have been killed
     return f"; log: {log}" if finished.status not in {"ok", "skipped"} and (out / log).exists() else ""

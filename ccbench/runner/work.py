@@ -19,7 +19,7 @@ from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import only, plugins
 from ccbench.records.cells import Cell
 from ccbench.runner.device import chosen_device, compute_with
-from ccbench.store import Store
+from ccbench.store import Store, atomic_write
 
 if TYPE_CHECKING:
     from ccbench.methods.task import Workbench
@@ -214,6 +214,22 @@ def _unheard(done: int, total: int, what: str = "") -> None:
     """Progress that nobody follows."""
 
 
+_LOG = 1 << 20  # bytes of a log that are kept, half from its beginning and half from its end
+
+
+def shorten(log: Path) -> None:
+    """Leave out the middle of a log that is too long."""
+    with contextlib.suppress(OSError):
+        if (size := log.stat().st_size) <= _LOG + 100:
+            return
+        with log.open("rb") as file:
+            head = file.read(_LOG // 2)
+            file.seek(size - _LOG // 2)
+            tail = file.read()
+        left_out = f"\n... {size - len(head) - len(tail):,} bytes left out ...\n".encode()
+        atomic_write(log, head + left_out + tail)
+
+
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or taken away
@@ -257,4 +273,5 @@ def _logged(log: Path | None, heard: Heard | None = None) -> Iterator[Heard]:
             os.dup2(saved[1], 2)
             for handle in saved:
                 os.close(handle)
+            shorten(log.with_suffix(".log"))
             log.with_suffix(".progress").unlink(missing_ok=True)

@@ -34,3 +34,17 @@ def test_distilled_sets_meet_selections_in_one_table(ccbench, tmp_path, records)
     assert report["contents"]["payload"]["space"] == "channels"
     again = ccbench("evaluate", files[0], "--protocol", "distilled-dc", "--arch", NETWORK, "--seed", "1")
     assert "accuracy" in again.stdout + again.stderr
+
+
+def test_trajectories_and_trained_networks_from_the_command_line(ccbench, tmp_path, records):
+    experts = f"experts=2,expert_epochs=2,expert_batch=128,network={NETWORK}"
+    mtt = f"mtt[steps=3,lr=1,lr_lr=1e-7,inner=3,stride=1,start=2,{experts}]"
+    methods = f"{mtt},{mtt.replace('mtt', 'tesla')},sre2l[steps=3,soft_labels=stored]"
+    planned = ccbench("plan", "--ipc", "1", "--seeds", "1", "--protocol", "tiny", "--methods", methods).stdout
+    assert planned.count("leaves in the cache: ") == 2
+    ccbench("run", "--ipc", "1", "--seeds", "1", "--protocol", "tiny", "--methods", methods)
+    found = records(tmp_path / "ccbench-out")
+    assert [record["status"] for record in found] == ["ok"] * 3
+    files = [CompressedDataset.open(path) for path in sorted((tmp_path / "ccbench-out" / "artifacts").glob("*.ccb"))]
+    assert sorted(file.learning_rate is not None for file in files) == [False, True, True]
+    assert [file.soft_labels.shape for file in files if file.soft_labels is not None] == [(10, 10)]

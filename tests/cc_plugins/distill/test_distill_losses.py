@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 
 from cc_plugins.architectures.convnet import ConvNet
-from cc_plugins.distill import _distribution, _gradient
+from cc_plugins.distill import _attention, _distribution, _gradient
 from cc_plugins.distill._networks import Features
 from ccbench.training.siamese import NAMES, draw
 
-SIDE, CLASSES = 8, 3
+SIDE, CLASSES, POWER = 8, 3, 2.0
 
 
 def network(seed=0):
@@ -46,6 +46,25 @@ def released_dm(net, pictures, real, ipc, seen):
     return total
 
 
+def released_datadam(net, pictures, real, ipc, seen):
+    """One class after the other: attention of the blocks before the last, and the mean output of the last."""
+    total = torch.zeros((), dtype=torch.float64)
+    for c in range(CLASSES):
+        given = []
+        for x in (seen[c](real[c]), seen[c](pictures[c * ipc : (c + 1) * ipc])):
+            means = []
+            for number, stage in enumerate(net.stages):
+                x = stage[:3](x)  # as far as its ReLU; pooling comes after
+                if number < len(net.stages) - 1:
+                    strong = (x**POWER).sum(1).reshape(len(x), -1)
+                    means.append((strong / strong.norm(dim=1, keepdim=True)).mean(0))
+                x = stage[3](x)
+            given.append([*means, x.reshape(len(x), -1).mean(0)])
+        *maps, last = (((a.detach() - b) ** 2).sum() for a, b in zip(*given, strict=True))
+        total = total + 100 * (sum(maps) + 0.01 * last)
+    return total
+
+
 def released_dc(net, pictures, real, ipc, seen):
     """One class after the other, one backward pass each, as the released code of DC and DSA does."""
     parameters, total = list(net.parameters()), torch.zeros((), dtype=torch.float64)
@@ -68,6 +87,12 @@ def ours_dm(net, pictures, real, seen):
     return _distribution.gradient(features, pictures, targets, seen)
 
 
+def ours_datadam(net, pictures, real, seen):
+    features = _attention.Attention(net, 0.01, POWER)
+    targets = torch.stack([_distribution.mean_features(features, v(r)) for v, r in zip(seen, real, strict=True)])
+    return _distribution.gradient(features, pictures, targets, seen)
+
+
 def ours_dc(net, pictures, real, seen):
     weights = weights_of(net)
     pairs = zip(seen, real, strict=True)
@@ -75,7 +100,7 @@ def ours_dc(net, pictures, real, seen):
     return _gradient.gradient(net, weights, pictures, targets, seen)
 
 
-CASES = [(released_dm, ours_dm), (released_dc, ours_dc)]
+CASES = [(released_dm, ours_dm), (released_dc, ours_dc), (released_datadam, ours_datadam)]
 
 
 @pytest.mark.parametrize(("released", "ours"), CASES)

@@ -22,6 +22,7 @@ SMALL = "network=convnet[width=8,depth=3]"
 TINY = {
     "dm": f"dm[steps=3,batch=6,{SMALL}]",
     "dc": f"dc[steps=2,outer=2,inner=2,batch=6,{SMALL}]",
+    "datadam": f"datadam[steps=3,batch=6,{SMALL}]",
     "dsa": f"dsa[steps=2,outer=2,inner=2,batch=6,{SMALL}]",
 }
 ALL = sorted(TINY)
@@ -69,7 +70,13 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize(
-    ("name", "cls"), [("dm", DistributionMatching), ("dc", GradientMatching), ("dsa", GradientMatching)]
+    ("name", "cls"),
+    [
+        ("dm", DistributionMatching),
+        ("datadam", DistributionMatching),
+        ("dc", GradientMatching),
+        ("dsa", GradientMatching),
+    ],
 )
 @pytest.mark.parametrize("after", [1, 3])
 def test_a_killed_distillation_goes_on(empty, tmp_path, monkeypatch, name, cls, after):
@@ -196,6 +203,7 @@ def test_more_pictures_than_the_smallest_class_has_images(lab):
         ("dm[steps=2,network=convnet-d6]", Unfit, "at least 64 pixels"),
         ("dm[steps=2,network=quicknet]", UserError, "batch normalisation mixes"),
         ("dm[steps=2,augment=color_blur]", UserError, "transforms joined by _"),
+        ("datadam[steps=2,network=convnet[depth=1]]", UserError, "no blocks whose attention"),
         ("dsa[steps=2,augment=flip_flip]", UserError, "at most once"),
         ("dc[steps=0]", UserError, "must lie in"),
         ("dm[store=uint16]", UserError, "one of float32, float16, uint8"),

@@ -177,6 +177,15 @@ def test_describe_says_needs_in_words(ccbench):
     assert {"stage": "score", "params": {"score": "aum"}, "when": {}, "unless": {}} in needs
 
 
+def test_the_plan_says_what_stages_leave_in_the_cache(ccbench):
+    done = ccbench("plan", "-m", "mtt[experts=10],dm", "--ipc", 1)
+    before, _, after = done.out.partition(" on photodigits leaves in the cache: ")
+    assert "experts=10" in before.splitlines()[-1]
+    assert after.splitlines()[0] == "652.8 MB"  # ten times 51 times 320,010 weights
+    told = json.loads(ccbench("plan", "-m", "mtt[network=quicknet],dm", "--ipc", 1, "--json").out)["disk"]
+    assert [row["bytes"] for row in told] == [None]
+
+
 def test_the_plan_says_what_methods_cost_that_are_to_run(ccbench):
     done = ccbench("plan", "-m", "craig,random,jpeg", "--ratio", 0.9)
     assert done.code == 0

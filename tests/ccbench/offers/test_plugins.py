@@ -1,3 +1,4 @@
+import signal
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -293,3 +294,34 @@ def test_aliases_clash_like_names(first, second):
     assert all(f"({name})" in str(caught.value) for name in "ab")
     if second.name != "net-4":
         assert found.get("method", second.name) is second  # only the name that clashes is lost
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer to interrupt by")
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import time\nwhile True:\n    try:\n        time.sleep(0.05)\n    except Exception:\n        pass\n",
+        "from ccbench import hookimpl\n@hookimpl\ndef ccbench_methods():\n    while True:\n        pass\n",
+    ],
+    ids=["import", "hook"],
+)
+def test_a_plugin_that_never_ends_is_given_up_and_named(source, tmp_path, monkeypatch):
+    (tmp_path / "endless_plugin.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("CCBENCH_PLUGIN_SECONDS", "0.5")
+    monkeypatch.delitem(sys.modules, "endless_plugin", raising=False)
+    before = signal.getsignal(signal.SIGALRM)
+    found = Plugins(discover=False, extra=("endless_plugin", "cc_plugins.quantizers"))
+    (broken,) = found.broken()
+    assert broken.name == "endless_plugin"
+    assert "given up after 0.5 s" in broken.errors[-1]
+    assert found.get("method", "mediancut")
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
+def test_a_hook_that_never_ends_offering_is_named():
+    made = ModuleType("generous")
+    vars(made)["ccbench_methods"] = hookimpl(lambda: iter(int, 1))
+    (broken,) = Plugins(discover=False, extra=(made,)).broken()
+    assert "offers more than 10,000 methods" in broken.errors[-1]
+    assert len(broken.errors) < 10_010

@@ -13,7 +13,7 @@ from ccbench.records.facts import Compressed, Trained
 from ccbench.runner.compressing import Compression, Measurement, Share
 from ccbench.runner.execute import _given
 from ccbench.runner.training import Teaching, Training
-from ccbench.runner.work import Context, Work
+from ccbench.runner.work import Context, Work, shorten
 from ccbench.store import file_digest
 
 CONTEXT = Context(
@@ -111,3 +111,17 @@ def test_facts_of_a_file_that_break_their_types_are_no_facts(tmp_path, wrong):
 def test_what_did_not_end_well_stays_as_it_is():
     finished = Finished("x", "timeout", "too long")
     assert _given(Trained, finished) == (finished, None)
+
+
+def test_a_long_log_keeps_its_beginning_and_its_end(tmp_path):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"first\n" + b"x" * (5 << 20) + b"\nlast\n")
+    size = log.stat().st_size
+    shorten(log)
+    kept = log.read_bytes()
+    assert kept.startswith(b"first\n")
+    assert kept.endswith(b"\nlast\n")
+    assert f"... {size - (1 << 20):,} bytes left out ...".encode() in kept
+    assert len(kept) < (1 << 20) + 100
+    shorten(log)
+    assert log.read_bytes() == kept
