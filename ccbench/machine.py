@@ -16,7 +16,7 @@ from ccbench.errors import UserError
 
 _PART = 0.9  # of the memory is for work, the rest for the system and the parent process
 _JOB = 2 << 30  # bytes that one job takes beside its dataset: torch, a small network, a batch; measured peaks are half
-_POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def cores(root: Path = Path("/")) -> int:
@@ -97,7 +97,7 @@ def counted_threads(asked: int | None, device: str | None) -> int:
 def use_threads(count: int) -> None:
     """Give every pool of this process that many threads: those that are there, and those of libraries yet to load."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that spins while it waits takes a core from others
-    os.environ.update(dict.fromkeys(_POOLS, str(count)))
+    os.environ.update(dict.fromkeys(POOLS, str(count)))
     if "numpy" in sys.modules:
         from threadpoolctl import threadpool_limits
 

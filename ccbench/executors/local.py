@@ -21,7 +21,7 @@ from typing import Any
 
 from ccbench.errors import MethodError, Skipped, Unfit, UserError
 from ccbench.executors import Finished, WorkItem
-from ccbench.machine import share_of_memory, threads_for, use_threads
+from ccbench.machine import POOLS, share_of_memory, threads_for, use_threads
 from ccbench.offers.faults import said
 
 _MOST = 1 << 20  # bytes that an item gives back, at most
@@ -170,9 +170,14 @@ def _context(warm: str) -> BaseContext:
     context = get_context("forkserver")
     context.set_forkserver_preload([warm] if warm else [])
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is no business of the server's
+    pools = {name: os.environ.get(name) for name in POOLS}
     try:
+        os.environ.update(dict.fromkeys(POOLS, "1"))  # nor are threads: what it forks makes its own
         forkserver.ensure_running()
     finally:
+        for name, value in pools.items():
+            os.environ.pop(name, None)
+            os.environ.update({} if value is None else {name: value})
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
 

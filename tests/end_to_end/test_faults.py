@@ -18,7 +18,7 @@ RUN = ("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("run", "--methods", "dcp", "--ratio", "0.92"), "did you mean 'dcq'"),
+        (("run", "--methods", "dcqq", "--ratio", "0.92"), "did you mean 'dcq'"),
         (("run", "--methods", "dcq[clutsers=3]", "--ratio", "0.92"), "did you mean 'clusters'"),
         (("run", "--methods", "dcq[clusters=0]", "--ratio", "0.92"), "must lie in"),
         (("run", "--methods", "random", "--dataset", "cifar11", "--ratio", "0.92"), "did you mean 'cifar1"),

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import torch
 
 from ccbench.executors import WorkItem, local
 from ccbench.executors.local import LocalExecutor
+from ccbench.machine import POOLS
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals")
 
@@ -211,3 +214,34 @@ def test_a_fresh_process_may_use_what_its_share_did_not_hold(monkeypatch):
     finally:
         executor.close(cancel=True)
     assert ended == {"usual": 30 * 2**30, "fresh": 60 * 2**30}
+
+
+INHERITED = """
+import os, sys
+from pathlib import Path
+from ccbench.executors import WorkItem
+from ccbench.executors.local import LocalExecutor
+
+def look():
+    import torch
+    threads = sum(1 for _ in Path(f"/proc/{os.getppid()}/task").iterdir())
+    return [threads, torch.cuda.is_initialized(), torch.cuda._is_in_bad_fork(), torch.get_num_threads()]
+
+if __name__ == "__main__":
+    executor = LocalExecutor(jobs=1, threads=2)
+    executor.submit(WorkItem("a", "inherited:look", warm="ccbench.runner.heavy"))
+    while not (ended := executor.wait(1)):
+        pass
+    executor.close()
+    print(ended[0].value, ended[0].reason)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others are spawned")
+def test_processes_are_forked_from_one_that_has_a_single_thread_and_no_gpu(tmp_path):
+    (tmp_path / "inherited.py").write_text(INHERITED)
+    environment = {name: value for name, value in os.environ.items() if name not in POOLS}
+    done = subprocess.run(
+        [sys.executable, "inherited.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert done.stdout.strip() == "[1, False, False, 2]", done.stderr
