@@ -245,7 +245,7 @@ def test_a_resolver_that_gives_another_kind():
 
 
 def test_a_resolver_that_exits():
-    with pytest.raises(UserError, match="exiting.* failed while it looked for method 'zoo-x'"):
+    with pytest.raises(UserError, match=r"exiting.* failed while it looked for method 'zoo-x'"):
         Plugins(extra=(Exiting(),), discover=False).get("method", "zoo-x")
 
 
