@@ -123,14 +123,9 @@ class LocalExecutor:
         item = one.item
         if not ready:
             self._let_go(one, 0.0)
-            return Finished(
-                item.id,
-                "timeout",
-                f"killed after its limit of {item.timeout:g} s" + (f" while {item.what}" if item.what else ""),
-            )
+            return Finished(item.id, "timeout", f"killed after its limit of {item.timeout:g} s{_while(item)}")
         try:
-            said_ = json.loads(one.pipe.recv_bytes(_MOST))
-            status, reason, value, log = said_
+            status, reason, value, log = json.loads(one.pipe.recv_bytes(_MOST))
         except (EOFError, OSError):
             self._let_go(one, _ENDING)
             return Finished(item.id, *_died(one.process.exitcode, _while(item)))
