@@ -10,7 +10,6 @@ import torch
 from cc_plugins.distill._matching import Matching, State, Work
 from cc_plugins.kernels._fully_connected import predict
 from ccbench.plugin import CompressedDataset, Task
-from ccbench.store import Store
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam
 MOST = 5000  # pictures that one linear system is solved for
@@ -41,18 +40,9 @@ class KernelInducingPoints(Matching):
             return f"{count} pictures are one linear system, of at most {MOST}; a smaller --ipc"
         return super().skip(task)
 
-    def key(self, work: Work) -> str:
-        """Of what is kept: all that can change the pictures."""
-        task = work.task
-        spec, params = task.asker or (None, {})
-        return Store.key(
-            method=type(self).__name__,
-            version=spec.edition(params) if spec else "",
-            params={name: str(value) for name, value in vars(self).items() if name != "store"},
-            data=[task.dataset.digest, task.bench.root.digest],
-            ipc=work.ipc,
-            seed=work.seed,
-        )
+    def matched_on(self, work: Work) -> str:
+        """No network: the kernel is among the parameters."""
+        return ""
 
     def begin(self, work: Work) -> State:
         """Pictures and centred labels in float64, and what Adam remembers of both."""
