@@ -197,6 +197,13 @@ def opened(key: str, name: str, *, cache: Path, tested: bool = True) -> Splits |
     return _read(Entry(path), name, tested=tested) if _intact(path, SPLITS if tested else SPLITS[:1]) else None
 
 
+def parts_of(cache: Path, key: str, *, tested: bool = True) -> tuple[Path, list[Path]]:
+    """Where the cache keeps the datasets, and the files of one entry: those of its splits, or of the training split."""
+    folder = Store(cache).path(KIND, key)
+    splits = SPLITS if tested else SPLITS[:1]
+    return folder.parent, [p for p in sorted(folder.iterdir()) if p.name.partition("-")[0] in (*splits, "meta.json")]
+
+
 def _read(entry: Entry, name: str, *, tested: bool = True) -> Splits:
     def split(which: str) -> ImageDataset | NoTest:
         facts = entry.meta[which]
@@ -244,7 +251,8 @@ def _intact(path: Path, splits: Sequence[str] = SPLITS) -> bool:
         meta = json.loads((path / "meta.json").read_text())
         if meta.get("schema", SCHEMA) > SCHEMA:
             return True  # of a newer ccbench: the store says so when it is read
-        if any((path / file).stat().st_size != size for file, size in meta["bytes"].items()):
+        wanted = {file: size for file, size in meta["bytes"].items() if file.partition("-")[0] in splits}
+        if any((path / file).stat().st_size != size for file, size in wanted.items()):
             return False
         for which in splits:
             facts = meta[which]

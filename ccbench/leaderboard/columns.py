@@ -140,6 +140,7 @@ def columns(rows: pd.DataFrame, chosen: Sequence[str] = ()) -> list[Column]:
         _text("Status", "status"),
         *[_text("Source", "source")] * has_published(rows),
         *[_text("Picture", "picture")] * bool((rows["picture"] != "").any()),
+        *[_text("Sealed", "sealed")] * bool((rows["sealed"] == "yes").any()),
         *[_text("Match", "match")] * bool((rows["match"] != "nominal").any()),
         *[_text("Coding", "coding")] * bool((~rows["coding"].isin(["none", ""])).any()),
     ]

@@ -18,9 +18,9 @@ _FIRST = (
     "diff_random", "diff_full", "source",
 )  # fmt: skip
 _MEANS = {name: f"{name}_mean" if name == "best_accuracy" else name for name in MEANS}
-COLUMNS = tuple(dict.fromkeys((*_FIRST, *_MEANS.values(), "ipc", "bits_per_pixel", "picture", *ROW)))
+COLUMNS = tuple(dict.fromkeys((*_FIRST, *_MEANS.values(), "ipc", "bits_per_pixel", "picture", "sealed", *ROW)))
 _WHOLE = ("bytes", "n_seeds", "planned_seeds", "teacher_bytes", "threads", "base_seed")
-_TEXT = ("status", "source", "picture", *(name for name in ROW if name not in _WHOLE))
+_TEXT = ("status", "source", "picture", "sealed", *(name for name in ROW if name not in _WHOLE))
 SECTION = ["dataset", "protocol", "protocol_version", "architecture"]
 _SORTED = {*SECTION, "match", "method", "teacher", "kept"}
 METHOD = ("method", "method_version", "made")
@@ -42,7 +42,8 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
         (a fraction) and bytes are means over the seeds that are ok; ``ipc`` is ``images`` by the classes of the
         dataset, missing where no record and no installed dataset says how many; ``bits_per_pixel`` the file's bits by
         the pixels of the whole training set, which has 24; ``picture`` the size of the images in the file where it is
-        not the dataset's own. ``diff_random`` and
+        not the dataset's own; ``sealed`` is ``yes`` where every file was made without sight of the test split.
+        ``diff_random`` and
         ``diff_full`` are differences of means to the row ``random`` at the same budget and to the
         row ``full``, both of the same data, network, recipe, number format, threads and base seed; by the same
         teacher or, where no such row is there, by none; missing where there is none either,
@@ -122,6 +123,7 @@ def _row(group: list[Record]) -> dict[str, Any]:
         "source": MEASURED,
         "ipc": None if images is None or classes is None else images / classes,
         "picture": next((r.picture for r in ok), ""),
+        "sealed": "yes" if ok and all(r.sealed for r in ok) else "",
         "bits_per_pixel": None if (ratio := means["measured_ratio"]) is None else 24 * (1 - ratio),
     }
 

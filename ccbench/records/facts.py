@@ -66,6 +66,7 @@ class Compressed(Made):
         images, classes: in it.
         nominal_kept: the fraction of raw bytes kept by the papers' formula; ``measured_kept`` by the file's size.
         picture: width x height of its images where they are not of the dataset's own size, otherwise "".
+        sealed: whether no method's code could see the test split or the network while it was made.
         colorfulness, color_distance: see :mod:`ccbench.colors`.
     """
 
@@ -76,6 +77,7 @@ class Compressed(Made):
     nominal_kept: Fraction
     measured_kept: float
     picture: str = ""
+    sealed: bool = False
     colorfulness: float | None = None
     color_distance: float | None = None
 

@@ -41,6 +41,7 @@ class Record(Row):
         nominal_ratio: by the papers' formula; ``measured_ratio`` from ``bytes``, the size of the file. May be below 0.
         images, classes: in the compressed dataset.
         picture: width x height of its images where they are not of the dataset's own size, otherwise "".
+        sealed: whether the methods that made the file could see neither the test split nor the network.
         colorfulness, color_distance: of the compressed images, see :mod:`ccbench.colors`.
         compress_seconds, train_seconds, stage_seconds: wall clock; the last by stage name.
         construction_seconds: ``compress_seconds`` and what the stages that it needs took when they were made.
@@ -70,6 +71,7 @@ class Record(Row):
     images: int | None = field(default=None, metadata=_MEAN)
     classes: int | None = None
     picture: str = ""
+    sealed: bool = False
     colorfulness: float | None = field(default=None, metadata=_MEAN)
     color_distance: float | None = field(default=None, metadata=_MEAN)
     compress_seconds: float | None = field(default=None, metadata=_MEAN)
@@ -161,6 +163,7 @@ _OF_FILE = (
     "images",
     "classes",
     "picture",
+    "sealed",
     "colorfulness",
     "color_distance",
     "compress_seconds",
@@ -296,6 +299,8 @@ def unlike(value: Any, kind: Any) -> str:
         return ""
     if kind in (str, str | None):
         return "" if isinstance(value, str) else "text"
+    if kind is bool:
+        return "" if isinstance(value, bool) else "true or false"
     if kind is Fraction:
         return "" if isinstance(value, str) and re.fullmatch(r"\d{1,40}(/0*[1-9]\d{0,40})?", value) else "a fraction"
     if kind in (int, int | None):
