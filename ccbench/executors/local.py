@@ -19,7 +19,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from ccbench.errors import MethodError, Skipped, Unfit, UserError
+from ccbench.errors import MethodError, Skipped, Unfit, UserError, short_of_memory
 from ccbench.executors import Finished, WorkItem, sealing
 from ccbench.machine import POOLS, share_of_memory, threads_for, use_threads
 from ccbench.offers.faults import said
@@ -236,8 +236,11 @@ def _live(pipe: connection.Connection, worker: _Worker, function: str, payload: 
     os.environ.update(worker.environment)
     threading.Thread(target=_die_with, args=(pipe,), daemon=True).start()
     use_threads(worker.threads)
-    import torch
-
+    try:
+        import torch
+    except BaseException as error:  # whatever it is, the parent prints nothing but what it is told
+        pipe.send_bytes(_as_text(*verdict(error), None, traceback.format_exc()))
+        return
     if torch.cuda.is_available():
         _claim_gpu(torch)
     elif worker.memory is not None:
@@ -270,10 +273,12 @@ def _call(function: str, payload: dict[str, Any]) -> tuple[str, str, Any, str]:
 def verdict(error: BaseException) -> tuple[str, str]:
     """The status and the reason of what was raised."""
     text = " ".join(str(error).split())
-    torch = sys.modules.get("torch")
-    memory = isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))
-    if memory or "can't allocate memory" in text or "Unable to allocate" in text:
-        return "oom", text[:300] or "out of memory"
+    out_of_memory = getattr(sys.modules.get("torch"), "OutOfMemoryError", MemoryError)
+    if short_of_memory(error) or isinstance(error, out_of_memory):
+        return (
+            "oom",
+            f"{'libraries cannot be loaded: ' * isinstance(error, ImportError)}{text[-300:] or 'out of memory'}",
+        )
     if isinstance(error, Unfit | Skipped):
         return "skipped", text
     if isinstance(error, UserError | MethodError):

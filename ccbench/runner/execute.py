@@ -150,7 +150,8 @@ def execute(request: Request, options: Options) -> Summary:
         with make_display(options.display, plan.cells, done, options.out / "logs") as display:
             broken = [f"broken plugin {p.name} of {p.distribution}: {p.errors[0]}" for p in offers.broken()]
             unready = [f"error: {problem}" for problem in plan.problems]
-            for note in (*unready, *plan.notes, *_emulated(plan, options.device), *problems, *broken):
+            fewer = [f"memory has room for {jobs} processes at a time"] if jobs < (options.jobs or 1) else []
+            for note in (*unready, *plan.notes, *_emulated(plan, options.device), *fewer, *problems, *broken):
                 display.note(note)
             _settle(plan, known, book)
             if artifacts:
