@@ -6,7 +6,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from ccbench.archive import CompressedDataset
 from ccbench.archive.origin import open_origin, source_of
@@ -85,7 +84,7 @@ def evaluate_file(
             mend=f"ccbench compress --dataset {dataset} ..., or name a dataset with its own test split by --dataset",
         )
     shape = splits.train.shape
-    kept = _kept(file, compressed.meta) or compressed.nominal_kept(shape)
+    kept = Fraction(compressed.meta["kept"]) if "kept" in compressed.meta else compressed.nominal_kept(shape)
     data = Data(shape, splits.train.digest, splits.test.digest, option_text(source))
     match, coding = compressed.meta.get("match", "nominal"), names.check(compressed.meta.get("coding", "none"))
     request = Request(
@@ -135,25 +134,6 @@ def evaluate_file(
             outcome=outcome,
         )
         return record, write_record(record, out) if leads() else record.path(out)
-
-
-def _kept(file: Path, meta: dict[str, Any]) -> Fraction | None:
-    """The budget that a file was made for; None where it does not say.
-
-    Raises:
-        UserError: it says something that no budget is, or describes itself by something else than text.
-    """
-    said = meta.get("kept")
-    texts = [meta.get(name, "") for name in ("method", "dataset", "match", "coding")]
-    try:
-        kept = None if said is None else Fraction(said) if isinstance(said, str) and len(said) < 100 else Fraction(0)
-    except (ValueError, ZeroDivisionError):
-        kept = Fraction(0)
-    if (kept is not None and not 0 < kept <= 1) or not all(isinstance(text, str) for text in texts):
-        raise UserError(
-            f"{file} is damaged: it says of itself what cannot be", found=f"kept {said!r:.60}, {texts!r:.120}"
-        )
-    return kept
 
 
 def _cell(
