@@ -11,6 +11,7 @@ import resource
 import signal
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,7 +90,7 @@ MAKERS = {
     "zstd": (lambda rng: RawImages(np.repeat(raw(20, 8, 1, rng).images, 8, 2)), "zstd"),
     "zstd-palette": (lambda rng: _plain(40, 8, 2, rng), "zstd"),
 }
-META = {
+META: dict[str, Any] = {
     "dataset": "photodigits",
     "dataset_digest": "ab" * 32,
     "method": "random",
@@ -250,7 +251,7 @@ def test_hostile_headers(whole, scratch, data):
 
 
 @pytest.mark.slow
-@settings(max_examples=20_000, suppress_health_check=_QUIET, derandomize=False)
+@settings(max_examples=10_000, suppress_health_check=_QUIET, derandomize=False)
 @given(st.data())
 def test_many_hostile_headers(whole, scratch, data):
     scratch.write_bytes(change(data, whole))
