@@ -21,13 +21,23 @@ Count = Annotated[int, Meta(ge=0, lt=1 << 62)]
 Size = Annotated[int, Meta(ge=1, le=1 << 40)]
 """Of an axis: images, pixels, steps."""
 Whole = Annotated[int, Meta(gt=-(1 << 62), lt=1 << 62)]
-"""Any whole number, such as a base seed."""
+"""Any whole number that tables can hold, such as a base seed."""
+Match = Annotated[str, Meta(pattern=r"^(?:nominal|bytes)\Z")]
+"""What a budget is held to."""
+Seed = Annotated[int, Meta(ge=0, lt=1 << 32)]
+"""The index of a repetition, or what a generator begins with."""
+Ordinal = Annotated[int, Meta(ge=1, lt=1 << 32)]
+"""1, 2, 3 ...: attempts, seeds, threads."""
 Share = Annotated[float, Meta(ge=0, le=1)]
 """An accuracy, or another fraction that is never more than everything."""
 Number = Annotated[float, Meta(ge=-1e300, le=1e300)]
 """Finite, and not too large to reckon with."""
-Positive = Annotated[float, Meta(ge=0, le=1e300)]
-"""Seconds, and other measures that are never below 0."""
+Positive = Annotated[float, Meta(ge=0, le=1e12)]
+"""Measures that are never below 0."""
+Seconds = Annotated[float, Meta(ge=-1, le=1e12)]
+"""Wall clock; a difference of two may fall short of 0 by its noise."""
+Removed = Annotated[float, Meta(ge=-1e9, le=1)]
+"""A ratio as it came out: below 0 where what was made is larger than the original."""
 
 _FRACTION = re.compile(r"\d{1,40}(/0*[1-9]\d{0,40})?")
 

@@ -152,7 +152,7 @@ class Described(Struct):
     protocol: str = ""
     versions: list[str] = []
     kept: Fraction = Fraction(1)
-    match: Literal["nominal", "bytes"] = "nominal"
+    match: schema.Match = "nominal"
     coding: str = "none"
     seed: Annotated[int, Meta(ge=0, lt=1 << 62)] | None = None
     base_seed: schema.Whole = 0

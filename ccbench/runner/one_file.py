@@ -12,13 +12,14 @@ from ccbench.archive.origin import open_origin, source_of
 from ccbench.coding import names
 from ccbench.data import DataSource
 from ccbench.errors import UserError
+from ccbench.leaderboard.escaping import clean
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import plugins
 from ccbench.offers.expressions import Expression, parse, read_call
 from ccbench.records.cells import Cell
 from ccbench.records.facts import Compressed
 from ccbench.records.out_folder import claimed
-from ccbench.records.record import Record, read_all, write_record
+from ccbench.records.record import Record, named, read_all, write_record
 from ccbench.runner.device import check_device
 from ccbench.runner.display import Watch
 from ccbench.runner.plan import Conditions, Data, Request, canonical, option_text
@@ -101,7 +102,7 @@ def evaluate_file(
         versions = "+".join(compressed.meta.get("versions", ["?"]))
         cell = replace(
             under.cell(dataset, data, Expression(()), kept, network, coding=coding),
-            method=f"{compressed.meta.get('method', file.stem)} ({file.name})",
+            method=_title(compressed.meta.get("method", ""), file),
             method_version=f"{versions} {digest[:12]}",
             made=digest[:12],
             seed=seed,
@@ -134,6 +135,11 @@ def evaluate_file(
             outcome=outcome,
         )
         return record, write_record(record, out) if leads() else record.path(out)
+
+
+def _title(method: str, file: Path) -> str:
+    """What the row of a file is called that is no cell of a run."""
+    return f"{method if named(method) else 'file'} ({clean(file.name)})"
 
 
 def _cell(

@@ -117,15 +117,15 @@ ALLOWED = {
     "methods": "errors seeds budget machine store offers data coding archive training",
     "stages": "errors store offers data training methods",
     "plugin": "errors budget offers",  # what it names lazily stands under TYPE_CHECKING and in its table
-    "records": "errors seeds budget store",
+    "records": "errors schema seeds budget store offers",
     "leaderboard": "errors budget store offers records",
     "inspection": "errors quantities budget store data archive colors leaderboard",
-    "runner": "errors quantities budget machine store offers executors data coding archive colors training methods "
-    "stages records leaderboard",
+    "runner": "errors seeds quantities budget machine store offers executors data coding archive colors training "
+    "methods stages records leaderboard",
     "testing": "errors budget store offers executors data archive training methods",
     "api": "machine data offers methods records runner",
     "recommend": "errors store offers data archive api",
-    "commands": "errors quantities machine store offers data archive training methods "
+    "commands": "errors seeds quantities machine store offers data archive training methods "
     "records leaderboard inspection runner testing recommend",
 }
 

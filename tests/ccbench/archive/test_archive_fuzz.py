@@ -5,6 +5,7 @@ Headers are taken apart, changed in one to three places and put together again w
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import resource
@@ -154,7 +155,7 @@ def put(value, path, new) -> None:
     """Change, leave out (``...``) or nudge what lies at a path."""
     for key in path[:-1]:
         value = value[key]
-    old = value[path[-1]]
+    old, new = value[path[-1]], new if callable(new) or new is ... else copy.deepcopy(new)
     if new is ...:
         del value[path[-1]]
     elif callable(new):
