@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ccbench import seeds
 from ccbench.offers.expressions import split
 
 
@@ -99,7 +100,13 @@ MACHINE = [
         type=click.Choice(["float32", "bfloat16"]),
         help="Number format of every training; default: the protocol's. Results of two formats never share a row.",
     ),
-    click.option("--base-seed", type=int, default=0, show_default=True, help="What every seed is derived from."),
+    click.option(
+        "--base-seed",
+        type=click.IntRange(-seeds.LARGEST, seeds.LARGEST),
+        default=0,
+        show_default=True,
+        help="What every seed is derived from.",
+    ),
 ]
 THREADS = [
     click.option(

@@ -275,10 +275,8 @@ def verdict(error: BaseException) -> tuple[str, str]:
     text = " ".join(str(error).split())
     out_of_memory = getattr(sys.modules.get("torch"), "OutOfMemoryError", MemoryError)
     if short_of_memory(error) or isinstance(error, out_of_memory):
-        return (
-            "oom",
-            f"{'libraries cannot be loaded: ' * isinstance(error, ImportError)}{text[-300:] or 'out of memory'}",
-        )
+        where = "libraries cannot be loaded: " if isinstance(error, ImportError) else ""
+        return "oom", where + (text[-300:] or "out of memory")
     if isinstance(error, Unfit | Skipped):
         return "skipped", text
     if isinstance(error, UserError | MethodError):

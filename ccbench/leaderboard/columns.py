@@ -102,7 +102,7 @@ def _identity(field: Field) -> Column:
     title = field.metadata["title"]
     if field.metadata.get("digest"):
         return _digest(title, field.name)
-    return _number(title, field.name, "d") if field.type == "int" else _text(title, field.name)
+    return _number(title, field.name, "d") if isinstance(field.default, int) else _text(title, field.name)
 
 
 IDENTITY = {f.name: _identity(f) for f in fields(Row) if "title" in f.metadata}
