@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 from ccbench.budget import Budget, DataShape
 from ccbench.errors import UserError
 from ccbench.offers.discovery import Plugins
-from ccbench.offers.specs import BRACKETS, DatasetSpec, MethodSpec, Param, Spec, imported, split
+from ccbench.offers.specs import BRACKETS, DatasetSpec, MethodSpec, Param, ProtocolSpec, Spec, imported, split
 from ccbench.quantities import amount, plain
 
 BUDGETS = ("ratio", "bits", "fraction", "ipc", "bytes")  # every method takes its own budget by these names
@@ -308,6 +308,8 @@ def without_coding(text: str) -> tuple[str, bool]:
 def read_call(kind: Literal["dataset"], text: str, plugins: Plugins) -> Call[DatasetSpec]: ...
 @overload
 def read_call(kind: Literal["method"], text: str, plugins: Plugins) -> Step: ...
+@overload
+def read_call(kind: Literal["protocol"], text: str, plugins: Plugins) -> Call[ProtocolSpec]: ...
 @overload
 def read_call(kind: str, text: str, plugins: Plugins) -> Call[Spec]: ...
 def read_call(kind: str, text: str, plugins: Plugins) -> Call[Spec]:

@@ -430,12 +430,17 @@ class ProtocolSpec(Spec):
     Attributes:
         recipe: ``"package:path/inside.toml"`` instead of a target. ``base = "other"`` in the file names another one
             beside it, ``other.toml``, whose keys it changes.
+        hard: the protocol that is this one with the images' own labels, where its labels are softer, or "".
+        plain: the protocol that is this one without augmentation, or "". Leaderboards compare a row with those of the
+            same set under these two; see :mod:`ccbench.leaderboard.robust`.
     """
 
     kind: ClassVar[str] = "protocol"
     carded: ClassVar[bool] = True
     target: str = ""
     recipe: str = ""
+    hard: str = ""
+    plain: str = ""
 
     def check_place(self) -> None:
         """Raise UserError unless there is a target or a recipe; a recipe takes no parameters."""

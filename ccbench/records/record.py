@@ -49,6 +49,8 @@ class Record(Row):
         teacher_accuracy: of the teacher on the test split, a fraction; ``teacher_bytes`` the size of its weights,
             which no ratio counts.
         peak_memory: bytes, of the training.
+        labels: what it learned from: ``hard``, ``soft`` (those of the file) or ``teacher``; "" where nobody wrote it.
+        learned_lr: the learning rate that came with the images, where it was used.
         artifact: file name under ``artifacts/``.
         environment: versions, device, threads that were there.
         started, finished: ISO 8601 in UTC.
@@ -84,6 +86,8 @@ class Record(Row):
     teacher_accuracy: float | None = field(default=None, metadata=_MEAN)
     teacher_bytes: int | None = field(default=None, metadata=_MEAN)
     peak_memory: int | None = None
+    labels: str = ""
+    learned_lr: float | None = field(default=None, metadata=_MEAN)
     artifact: str | None = None
     artifact_sha256: str | None = None
     environment: dict[str, Any] = field(default_factory=dict)
@@ -154,7 +158,7 @@ class Record(Row):
 
 _OF_OUTCOME = (
     "accuracy", "best_accuracy", "final_loss", "iterations", "images_per_second", "train_seconds", "teacher_accuracy",
-    "teacher_bytes", "peak_memory", "environment", "started",
+    "teacher_bytes", "peak_memory", "labels", "learned_lr", "environment", "started",
 )  # fmt: skip
 _OF_FILE = (
     "bytes",
