@@ -17,7 +17,8 @@ from ccbench.budget import GRID, DataShape
 from ccbench.errors import UserError
 from ccbench.offers.resources import check_reference, read_layers, resource
 
-BRACKETS = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # a value may have brackets of its own: ccs[score=tdds[t=20]]
+_INNER = r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]"
+BRACKETS = rf"\[((?:[^\[\]]|{_INNER})*)\]"  # values may have brackets of their own: dm[init=ccs[score=tdds[t=20]]]
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*:?")  # a trailing colon is a family: folder:PATH
 
 
@@ -27,7 +28,9 @@ class Param:
 
     The type is the default's type unless ``type`` says otherwise; ``choices``,
     ``low`` and ``high`` (both included) bound it. ``choices`` may name a kind of
-    offer: ``choices="score"`` takes ``aum`` and whatever score a plugin offers.
+    offer: ``choices="score"`` takes ``aum`` and whatever score a plugin offers, and
+    the ``words`` beside them. A method that is named so selects training images; see
+    :meth:`ccbench.methods.task.Task.selection`.
     A parameter of type ``Path`` names a file or a folder of files, which must be
     there; its content is part of the identity of every result.
     """
@@ -37,6 +40,7 @@ class Param:
     doc: str
     type: type | None = None
     choices: tuple[Any, ...] | str | None = None
+    words: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
 
@@ -142,6 +146,11 @@ class Spec:
                     f"{self.kind} {self.name}: choices of {param.name} name a kind of offer or list values",
                     found=repr(param.choices),
                     mend=f"one of {', '.join(KINDS)}",
+                )
+            if param.words and not isinstance(param.choices, str):
+                raise UserError(
+                    f"{self.kind} {self.name}: words of {param.name} stand beside a kind of offer",
+                    found=f"choices={param.choices!r}, words={param.words!r}",
                 )
 
         self._check_aliases()
@@ -424,12 +433,17 @@ class ProtocolSpec(Spec):
     Attributes:
         recipe: ``"package:path/inside.toml"`` instead of a target. ``base = "other"`` in the file names another one
             beside it, ``other.toml``, whose keys it changes.
+        hard: the protocol that is this one with the images' own labels, where its labels are softer, or "".
+        plain: the protocol that is this one without augmentation, or "". Leaderboards compare a row with those of the
+            same set under these two; see :mod:`ccbench.leaderboard.robust`.
     """
 
     kind: ClassVar[str] = "protocol"
     carded: ClassVar[bool] = True
     target: str = ""
     recipe: str = ""
+    hard: str = ""
+    plain: str = ""
 
     def check_place(self) -> None:
         """Raise UserError unless there is a target or a recipe; a recipe takes no parameters."""

@@ -123,7 +123,7 @@ class Trained(Plain):
     """What one training on a compressed file gave.
 
     Attributes:
-        accuracy .. peak_memory: see :class:`ccbench.training.Outcome`.
+        accuracy .. learned_lr: see :class:`ccbench.training.Outcome`.
         teacher_accuracy, teacher_bytes: see :class:`Taught`; None without a teacher.
         environment: versions, device, threads that were there.
         started: ISO 8601 in UTC.
@@ -136,6 +136,8 @@ class Trained(Plain):
     iterations: Count | None = None
     final_loss: Number | None = None
     peak_memory: Count | None = None
+    labels: str = ""
+    learned_lr: Positive | None = None
     teacher_accuracy: Share | None = None
     teacher_bytes: Count | None = None
     environment: dict[str, Any] = field(default_factory=dict)

@@ -55,6 +55,8 @@ class Record(Row):
         teacher_accuracy: of the teacher on the test split, a fraction; ``teacher_bytes`` the size of its weights,
             which no ratio counts.
         peak_memory: bytes, of the training.
+        labels: what it learned from: ``hard``, ``soft`` (those of the file) or ``teacher``; "" where nobody wrote it.
+        learned_lr: the learning rate that came with the images, where it was used.
         artifact: file name under ``artifacts/``.
         environment: versions, device, threads that were there.
         started, finished: ISO 8601 in UTC.
@@ -88,6 +90,8 @@ class Record(Row):
     iterations: Count | None = None
     images_per_second: Positive | None = None
     train_seconds: Seconds | None = None
+    labels: str = ""
+    learned_lr: Positive | None = field(default=None, metadata=_MEAN)
     teacher_accuracy: Share | None = field(default=None, metadata=_MEAN)
     teacher_bytes: Count | None = field(default=None, metadata=_MEAN)
     peak_memory: Count | None = None
@@ -161,7 +165,7 @@ class Record(Row):
 
 _OF_OUTCOME = (
     "accuracy", "best_accuracy", "final_loss", "iterations", "images_per_second", "train_seconds", "teacher_accuracy",
-    "teacher_bytes", "peak_memory", "environment", "started",
+    "teacher_bytes", "peak_memory", "labels", "learned_lr", "environment", "started",
 )  # fmt: skip
 _OF_FILE = (
     "bytes",
@@ -273,8 +277,6 @@ _METHOD = re.compile(rf"{_STEP}(?:\+{_STEP})*(?: \([^\x00-\x1f]*\))?")  # evalua
 def named(method: str) -> bool:
     """Whether a text could be the label of a method expression, such as ``ccs[fraction=0.1]+dcq``."""
     return len(method) <= _LONGEST and _METHOD.fullmatch(method) is not None
-
-    sealed: bool = False
 
 
 def checked(facts: Any) -> Record:
