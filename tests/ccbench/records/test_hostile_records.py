@@ -82,7 +82,7 @@ HOSTILE = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from([f.name for f in fields(Record)]), HOSTILE, min_size=1, max_size=4))
 def test_whatever_passes_can_be_tabulated(tmp_path_factory, changes):
     out = tmp_path_factory.mktemp("any")
