@@ -414,10 +414,14 @@ def part_of(path: Path) -> Path:
 def readable(path: Path) -> Iterator[None]:
     """Say of a file or folder that may not be read, or of the one in it, that this is what is wrong with it.
 
+    A pipe, a socket or a device is refused before it is opened: who reads it may wait for ever.
+
     Raises:
-        UserError: the system refused.
+        UserError: the system refused, or it is neither a file nor a folder.
     """
     try:
+        if what := special(path):
+            raise UserError(f"{path} is {what}, not a file", mend="name a file, or delete it where a file should be")
         yield
     except PermissionError as error:
         place = Path(error.filename) if isinstance(error.filename, str) else path
@@ -426,11 +430,28 @@ def readable(path: Path) -> Iterator[None]:
         ) from None
 
 
+def special(path: str | os.PathLike[str]) -> str:
+    """What lies at a path where that is a pipe, a socket or a device, links followed; otherwise ""."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - a million files
+    except OSError:
+        return ""  # whoever opens it says so
+    return next((what for is_such, what in _SPECIAL if is_such(mode)), "")
+
+
+_SPECIAL = (
+    (stat.S_ISFIFO, "a pipe (FIFO)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
 def check_readable(path: Path) -> None:
     """Open a file as a reader will whose own error does not say that the system refused; one that is missing passes.
 
     Raises:
-        UserError: it may not be read.
+        UserError: it may not be read, or is a pipe, a socket or a device.
     """
     with readable(path), suppress(FileNotFoundError, IsADirectoryError):
         path.open("rb").close()
@@ -445,8 +466,13 @@ def _whose(path: Path) -> str:
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:
-    """sha256 of a file, in hexadecimal."""
-    with Path(path).open("rb") as file:
+    """sha256 of a file, in hexadecimal.
+
+    Raises:
+        UserError: it may not be read, or is a pipe, a socket or a device.
+        OSError: as the system has it.
+    """
+    with readable(Path(path)), Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
