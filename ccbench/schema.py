@@ -42,17 +42,18 @@ Removed = Annotated[float, Meta(ge=-1e9, le=1)]
 _FRACTION = re.compile(r"\d{1,40}(/0*[1-9]\d{0,40})?")
 
 
-def parse(text: str | bytes) -> Any:
+def parse(text: str | bytes, *, infinite: bool = False) -> Any:
     """JSON as the standard has it.
 
     Args:
         text: UTF-8 where it is bytes.
+        infinite: whether NaN and infinities pass, which Python writes and the standard has not.
 
     Raises:
         ValueError: it is none, nested too deeply, or has NaN or a number too large for a float.
     """
     try:
-        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        return json.loads(text) if infinite else json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

@@ -93,8 +93,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         The facts, the arrays (read-only views of the mapped file, not yet in memory) and the file's digest.
 
     Raises:
-        UserError: the file is missing, a folder, empty, foreign, cut short, damaged, of a newer schema, or may not be
-            read.
+        UserError: the file is missing, a folder, a pipe or a device, empty, foreign, cut short, damaged, of a newer
+            schema, or may not be read.
     """
     path = Path(path)
     if path.is_dir():
@@ -124,7 +124,7 @@ def sizes(path: str | os.PathLike[str]) -> dict[str, int]:
 
 def read_digest(path: str | os.PathLike[str]) -> str:
     """The digest that a file claims, without checking it."""
-    with Path(path).open("rb") as file:
+    with readable(Path(path)), Path(path).open("rb") as file:
         return file.read(_DIGEST.stop)[_DIGEST].decode("ascii", "replace")
 
 

@@ -156,7 +156,12 @@ CELLS = [
     *BUDGET,
     click.option("--no-snap", is_flag=True, help="Keep the ratio as given; methods that cannot hit it are skipped."),
     click.option(
-        "--dataset", "-d", type=Datasets(), default="photodigits", show_default=True, help="Names, or folder:PATH."
+        "--dataset",
+        "-d",
+        type=Datasets(),
+        default="photodigits",
+        show_default=True,
+        help="Names, or folder:PATH; a comma in the path of a folder that exists is part of it.",
     ),
     click.option(
         "--arch",

@@ -93,8 +93,11 @@ class Compressed(Made):
         Returns:
             None where the file has to be made again: it or its facts are missing or damaged, or do not belong together.
         """
+        beside = artifact.with_suffix(".json")
+        if not (artifact.is_file() and beside.is_file()):
+            return None
         try:
-            facts = cls.from_plain(parse(artifact.with_suffix(".json").read_bytes()))
+            facts = cls.from_plain(parse(beside.read_bytes()))
             whole = artifact.stat().st_size == facts.bytes and facts.sha256 == file_digest(artifact)
         except (OSError, ValueError):
             return None

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from ccbench.errors import UserError
 from ccbench.schema import Ordinal, fit, parse
-from ccbench.store import atomic_write
+from ccbench.store import atomic_write, readable
 
 SCHEMA = 1
 
@@ -60,7 +60,8 @@ def _check_schema(marker: Path) -> None:
         atomic_write(marker, json.dumps({"schema": SCHEMA}))
         return
     try:
-        said = fit(parse(marker.read_bytes()), _Marker)
+        with readable(marker):
+            said = fit(parse(marker.read_bytes()), _Marker)
     except (OSError, ValueError) as error:
         raise UserError(f"{marker} cannot be read", found=error, mend="delete it, or give another --out") from None
     if said.schema > SCHEMA:

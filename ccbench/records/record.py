@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -232,10 +233,13 @@ def read_all(*outs: str | Path) -> tuple[list[Record], list[str]]:
     """
     records: list[Record] = []
     problems: list[str] = []
-    paths = {path.resolve(): path for out in outs for path in (Path(out) / FOLDER).rglob("*.json")}
+    paths = {os.path.realpath(path): path for out in outs for path in (Path(out) / FOLDER).rglob("*.json")}
     for _, path in sorted(paths.items()):
         if path.name.startswith("."):
             continue  # another process's temporary file
+        if not path.is_file():
+            problems.append(f"{path}: neither a file nor a link to one")
+            continue
         try:
             facts = parse(path.read_bytes())
         except (OSError, ValueError) as error:

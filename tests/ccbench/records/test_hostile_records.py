@@ -1,6 +1,7 @@
 """Records that nobody's ccbench wrote: each is left out and named in one line, and the board is made of the others."""
 
 import json
+import os
 import shutil
 from dataclasses import fields
 
@@ -82,7 +83,7 @@ HOSTILE = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from([f.name for f in fields(Record)]), HOSTILE, min_size=1, max_size=4))
 def test_whatever_passes_can_be_tabulated(tmp_path_factory, changes):
     out = tmp_path_factory.mktemp("any")
@@ -142,3 +143,16 @@ def test_labels_are_names(label, tmp_path):
     assert named(label)
     assert named(_title(label, tmp_path / "a (1).ccb"))
     assert named(_title("=" + label, tmp_path / "x\n\ud800.ccb"))
+
+
+def test_what_is_no_file_among_records_is_named_and_never_waited_for(out):
+    (good,), _ = read_all(out)
+    os.mkfifo(out / "results" / "pipe.json")
+    (out / "results" / "zero.json").symlink_to("/dev/zero")
+    (out / "results" / "loop.json").symlink_to("loop.json")
+    (out / "results" / "gone.json").symlink_to("nowhere.json")
+    (out / "results" / "folder.json").mkdir()
+    records, problems = read_all(out)
+    assert records == [good]
+    assert len(problems) == 5
+    assert all("neither a file nor a link to one" in problem for problem in problems)
