@@ -150,8 +150,8 @@ CELLS = [
         "-m",
         type=LIST,
         required=True,
-        help="Method expressions: dcq,ccs[score=el2n],ccs[fraction=0.1]+dcq[bits=2]; all is every method there is, "
-        "all-GROUP every one of a group.",
+        help="Method expressions: dcq,ccs[score=el2n],ccs[fraction=0.1]+dcq[bits=2]; all is every method there is "
+        "but those that take many hours, all-GROUP every one of a group.",
     ),
     *BUDGET,
     click.option("--no-snap", is_flag=True, help="Keep the ratio as given; methods that cannot hit it are skipped."),
