@@ -78,12 +78,12 @@ _CODED = (
 DCQ_RD = replace(
     DCQ,
     name="dcq-rd",
-    version="1",
+    version="2",
     summary="dcq for coded files: entries weigh colour error against coded bits (not in the paper)",
     params=tuple({own.name: own for own in _CODED}.get(p.name, p) for p in DCQ.params),
     bits=(1, 2, 3, 4, 5),
     cost="that of dcq; choosing entries three times over, linear in images and entries, and where files are held to "
-    "bytes up to 7 times, each time coding all images",
+    "bytes two or three times, seven at most, each time coding all images",
 )
 
 

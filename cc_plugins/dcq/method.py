@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 
 from cc_plugins.dcq import gpu
 from cc_plugins.dcq.clustering import image_rows, kmeans_clusters, random_clusters
 from cc_plugins.dcq.colors import distinct_colors
 from cc_plugins.dcq.palettes import kmeans_palette
 from cc_plugins.dcq.quantise import quantise_dataset
-from cc_plugins.dcq.rate import weigh
+from cc_plugins.dcq.rate import Weighed, weigh
 from cc_plugins.dcq.reassign import best_palettes
 from cc_plugins.dcq.refine import Images, refine
 from cc_plugins.dcq.room import fit
@@ -19,6 +20,7 @@ from cc_plugins.dcq.temporary import temporary
 from ccbench.plugin import CompressedDataset, PaletteImages, Task, UserError
 
 RATE = 100.0  # at which a palette of one more bit takes about as many coded bytes as one without
+SAMPLE = 4096  # images that foretell what a rate costs
 NETWORK_FEATURES = ("shallow", "mid1", "mid2", "final")
 
 
@@ -128,7 +130,7 @@ class DCQ:
             if rate:
                 taken = temporary(indices.shape, np.uint8)
                 taken[:] = indices
-                told = self.weigh(task, rate, taken, clusters, refined.palettes, at)
+                told = told_of(rate, self.weigh(task, rate, taken, clusters, refined.palettes, at))
             return CompressedDataset(
                 PaletteImages(taken, refined.palettes, clusters, bits),
                 ids=np.arange(len(images)),
@@ -137,8 +139,14 @@ class DCQ:
                 meta=meta | told,
             )
 
+        some = np.linspace(0, len(images) - 1, min(len(images), SAMPLE)).astype(np.int64)
+
+        def bits_of_some(rate: float) -> float:
+            taken = indices[some]
+            return self.weigh(task, rate, taken, clusters[some], refined.palettes, at, some).bits[1]
+
         if self.rate is None and task.room is not None:
-            return fit(make, task.room)
+            return fit(make, task.room, bits_of_some)
         return make(RATE if self.rate is None else self.rate)
 
     def shared(self, task: Task, entries: int, at: Images) -> tuple[np.ndarray, np.ndarray, list[int]]:
@@ -192,29 +200,45 @@ class DCQ:
         return out
 
     def weigh(
-        self, task: Task, rate: float, indices: np.ndarray, clusters: np.ndarray, palettes: np.ndarray, at: Images
-    ) -> dict[str, Any]:
-        """Entries that cost fewer bits, in place (not in the paper), and what that won and lost."""
-        found = weigh(
+        self,
+        task: Task,
+        rate: float,
+        indices: np.ndarray,
+        clusters: np.ndarray,
+        palettes: np.ndarray,
+        at: Images,
+        ids: np.ndarray | None = None,
+    ) -> Weighed:
+        """Entries that cost fewer bits, in place, of all images or of those at ``ids`` (not in the paper)."""
+        looks = self.looks(task)
+        if ids is not None:
+            where = torch.from_numpy(ids).to(place(task))
+            whole, looks = at, None if looks is None else looks[ids]
+            at = lambda some: whole(where[some])  # noqa: E731
+        return weigh(
             at,
             indices,
             clusters,
             palettes,
             rate=rate,
-            attention=self.looks(task),
+            attention=looks,
             weights=self.weights,
             color_weight=self.color_weight,
             device=place(task),
             progress=lambda done, total: task.progress(done, total, "weighing bits"),
         )
-        told = {"bits_per_pixel": found.bits, "lab_error": found.error, "texture_loss": found.texture}
-        return {"rate": rate, **{name: [round(v, 4) for v in values] for name, values in told.items()}}
 
     def looks(self, task: Task) -> np.ndarray | None:
         """(n, H, W) float16 attention, or None where all pixels count."""
         if self.attention == "none" or self.keep_percent >= 100:
             return None
         return task.stage("attention", cam=self.attention, proxy=self.proxy)["attention"]
+
+
+def told_of(rate: float, found: Weighed) -> dict[str, Any]:
+    """What stands in ``meta`` of a rate."""
+    told = {"bits_per_pixel": found.bits, "lab_error": found.error, "texture_loss": found.texture}
+    return {"rate": rate, **{name: [round(v, 4) for v in values] for name, values in told.items()}}
 
 
 def on_cpu(task: Task) -> bool:

@@ -46,7 +46,7 @@ def _shared(*, steps: int | None, lr: float | None, r_bn: float | None, auto: st
             type=bool,
             doc="random resized crops and flips, one for a batch and step; auto: above 64 pixels",
         ),
-        *beginning("noise"),
+        beginning("noise"),
         replace(STORE, default="uint8"),
         *_LABELS,
     )

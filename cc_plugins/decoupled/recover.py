@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,7 +45,7 @@ class Recovery(Matching):
         first: see :class:`Statistics`.
         jitter: pixels by which a batch is rolled at most; None: 4 up to 64 pixels, 32 above.
         crop: random resized crops and flips; None: above 64 pixels.
-        init, ids, store: see :class:`Matching`.
+        init, store: see :class:`Matching`.
         soft_labels: ``"stored"`` or ``"none"``.
         temperature: of the stored labels.
     """
@@ -65,12 +64,11 @@ class Recovery(Matching):
         jitter: int | None,
         crop: bool | None,
         init: str,
-        ids: Path | None,
         store: str,
         soft_labels: str,
         temperature: float,
     ) -> None:
-        self.init, self.ids, self.store, self.network = init, ids, store, ""
+        self.init, self.store, self.network = init, store, ""
         self.batch, self.first, self.soft_labels, self.temperature = batch, first, soft_labels, temperature
         self._asked = {"steps": steps, "lr": lr, "r_bn": r_bn, "jitter": jitter, "crop": crop}
 

@@ -6,7 +6,6 @@ import json
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,7 +76,7 @@ class Matching:
         steps: how many.
         lr: of the pictures.
         batch: real images of each class in a step.
-        init, ids: see :func:`cc_plugins.distill._start.start`.
+        init: see :func:`cc_plugins.distill._start.start`.
         store: ``"float32"``, ``"float16"`` or ``"uint8"``.
         network: architecture.
 
@@ -90,14 +89,12 @@ class Matching:
 
     later = frozenset({"store"})
 
-    def __init__(
-        self, *, steps: int, lr: float, batch: int, init: str, ids: Path | None, store: str, network: str
-    ) -> None:
+    def __init__(self, *, steps: int, lr: float, batch: int, init: str, store: str, network: str) -> None:
         self.steps, self.lr, self.batch = steps, lr, batch
-        self.init, self.ids, self.store, self.network = init, ids, store, network
+        self.init, self.store, self.network = init, store, network
 
     def skip(self, task: Task) -> str | None:
-        """A class has fewer images than pictures begin with, or there is no file of them."""
+        """A class has fewer images than pictures begin with, or none."""
         ipc = task.images // len(task.dataset.classes)
         sizes = np.bincount(task.dataset.labels, minlength=len(task.dataset.classes))
         smallest = int(sizes.argmin())
@@ -106,8 +103,6 @@ class Matching:
             return f"init=real begins with {ipc} images of each class, {name!r} has {few}; init=noise needs none"
         if not sizes[smallest]:
             return f"the class {task.dataset.classes[smallest]!r} has no images to match"
-        if self.init == "ids" and self.ids is None:
-            return "init=ids names no file: init=ids,ids=selection.npy"
         return None
 
     def compress(self, task: Task) -> CompressedDataset:
@@ -120,7 +115,8 @@ class Matching:
             Pictures class after class; their ids are -1.
 
         Raises:
-            UserError: the budget, the network or the file of ``init=ids`` does not suit the images.
+            UserError: the budget, the network or what ``init`` selects does not suit the images.
+            Skipped: the method that ``init`` names declines.
             FloatingPointError: the pictures diverged.
         """
         if reason := self.skip(task):
@@ -156,10 +152,9 @@ class Matching:
     def key(self, work: Work) -> str:
         """Of what is kept: all that can change the pictures. What is done with them at the end is none of it."""
         task = work.task
-        spec, params = task.asker or (None, {})
         return Store.key(
             method=type(self).__name__,
-            version=spec.edition(params) if spec else "",
+            depends=task.depends,
             params={name: str(value) for name, value in vars(self).items() if name not in self.later},
             data=[task.dataset.digest, task.bench.root.digest],
             network=self.matched_on(work),
@@ -181,7 +176,7 @@ class Matching:
 
     def begin(self, work: Work) -> State:
         """The first state."""
-        pictures = start(work.task, work.real, self.init, self.ids, work.ipc, work.seed)
+        pictures = start(work.task, work.real, self.init, work.ipc, work.seed)
         return {"pictures": pictures, "velocity": torch.zeros_like(pictures)}
 
     def step(self, work: Work, state: State, number: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ccbench.plugin import DataShape, Param
@@ -45,32 +44,25 @@ def matching(*, steps: int, steps_doc: str, lr: float, init: str, batch: int = 2
         Param(name="steps", default=steps, low=1, high=10_000_000, doc=steps_doc),
         Param(name="lr", default=lr, low=0, high=1e6, doc="learning rate of the pictures"),
         Param(name="batch", default=batch, low=1, high=1_000_000, doc="real images of each class in a step"),
-        *beginning(init),
+        beginning(init),
         STORE,
         NETWORK,
     )
 
 
-def beginning(init: str) -> tuple[Param, Param]:
-    """The parameters of what pictures begin as.
+def beginning(init: str) -> Param:
+    """The parameter of what pictures begin as.
 
     Args:
         init: ``"real"`` or ``"noise"``.
     """
-    return (
-        Param(
-            name="init",
-            default=init,
-            choices=("real", "noise", "ids"),
-            doc="pictures begin as random training images, as noise, or as the training images of a file",
-        ),
-        Param(
-            name="ids",
-            default=None,
-            type=Path,
-            doc="of init=ids: .npy, .npz, text with one id a line, or as PyTorch saves them; as many of each class as "
-            "the budget keeps, at least",
-        ),
+    return Param(
+        name="init",
+        default=init,
+        choices="method",
+        words=("real", "noise"),
+        doc="pictures begin as random training images of each class, as noise, or as the images that a method selects: "
+        "herding, or ids[file=...] as others did",
     )
 
 

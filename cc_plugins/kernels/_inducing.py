@@ -24,7 +24,7 @@ class KernelInducingPoints(Matching):
         targets: training images that a step predicts, as many of each class.
         ridge: see :func:`cc_plugins.kernels._fully_connected.predict`.
         labels: ``"fixed"`` or ``"learned"``.
-        shared: ``steps``, ``lr``, ``init``, ``ids`` and ``store``, see :class:`Matching`.
+        shared: ``steps``, ``lr``, ``init`` and ``store``, see :class:`Matching`.
     """
 
     def __init__(

@@ -46,6 +46,7 @@ def ccbench_protocols() -> list[ProtocolSpec]:
         ),
         ProtocolSpec(
             name="rded",
+            hard="rded-hard",
             card="ccbench.registry:protocols/rded.toml",
             recipe="cc_plugins.protocols:rded.toml",
             version="2",
@@ -60,6 +61,7 @@ def ccbench_protocols() -> list[ProtocolSpec]:
         ),
         ProtocolSpec(
             name="dc3",
+            hard="dc3-hard",
             card="ccbench.registry:protocols/dc3.toml",
             recipe="cc_plugins.protocols:dc3.toml",
             version="2",
@@ -74,6 +76,7 @@ def ccbench_protocols() -> list[ProtocolSpec]:
         ),
         ProtocolSpec(
             name="distilled",
+            plain="distilled-plain",
             card="ccbench.registry:protocols/distilled.toml",
             recipe="cc_plugins.protocols:distilled.toml",
             version="1",
@@ -87,7 +90,15 @@ def ccbench_protocols() -> list[ProtocolSpec]:
             summary="DC's evaluation: distilled with 300 epochs and no augmentation.",
         ),
         ProtocolSpec(
+            name="distilled-plain",
+            card="ccbench.registry:protocols/distilled-plain.toml",
+            recipe="cc_plugins.protocols:distilled-plain.toml",
+            version="1",
+            summary="distilled without its augmentation, which augmentation-robust scores compare with.",
+        ),
+        ProtocolSpec(
             name="distilled-soft",
+            hard="distilled",
             card="ccbench.registry:protocols/distilled-soft.toml",
             recipe="cc_plugins.protocols:distilled-soft.toml",
             version="1",

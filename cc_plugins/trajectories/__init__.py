@@ -38,7 +38,7 @@ _SHARED = (
     _LR_EXPERT,
     _EXPERT_BATCH,
     _EXPERT_AUGMENT,
-    *beginning("real"),
+    beginning("real"),
     STORE,
     _NETWORK,
     replace(AUGMENT, doc="siamese augmentation of the pictures: transforms joined by _, one for each update; or none"),

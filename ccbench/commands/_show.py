@@ -112,6 +112,7 @@ def _param(param: Param) -> dict[str, Any]:
         "type": type_of(param),
         "default": param.default,
         "choices": choices,
+        **({"words": list(param.words)} if param.words else {}),
         "low": param.low,
         "high": param.high,
         "doc": param.doc,

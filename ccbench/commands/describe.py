@@ -104,7 +104,8 @@ def _takes(param: Param) -> str:
     if param.low is not None or param.high is not None:
         text += f" in [{_edge(param.low, '-inf')}, {_edge(param.high, 'inf')}]"
     if isinstance(param.choices, str):
-        return f"{param.choices}, see ccbench list {param.choices}s"
+        words = f"{', '.join(param.words)} or " if param.words else ""
+        return f"{words}{param.choices}, see ccbench list {param.choices}s"
     return text + (f", one of {', '.join(map(str, param.choices))}" if param.choices else "")
 
 

@@ -35,7 +35,7 @@ def plan(**given: Any) -> None:
         step.name: step.spec
         for c in made.runnable
         if state[c.id] == "to run"
-        for step in made.expressions[c.method].steps
+        for step in made.expressions[c.method].every
     }
     costs = {name: spec.cost for name, spec in steps.items() if spec.cost}
     if any(made.expressions[c.method].candidates for c in made.runnable if state[c.id] == "to run"):
@@ -44,7 +44,7 @@ def plan(**given: Any) -> None:
         (c.dataset, step.label): imported(step.spec.disk)(dict(step.params), made.data[c.dataset].shape)
         for c in made.runnable
         if state[c.id] == "to run"
-        for step in made.expressions[c.method].steps
+        for step in made.expressions[c.method].every
         if step.spec.disk
     }
     left = estimate(made, [c for c in made.cells if state[c.id] == "to run"], records)

@@ -209,6 +209,15 @@ def opened(key: str, name: str, *, cache: Path, tested: bool = True) -> Splits |
     return _read(Entry(path), name, tested=tested) if _intact(path, SPLITS if tested else SPLITS[:1]) else None
 
 
+def parts_of(cache: Path, key: str, *, tested: bool = True) -> tuple[Path, list[Path]]:
+    """Where the cache keeps the datasets, and the files of one entry: those of its splits, or of the training split."""
+    folder = Store(cache).path(KIND, key)
+    splits = SPLITS if tested else SPLITS[:1]
+    return folder.parent, [
+        p for p in sorted(folder.iterdir()) if p.name.lstrip(".").partition("-")[0] in (*splits, "meta.json")
+    ]
+
+
 def _read(entry: Entry, name: str, *, tested: bool = True) -> Splits:
     def split(which: str) -> ImageDataset | NoTest:
         facts = _facts(entry, which)

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ccbench.errors import UserError
+from ccbench.leaderboard import robust
 from ccbench.leaderboard.tables import MEASURED
 from ccbench.offers.specs import did_you_mean
 from ccbench.records.cells import Row
@@ -81,6 +82,7 @@ _TEACHER_BYTES = "Teacher bytes: its weights, which training needs and no ratio 
 _BITS = "Bits per pixel: the file's bits by the pixels of the whole training set, which has 24."
 _COMPRESS = "Compressing: wall clock without the stages that the method needs."
 _CONSTRUCTION = "Construction: compressing, and every stage that it needs, when it was made, whichever row made it."
+_LEARNED = "Learned rate: the learning rate that came with the images, by which the network was trained."
 CHOSEN = {  # by their names in leaderboard.csv
     "best_accuracy_mean": _number("Best accuracy (%)", "best_accuracy_mean", ".2f", 100, _BEST),
     "colorfulness": _number("Colourfulness", "colorfulness", ".2f", 1, _COLOURFULNESS),
@@ -88,6 +90,12 @@ CHOSEN = {  # by their names in leaderboard.csv
     "bits_per_pixel": _number("Bits per pixel", "bits_per_pixel", ".3f", 1, _BITS),
     "compress_seconds": _number("Compressing (s)", "compress_seconds", ",.1f", 1, _COMPRESS),
     "construction_seconds": _number("Construction (s)", "construction_seconds", ",.1f", 1, _CONSTRUCTION),
+    "labels": _text("Labels", "labels"),
+    "learned_lr": _number("Learned rate", "learned_lr", ".4g", 1, _LEARNED),
+    robust.LABEL: _number("Label-robust", robust.LABEL, ".3f", 1, robust.NOTES[robust.LABEL]),
+    robust.AUGMENTATION: _number(
+        "Augmentation-robust", robust.AUGMENTATION, ".3f", 1, robust.NOTES[robust.AUGMENTATION]
+    ),
     "images": _number("Images", "images", ",.10g"),
     "ipc": _number("IPC", "ipc", ",.4g", 1, "IPC: images of the compressed set for each class."),
     "planned_seeds": _number("n planned", "planned_seeds", "d"),
@@ -108,6 +116,7 @@ def _identity(field: Field) -> Column:
 IDENTITY = {f.name: _identity(f) for f in fields(Row) if "title" in f.metadata}
 """What tells rows apart: a column where a table's rows differ in it, otherwise part of its caption."""
 WITH_TEACHER = ("teacher", "teacher_accuracy", "teacher_bytes")  # shown unasked where a row has a teacher
+LEARNED = ("labels", "learned_lr")  # shown unasked where a row was trained by what came with its images
 
 
 def check_columns(names: Sequence[str]) -> tuple[str, ...]:
@@ -130,8 +139,8 @@ def columns(rows: pd.DataFrame, chosen: Sequence[str] = ()) -> list[Column]:
         rows: its rows.
         chosen: names of further columns, in their order; one appears only where some row has a value.
     """
-    taught = [name for name in WITH_TEACHER if has_teacher(rows) and name not in chosen]
-    further = [CHOSEN[name] for name in (*chosen, *taught)]
+    unasked = [*WITH_TEACHER] * has_teacher(rows) + [*LEARNED] * has_learned(rows)
+    further = [CHOSEN[name] for name in dict.fromkeys((*chosen, *unasked))]
     held = rows.to_dict("records")
     return [
         *ALWAYS,
@@ -140,6 +149,7 @@ def columns(rows: pd.DataFrame, chosen: Sequence[str] = ()) -> list[Column]:
         _text("Status", "status"),
         *[_text("Source", "source")] * has_published(rows),
         *[_text("Picture", "picture")] * bool((rows["picture"] != "").any()),
+        *[_text("Sealed", "sealed")] * bool((rows["sealed"] == "yes").any()),
         *[_text("Match", "match")] * bool((rows["match"] != "nominal").any()),
         *[_text("Coding", "coding")] * bool((~rows["coding"].isin(["none", ""])).any()),
     ]
@@ -190,3 +200,8 @@ def has_published(rows: pd.DataFrame) -> bool:
 def has_teacher(rows: pd.DataFrame) -> bool:
     """Whether a teacher labelled the images of a row."""
     return bool((rows["teacher"] != "").any())
+
+
+def has_learned(rows: pd.DataFrame) -> bool:
+    """Whether a row was trained by soft labels or a learning rate out of its file."""
+    return bool((rows["labels"].str.contains("soft") | rows["learned_lr"].notna()).any())

@@ -13,6 +13,7 @@ import pandas as pd
 from ccbench.errors import UserError
 from ccbench.leaderboard.columns import caption, cells, check_columns, columns, has_published
 from ccbench.leaderboard.escaping import ESCAPES, from_spreadsheet, spreadsheet
+from ccbench.leaderboard.robust import missing
 from ccbench.leaderboard.tables import MEASURED, SECTION
 from ccbench.store import readable
 
@@ -111,6 +112,7 @@ def notes(frame: pd.DataFrame, chosen: Sequence[str] = ()) -> list[str]:
     return [
         NOTE,
         *dict.fromkeys(filter(None, shown)),
+        *missing(frame[frame["source"] == MEASURED], chosen),
         *([PUBLISHED_NOTE] if has_published(frame) else []),
         *frame.attrs.get("notes", []),
     ]

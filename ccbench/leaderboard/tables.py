@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ccbench.leaderboard import robust
 from ccbench.records.cells import ROW
 from ccbench.records.record import MEANS, Record, latest
 
@@ -18,9 +19,10 @@ _FIRST = (
     "diff_random", "diff_full", "source",
 )  # fmt: skip
 _MEANS = {name: f"{name}_mean" if name == "best_accuracy" else name for name in MEANS}
-COLUMNS = tuple(dict.fromkeys((*_FIRST, *_MEANS.values(), "ipc", "bits_per_pixel", "picture", *ROW)))
+_LAST = ("ipc", "bits_per_pixel", "picture", "sealed", "labels", robust.LABEL, robust.AUGMENTATION)
+COLUMNS = tuple(dict.fromkeys((*_FIRST, *_MEANS.values(), *_LAST, *ROW)))
 _WHOLE = ("bytes", "n_seeds", "planned_seeds", "teacher_bytes", "threads", "base_seed")
-_TEXT = ("status", "source", "picture", *(name for name in ROW if name not in _WHOLE))
+_TEXT = ("status", "source", "picture", "sealed", "labels", *(name for name in ROW if name not in _WHOLE))
 SECTION = ["dataset", "protocol", "protocol_version", "architecture"]
 _SORTED = {*SECTION, "match", "method", "teacher", "kept"}
 METHOD = ("method", "method_version", "made")
@@ -42,11 +44,13 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
         (a fraction) and bytes are means over the seeds that are ok; ``ipc`` is ``images`` by the classes of the
         dataset, missing where no record and no installed dataset says how many; ``bits_per_pixel`` the file's bits by
         the pixels of the whole training set, which has 24; ``picture`` the size of the images in the file where it is
-        not the dataset's own. ``diff_random`` and
+        not the dataset's own; ``sealed`` is ``yes`` where every file was made without sight of the test split.
+        ``labels`` what the trainings learned from, several joined by ``+``, and ``learned_lr``
+        the mean of the learning rates that came with the images. ``diff_random`` and
         ``diff_full`` are differences of means to the row ``random`` at the same budget and to the
         row ``full``, both of the same data, network, recipe, number format, threads and base seed; by the same
         teacher or, where no such row is there, by none; missing where there is none either,
-        or more than one version. ``teacher`` is empty for
+        or more than one version. The two robust scores: :mod:`ccbench.leaderboard.robust`. ``teacher`` is empty for
         a row without. ``status`` is ``ok``, ``partial (2 of 3: 1 timeout)``, ``failed: reason`` or
         ``skipped: reason``. Sorted by section, ratio, then accuracy.
     """
@@ -54,14 +58,14 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
     for record in sorted(latest(records), key=lambda r: r.weight):
         groups[*record.row.values(), round(record.ratio, 9)][record.seed] = record
     frame = as_frame([_row([seeds[s] for s in sorted(seeds)]) for seeds in groups.values()])
-    return order(with_differences(frame))
+    return order(robust.with_scores(with_differences(frame)))
 
 
 def as_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Rows as a frame with the columns of :func:`table` and fixed types, even where there are no rows."""
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     kinds = {c: "object" if c in _TEXT else "Int64" if c in _WHOLE else "float64" for c in COLUMNS}
-    texts = {c: frame[c].fillna("") for c in _TEXT if c in ROW or c == "picture"}
+    texts = {c: frame[c].fillna("") for c in _TEXT if c in ROW or c in ("picture", "labels")}
     return frame.assign(**texts).astype(kinds)
 
 
@@ -122,6 +126,8 @@ def _row(group: list[Record]) -> dict[str, Any]:
         "source": MEASURED,
         "ipc": None if images is None or classes is None else images / classes,
         "picture": next((r.picture for r in ok), ""),
+        "sealed": "yes" if ok and all(r.sealed for r in ok) else "",
+        "labels": "+".join(sorted({r.labels for r in ok})),
         "bits_per_pixel": None if (ratio := means["measured_ratio"]) is None else 24 * (1 - ratio),
     }
 

@@ -12,6 +12,8 @@ from rich.text import Text
 from ccbench.leaderboard.columns import ALWAYS, Column, cells, check_columns, columns
 from ccbench.leaderboard.escaping import clean
 from ccbench.leaderboard.rendering import sections
+from ccbench.leaderboard.robust import missing
+from ccbench.leaderboard.tables import MEASURED
 
 Held = tuple[Column, list[str]]  # with the texts of its rows
 
@@ -47,6 +49,8 @@ def show(frame: pd.DataFrame, console: Console | None = None, chosen: Sequence[s
         if told:
             table.caption = Text("\n".join(told))
         console.print(table)
+    for line in missing(frame[frame["source"] == MEASURED], chosen):
+        console.print(Text(clean(line)))
 
 
 def _fitting(held: list[Held], width: int) -> tuple[list[Held], list[str]]:

@@ -70,26 +70,15 @@ def compress(
     dataset, ids, result, scores = root, np.arange(len(root.labels)), None, dict[str, np.ndarray]()
     for step, part in zip(expression.steps, expression.budgets(budget, root.shape), strict=True):
         asker = step.spec, dict(step.params)
-        axes, alone = _axes(expression, step, root, part, seed), len(expression.steps) == 1
-        task = Task(bench, dataset, part, ids, axes, asker, room if alone else None)
+        alone = len(expression.steps) == 1
+        task = Task(bench, dataset, part, ids, axes(expression, step, root, part, seed), asker, room if alone else None)
         method = step.build()
-        if not callable(getattr(method, "compress", None)):
-            raise MethodError(f"{step.name}: {step.spec.target} has no compress(task) method")
-        handed = labels_digest(dataset.labels)
         with watch_test_split(*watch) as touched, undisturbed() as changed:
-            reason = method.skip(task) if callable(getattr(method, "skip", None)) else None
-            if reason:
-                raise Skipped(f"{step.name}: {reason}")
-            made = method.compress(task)
-        if labels_digest(dataset.labels) != handed:
-            raise MethodError(f"{step.name} changed the labels that it was handed")
+            made = made_by(step, method, task)
         if touched:
             raise MethodError(f"{step.name} opened the test split: {touched[0]}")
         if changed and warnings is not None:
             warnings.append(f"{step.name} changed {' and '.join(changed)}; it was put back")
-        if not isinstance(made, CompressedDataset):
-            found = type(made).__name__
-            raise MethodError(f"{step.name}: compress(task) must return a CompressedDataset, found {found}")
         if warnings is not None:
             warnings += [note for note in notes_of(made) if note not in warnings]  # of several attempts once
         if strict:
@@ -110,6 +99,28 @@ def compress(
     return result
 
 
+def made_by(step: Step, method: Any, task: Task) -> CompressedDataset:
+    """What the method of a step, built, makes of a task.
+
+    Raises:
+        MethodError: it has no ``compress``, changes labels or gives something else.
+        Skipped: it declines, with its reason.
+    """
+    if not callable(getattr(method, "compress", None)):
+        raise MethodError(f"{step.name}: {step.spec.target} has no compress(task) method")
+    handed = labels_digest(task.dataset.labels)
+    reason = method.skip(task) if callable(getattr(method, "skip", None)) else None
+    if reason:
+        raise Skipped(f"{step.name}: {reason}")
+    made = method.compress(task)
+    if labels_digest(task.dataset.labels) != handed:
+        raise MethodError(f"{step.name} changed the labels that it was handed")
+    if not isinstance(made, CompressedDataset):
+        found = type(made).__name__
+        raise MethodError(f"{step.name}: compress(task) must return a CompressedDataset, found {found}")
+    return made
+
+
 def notes_of(made: CompressedDataset) -> list[str]:
     """What a method says of its result: lines that its file keeps, and that users are told."""
     notes = made.meta.get("notes", [])
@@ -126,8 +137,8 @@ def prepare(expression: Expression, budget: Budget, bench: Workbench, *, part: i
     """
     (step,) = expression.steps
     (own,) = expression.budgets(budget, bench.root.shape)
-    axes = _axes(expression, step, bench.root, own, seed)
-    task = Task(bench, bench.root, own, np.arange(len(bench.root.labels)), axes, (step.spec, dict(step.params)))
+    seeds, asker = axes(expression, step, bench.root, own, seed), (step.spec, dict(step.params))
+    task = Task(bench, bench.root, own, np.arange(len(bench.root.labels)), seeds, asker)
     method = step.build()
     if not (callable(getattr(method, "skip", None)) and method.skip(task)):
         method.prepare(task, part, parts)
@@ -141,10 +152,18 @@ def _of_all(scores: Mapping[str, np.ndarray], ids: np.ndarray, n: int) -> dict[s
     return spread
 
 
-def _axes(expression: Expression, step: Step, root: ImageDataset, part: Budget, seed: int) -> dict[str, Any]:
-    """What a step's seeds depend on beside the base seed."""
-    axes = {"method": step.label, "dataset": root.digest, "kept": str(part.kept)}
-    return axes | ({"seed": seed} if expression.random else {})
+def axes(expression: Expression, step: Step, root: ImageDataset, part: Budget, seed: int) -> dict[str, Any]:
+    """What a step's seeds depend on beside the base seed.
+
+    Args:
+        expression: of the step.
+        step: its label counts.
+        root: the whole training split.
+        part: the step's budget.
+        seed: index of the repetition, which counts where the expression is random.
+    """
+    own = {"method": step.label, "dataset": root.digest, "kept": str(part.kept)}
+    return own | ({"seed": seed} if expression.random else {})
 
 
 def check(name: str, made: CompressedDataset, budget: Budget | None, root: ImageDataset, *, steps: int = 1) -> None:

@@ -15,8 +15,17 @@ from typing import Any
 from ccbench.errors import UserError
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
-from ccbench.offers.expressions import SWEEP, SWEEP_VERSION, Expression, edition, named_offers, read_call, read_params
-from ccbench.offers.specs import NeedingSpec, Spec, StageSpec
+from ccbench.offers.expressions import (
+    SWEEP,
+    SWEEP_VERSION,
+    Expression,
+    Step,
+    edition,
+    named_offers,
+    read_call,
+    read_params,
+)
+from ccbench.offers.specs import MethodSpec, NeedingSpec, Spec, StageSpec
 from ccbench.store import Store
 from ccbench.training.protocols import Protocol
 from ccbench.training.recipe import Recipe
@@ -145,12 +154,21 @@ def method(setting: Setting, expression: Expression) -> list[Facts]:
         {
             "method": step.label,
             "version": step.version,
-            "offers": offers(step.spec, dict(step.params), setting.plugins),
-            "needs": needs(setting, step.spec, dict(step.params)),
+            **beside(setting, step.spec, dict(step.params)),
             **({"sweep": [SWEEP, SWEEP_VERSION, trained(setting, "proxy")]} if step.swept else {}),
         }
         for step in expression.steps
     ]
+
+
+def beside(setting: Setting, spec: MethodSpec, params: Mapping[str, Any]) -> Facts:
+    """What a method depends on beside its version and plain parameters: offers, stages, methods that it names."""
+    named = [call for call in named_offers(spec, params, setting.plugins).values() if isinstance(call, Step)]
+    return {
+        "offers": offers(spec, params, setting.plugins),
+        "needs": needs(setting, spec, params),
+        **({"methods": method(setting, Expression(tuple(named)))} if named else {}),
+    }
 
 
 def digest(**facts: Any) -> str:

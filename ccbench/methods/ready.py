@@ -13,7 +13,7 @@ def unready(expression: Expression, device: str | None) -> str:
         expression: every step whose spec names a ``ready`` function is asked.
         device: as the user gave it; None is the best there is.
     """
-    for step in expression.steps:
+    for step in expression.every:
         if not step.spec.ready:
             continue
         try:

@@ -19,7 +19,7 @@ from ccbench.methods import identity
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import read_params
-from ccbench.offers.specs import NeedingSpec, StageSpec
+from ccbench.offers.specs import MethodSpec, NeedingSpec, StageSpec
 from ccbench.store import Blobs, Entry, Store
 from ccbench.training.recipe import Recipe
 
@@ -314,6 +314,46 @@ class Task:
             return self
         bench = replace(self.bench, base_seed=seeds.derive(self.bench.base_seed, repeat=repeat))
         return replace(self, bench=bench)
+
+    def selection(self, parameter: str, images: int | None = None) -> np.ndarray:
+        """Which images the method keeps that one of this method's parameters names (``Param(choices="method")``).
+
+        It runs here as in a row of its own, with the stages that its own spec declares; its version and they are part
+        of this row's identity.
+
+        Args:
+            parameter: its name; its value is no word beside a method's name.
+            images: how many to keep where the value's brackets say no budget; None: as many as this budget does.
+
+        Returns:
+            (n,) int64 positions in :attr:`dataset`, as that method's file has them: mostly in ascending order.
+
+        Raises:
+            UserError: the spec has no such parameter, or the method keeps other things than training images.
+            Skipped: the method declines.
+        """
+        from ccbench.methods.selection import selected
+
+        spec, params = self.asker or (None, {})
+        if not any(p.name == parameter and p.choices == "method" for p in (spec.params if spec else ())):
+            raise UserError(
+                f"there is no parameter {parameter!r} that names a method",
+                found=spec.name if spec else "no method asks",
+                mend='Param(name="init", default="random", choices="method", doc=...) in its spec',
+            )
+        return selected(self, params[parameter], self.images if images is None else images)
+
+    @property
+    def depends(self) -> str:
+        """A digest over what the result depends on beside images, budget, seed and plain parameters.
+
+        That are the method's version, the offers and files that its parameters name and its stages: for the address of
+        what it keeps in :meth:`blobs`.
+        """
+        spec, params = self.asker or (None, {})
+        if not isinstance(spec, MethodSpec):
+            return ""
+        return identity.digest(version=spec.edition(params), **identity.beside(self.bench.setting, spec, params))
 
     def stage(self, name: str, **params: Any) -> Entry:
         """The arrays of a shared stage, made once; see ``ccbench list stages``.

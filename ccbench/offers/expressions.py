@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from ccbench.budget import Budget, DataShape
 from ccbench.errors import UserError
 from ccbench.offers.discovery import Plugins
-from ccbench.offers.specs import BRACKETS, DatasetSpec, MethodSpec, Spec, imported, split
+from ccbench.offers.specs import BRACKETS, DatasetSpec, MethodSpec, Param, ProtocolSpec, Spec, imported, split
 from ccbench.quantities import amount, plain
 
 BUDGETS = ("ratio", "bits", "fraction", "ipc", "bytes")  # every method takes its own budget by these names
@@ -66,9 +66,18 @@ class Step(Call[MethodSpec]):
 
     Attributes:
         budget: (unit, value) where the expression fixes it, such as ("bits", "2").
+        named: the methods that its parameters name.
     """
 
     budget: tuple[str, str] | None
+    named: tuple[Step, ...] = ()
+
+    @property
+    def every(self) -> Iterator[Step]:
+        """Itself, and the methods that it works with."""
+        yield self
+        for step in self.named:
+            yield from step.every
 
     @property
     def swept(self) -> bool:
@@ -134,14 +143,19 @@ class Expression:
         return "+".join(step.version for step in self.steps)
 
     @property
+    def every(self) -> tuple[Step, ...]:
+        """Its steps, each followed by the methods that it works with."""
+        return tuple(one for step in self.steps for one in step.every)
+
+    @property
     def random(self) -> bool:
         """Whether another seed gives another result."""
-        return any(step.spec.random for step in self.steps)
+        return any(step.spec.random for step in self.every)
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Stages that any step asks for."""
-        return tuple(dict.fromkeys(n for step in self.steps for n in step.spec.stages(dict(step.params))))
+        return tuple(dict.fromkeys(n for step in self.every for n in step.spec.stages(dict(step.params))))
 
     @property
     def candidates(self) -> dict[str, Expression]:
@@ -293,9 +307,13 @@ def without_coding(text: str) -> tuple[str, bool]:
 @overload
 def read_call(kind: Literal["dataset"], text: str, plugins: Plugins) -> Call[DatasetSpec]: ...
 @overload
+def read_call(kind: Literal["method"], text: str, plugins: Plugins) -> Step: ...
+@overload
+def read_call(kind: Literal["protocol"], text: str, plugins: Plugins) -> Call[ProtocolSpec]: ...
+@overload
 def read_call(kind: str, text: str, plugins: Plugins) -> Call[Spec]: ...
 def read_call(kind: str, text: str, plugins: Plugins) -> Call[Spec]:
-    """Read ``name`` or ``name[param=value,...]`` of any kind of offer.
+    """Read ``name`` or ``name[param=value,...]`` of any kind of offer; a method is one step of a pipeline.
 
     A name with a colon (``folder:PATH``) is taken as it stands, brackets included.
 
@@ -304,6 +322,8 @@ def read_call(kind: str, text: str, plugins: Plugins) -> Call[Spec]:
     """
     match = None if ":" in text else _CALL.fullmatch(text)
     name, arguments = (match[1], match[2] or "") if match else (text, "")
+    if kind == "method":
+        return _step(name, arguments, plugins)
     spec = plugins.get(kind, name)
     given = _given(kind, name, arguments, plugins)
     name = name if spec.name.endswith(":") else spec.name  # a family answers to more than its own name, a file has one
@@ -326,7 +346,7 @@ def edition(call: Call, plugins: Plugins) -> str:
 
 def named_offers(spec: Spec, params: Mapping[str, Any], plugins: Plugins) -> dict[str, Call]:
     """The offers that parameters name, such as a score."""
-    named = [p for p in spec.params if isinstance(p.choices, str) and params[p.name] is not None]
+    named = [p for p in spec.params if _names_an_offer(p, params[p.name])]
     return {p.name: read_call(str(p.choices), params[p.name], plugins) for p in named}
 
 
@@ -338,9 +358,20 @@ def read_params(spec: Spec, given: Mapping[str, Any], plugins: Plugins) -> tuple
     """
     values = spec.read_params(given)
     for param in spec.params:
-        if isinstance(param.choices, str) and values[param.name] is not None:
-            values[param.name] = read_call(param.choices, values[param.name], plugins).label
+        if _names_an_offer(param, values[param.name]):
+            call = read_call(str(param.choices), values[param.name], plugins)
+            if isinstance(call, Step) and (call.spec.budgets != "fraction" or call.swept):
+                raise UserError(
+                    f"{spec.name}: parameter {param.name} names a method that selects training images",
+                    found=values[param.name],
+                    mend=" or ".join((*param.words, "such as ccs, or ccs[ipc=50] with a budget of its own")),
+                )
+            values[param.name] = call.label
     return tuple(values.items())
+
+
+def _names_an_offer(param: Param, value: Any) -> bool:
+    return isinstance(param.choices, str) and value is not None and value not in param.words
 
 
 def _step(name: str, arguments: str, plugins: Plugins) -> Step:
@@ -357,7 +388,9 @@ def _step(name: str, arguments: str, plugins: Plugins) -> Step:
             budget = (key, _number(key, value))
         else:
             given[key] = value
-    return Step(spec.name if plugins.alias("method", name) else name, spec, read_params(spec, given, plugins), budget)
+    params = read_params(spec, given, plugins)
+    named = tuple(c for c in named_offers(spec, dict(params), plugins).values() if isinstance(c, Step))
+    return Step(spec.name if plugins.alias("method", name) else name, spec, params, budget, named)
 
 
 def _given(kind: str, name: str, arguments: str, plugins: Plugins) -> dict[str, Any]:

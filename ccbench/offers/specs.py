@@ -17,7 +17,8 @@ from ccbench.budget import GRID, DataShape
 from ccbench.errors import UserError
 from ccbench.offers.resources import check_reference, read_layers, resource
 
-BRACKETS = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # a value may have brackets of its own: ccs[score=tdds[t=20]]
+_INNER = r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]"
+BRACKETS = rf"\[((?:[^\[\]]|{_INNER})*)\]"  # values may have brackets of their own: dm[init=ccs[score=tdds[t=20]]]
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*:?")  # a trailing colon is a family: folder:PATH
 
 
@@ -27,7 +28,9 @@ class Param:
 
     The type is the default's type unless ``type`` says otherwise; ``choices``,
     ``low`` and ``high`` (both included) bound it. ``choices`` may name a kind of
-    offer: ``choices="score"`` takes ``aum`` and whatever score a plugin offers.
+    offer: ``choices="score"`` takes ``aum`` and whatever score a plugin offers, and
+    the ``words`` beside them. A method that is named so selects training images; see
+    :meth:`ccbench.methods.task.Task.selection`.
     A parameter of type ``Path`` names a file or a folder of files, which must be
     there; its content is part of the identity of every result.
     """
@@ -37,6 +40,7 @@ class Param:
     doc: str
     type: type | None = None
     choices: tuple[Any, ...] | str | None = None
+    words: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
 
@@ -142,6 +146,11 @@ class Spec:
                     f"{self.kind} {self.name}: choices of {param.name} name a kind of offer or list values",
                     found=repr(param.choices),
                     mend=f"one of {', '.join(KINDS)}",
+                )
+            if param.words and not isinstance(param.choices, str):
+                raise UserError(
+                    f"{self.kind} {self.name}: words of {param.name} stand beside a kind of offer",
+                    found=f"choices={param.choices!r}, words={param.words!r}",
                 )
 
         self._check_aliases()
@@ -395,6 +404,8 @@ class DatasetSpec(Spec):
             no ``--image-size``, and no file left out under ``--skip-bad``.
         resizable: whether ``--image-size S`` makes its images S x S.
         license: of the images, for people.
+        packaged: folders of installed packages that hold the images, such as ``"sklearn/datasets/data"``; what is
+            sealed does not see them.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -402,6 +413,7 @@ class DatasetSpec(Spec):
     shape: DataShape | None = None
     resizable: bool = False
     license: str = ""
+    packaged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -421,12 +433,17 @@ class ProtocolSpec(Spec):
     Attributes:
         recipe: ``"package:path/inside.toml"`` instead of a target. ``base = "other"`` in the file names another one
             beside it, ``other.toml``, whose keys it changes.
+        hard: the protocol that is this one with the images' own labels, where its labels are softer, or "".
+        plain: the protocol that is this one without augmentation, or "". Leaderboards compare a row with those of the
+            same set under these two; see :mod:`ccbench.leaderboard.robust`.
     """
 
     kind: ClassVar[str] = "protocol"
     carded: ClassVar[bool] = True
     target: str = ""
     recipe: str = ""
+    hard: str = ""
+    plain: str = ""
 
     def check_place(self) -> None:
         """Raise UserError unless there is a target or a recipe; a recipe takes no parameters."""
@@ -466,9 +483,13 @@ class ExecutorSpec(Spec):
     """Where work items run; its target is a class with the interface of :class:`ccbench.executors.Executor`.
 
     It is built as ``target(jobs=..., memory_limit=..., **params)``.
+
+    Attributes:
+        seals: whether it holds items to their :attr:`ccbench.executors.WorkItem.seal` (``--sealed``).
     """
 
     kind: ClassVar[str] = "executor"
+    seals: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

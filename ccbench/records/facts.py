@@ -64,6 +64,7 @@ class Compressed(Made):
         images, classes: in it.
         nominal_kept: the fraction of raw bytes kept by the papers' formula; ``measured_kept`` by the file's size.
         picture: width x height of its images where they are not of the dataset's own size, otherwise "".
+        sealed: whether no method's code could see the test split or the network while it was made.
         colorfulness, color_distance: see :mod:`ccbench.colors`.
     """
 
@@ -74,6 +75,7 @@ class Compressed(Made):
     nominal_kept: Fraction
     measured_kept: Positive
     picture: str = ""
+    sealed: bool = False
     colorfulness: Positive | None = None
     color_distance: Positive | None = None
 
@@ -124,7 +126,7 @@ class Trained(Plain):
     """What one training on a compressed file gave.
 
     Attributes:
-        accuracy .. peak_memory: see :class:`ccbench.training.Outcome`.
+        accuracy .. learned_lr: see :class:`ccbench.training.Outcome`.
         teacher_accuracy, teacher_bytes: see :class:`Taught`; None without a teacher.
         environment: versions, device, threads that were there.
         started: ISO 8601 in UTC.
@@ -137,6 +139,8 @@ class Trained(Plain):
     iterations: Count | None = None
     final_loss: Number | None = None
     peak_memory: Count | None = None
+    labels: str = ""
+    learned_lr: Positive | None = None
     teacher_accuracy: Share | None = None
     teacher_bytes: Count | None = None
     environment: dict[str, Any] = field(default_factory=dict)

@@ -47,6 +47,7 @@ class Record(Row):
         nominal_ratio: by the papers' formula; ``measured_ratio`` from ``bytes``, the size of the file. May be below 0.
         images, classes: in the compressed dataset.
         picture: width x height of its images where they are not of the dataset's own size, otherwise "".
+        sealed: whether the methods that made the file could see neither the test split nor the network.
         colorfulness, color_distance: of the compressed images, see :mod:`ccbench.colors`.
         compress_seconds, train_seconds, stage_seconds: wall clock; the last by stage name.
         construction_seconds: ``compress_seconds`` and what the stages that it needs took when they were made.
@@ -55,6 +56,8 @@ class Record(Row):
         teacher_accuracy: of the teacher on the test split, a fraction; ``teacher_bytes`` the size of its weights,
             which no ratio counts.
         peak_memory: bytes, of the training.
+        labels: what it learned from: ``hard``, ``soft`` (those of the file) or ``teacher``; "" where nobody wrote it.
+        learned_lr: the learning rate that came with the images, where it was used.
         artifact: file name under ``artifacts/``.
         environment: versions, device, threads that were there.
         started, finished: ISO 8601 in UTC.
@@ -76,6 +79,7 @@ class Record(Row):
     images: Count | None = field(default=None, metadata=_MEAN)
     classes: Count | None = None
     picture: str = ""
+    sealed: bool = False
     colorfulness: Positive | None = field(default=None, metadata=_MEAN)
     color_distance: Positive | None = field(default=None, metadata=_MEAN)
     compress_seconds: Seconds | None = field(default=None, metadata=_MEAN)
@@ -87,6 +91,8 @@ class Record(Row):
     iterations: Count | None = None
     images_per_second: Positive | None = None
     train_seconds: Seconds | None = None
+    labels: str = ""
+    learned_lr: Positive | None = field(default=None, metadata=_MEAN)
     teacher_accuracy: Share | None = field(default=None, metadata=_MEAN)
     teacher_bytes: Count | None = field(default=None, metadata=_MEAN)
     peak_memory: Count | None = None
@@ -160,13 +166,14 @@ class Record(Row):
 
 _OF_OUTCOME = (
     "accuracy", "best_accuracy", "final_loss", "iterations", "images_per_second", "train_seconds", "teacher_accuracy",
-    "teacher_bytes", "peak_memory", "environment", "started",
+    "teacher_bytes", "peak_memory", "labels", "learned_lr", "environment", "started",
 )  # fmt: skip
 _OF_FILE = (
     "bytes",
     "images",
     "classes",
     "picture",
+    "sealed",
     "colorfulness",
     "color_distance",
     "compress_seconds",

@@ -217,7 +217,7 @@ class Conditions:
         depends, version, fault = self._method(expression)
         request, network = self.request, self._network(architecture)
         taught = self.recipe.train.labels == "teacher"
-        needed = not fault and any("teacher" in identity.roles(s.spec, self.plugins) for s in expression.steps)
+        needed = not fault and any("teacher" in identity.roles(s.spec, self.plugins) for s in expression.every)
         return Cell(
             dataset=dataset,
             dataset_digest=data.digest,
@@ -338,7 +338,8 @@ def _why_not(expression: Expression, total: Budget, shape: DataShape, match: str
             f"its fixed steps keep {float(fixed):.4g} of the raw bytes, less than the budget of {float(total.kept):.4g}"
         )
     for step, budget in zip(expression.steps, parts, strict=True):
-        missing = [m for m in step.spec.imports if importlib.util.find_spec(m.partition(".")[0]) is None]
+        wanted = [module for one in step.every for module in one.spec.imports]
+        missing = [m for m in wanted if importlib.util.find_spec(m.partition(".")[0]) is None]
         if missing:
             return f"{step.name} needs {', '.join(missing)}, which is not installed: pip install {' '.join(missing)}"
         # a file that is held to bytes takes the largest palette that fits, see ccbench.methods.match_bytes

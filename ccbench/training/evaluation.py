@@ -41,6 +41,8 @@ class Outcome:
         iterations: updates made.
         final_loss: mean training loss of the last at most 50 updates.
         peak_memory: bytes; of the GPU during this training, or of the process on a CPU.
+        labels: what it learned from: ``"hard"``, ``"soft"`` (those of the file) or ``"teacher"``.
+        learned_lr: the learning rate that came with the images, where it was used.
     """
 
     accuracy: float
@@ -50,6 +52,8 @@ class Outcome:
     iterations: int
     final_loss: float
     peak_memory: int
+    labels: str
+    learned_lr: float | None
 
 
 def evaluate(
@@ -99,8 +103,9 @@ def evaluate(
         )
     kept = len(compressed) if kept_images is None else kept_images
     recipe = protocol.train.resolve(architecture, full, kept)
-    if recipe.learned_lr and compressed.learning_rate is not None:
-        recipe = replace(recipe, lr=compressed.learning_rate)
+    learned = compressed.learning_rate if recipe.learned_lr else None
+    if learned is not None:
+        recipe = replace(recipe, lr=learned)
     size = (test.images.shape[1], test.images.shape[2])
     place = own_device(device)
     if place.type == "cuda":
@@ -155,6 +160,8 @@ def evaluate(
         iterations=report.iterations,
         final_loss=report.final_loss,
         peak_memory=_peak(place),
+        labels="hard" if recipe.labels == "soft" and compressed.soft_labels is None else recipe.labels,
+        learned_lr=learned,
     )
 
 

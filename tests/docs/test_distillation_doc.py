@@ -27,7 +27,7 @@ def test_every_command_names_methods_and_protocols_that_exist(command, tmp_path,
     given, left, _ = run.make_parser(run.context_class(run)).parse_args(shlex.split(command, comments=True)[2:])
     assert not left
     assert [parse(text, plugins).label for text in split(given["methods"])]
-    assert load_protocol(given["protocol"], plugins).train.architecture
+    assert all(load_protocol(name, plugins).train.architecture for name in split(given["protocol"]))
 
 
 def test_its_python_puts_pictures_and_test_images_into_one_space(tmp_path, monkeypatch):

@@ -45,6 +45,12 @@ def test_trajectories_and_trained_networks_from_the_command_line(ccbench, tmp_pa
     ccbench("run", "--ipc", "1", "--seeds", "1", "--protocol", "tiny", "--methods", methods)
     found = records(tmp_path / "ccbench-out")
     assert [record["status"] for record in found] == ["ok"] * 3
+    assert [record["labels"] for record in found] == ["hard"] * 3  # this protocol has no others
     files = [CompressedDataset.open(path) for path in sorted((tmp_path / "ccbench-out" / "artifacts").glob("*.ccb"))]
     assert sorted(file.learning_rate is not None for file in files) == [False, True, True]
+    (path,) = (tmp_path / "ccbench-out" / "artifacts").glob("mtt*.ccb")
+    ccbench("evaluate", path, "--protocol", "distilled-soft", "--arch", NETWORK, "--out", "evaluated")
+    (record,) = records(tmp_path / "evaluated")
+    assert record["learned_lr"] == CompressedDataset.open(path).learning_rate
+    assert "Learned rate" in ccbench("leaderboard", "--out", "evaluated").stdout
     assert [file.soft_labels.shape for file in files if file.soft_labels is not None] == [(10, 10)]

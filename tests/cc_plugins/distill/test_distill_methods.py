@@ -12,6 +12,7 @@ from ccbench.archive import CompressedDataset, FloatImages, RawImages
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
 from ccbench.errors import Skipped, Unfit, UserError
+from ccbench.methods import identity
 from ccbench.methods.compress import compress
 from ccbench.methods.match_bytes import fit_bytes
 from ccbench.methods.task import Task
@@ -162,19 +163,62 @@ def test_pictures_begin_as_noise(lab):
 
 def test_pictures_begin_as_the_images_of_a_file(lab, tmp_path):
     data = lab.splits.train
-    chosen = [np.flatnonzero(data.labels == c)[[3, 1]] for c in range(4)]
+    chosen = [np.flatnonzero(data.labels == c)[[1, 3]] for c in range(4)]
     np.save(tmp_path / "ids.npy", np.concatenate(chosen[::-1]))
-    made = first_pictures(lab, more(TINY["dm"], f"init=ids,ids={tmp_path / 'ids.npy'}"), 2)
+    made = first_pictures(lab, more(TINY["dm"], f"init=ids[file={tmp_path / 'ids.npy'}]"), 2)
     assert np.array_equal(made.payload.decode(slice(None)), data.images[np.concatenate(chosen)])
-    made = first_pictures(lab, more(TINY["dm"], f"init=ids,ids={tmp_path / 'ids.npy'}"), 1)
+    made = first_pictures(lab, more(TINY["dm"], f"init=ids[file={tmp_path / 'ids.npy'},ipc=2]"), 1)
     assert np.array_equal(made.payload.decode(slice(None)), data.images[[c[0] for c in chosen]])
     with pytest.raises(UserError, match="too few images of the class"):
-        first_pictures(lab, more(TINY["dm"], f"init=ids,ids={tmp_path / 'ids.npy'}"), 3)
-    np.save(tmp_path / "far.npy", np.array([0, 5000]))
-    with pytest.raises(UserError, match="no ids of this training set"):
-        first_pictures(lab, more(TINY["dm"], f"init=ids,ids={tmp_path / 'far.npy'}"), 1)
+        first_pictures(lab, more(TINY["dm"], f"init=ids[file={tmp_path / 'ids.npy'},ipc=2]"), 3)
+    np.save(tmp_path / "far.npy", np.array([0, 1, 2, 5000]))
+    with pytest.raises(UserError, match="ids that this training split has not"):
+        first_pictures(lab, more(TINY["dm"], f"init=ids[file={tmp_path / 'far.npy'}]"), 1)
     with pytest.raises(Skipped, match="names no file"):
         first_pictures(lab, more(TINY["dm"], "init=ids"), 1)
+
+
+@pytest.mark.parametrize("method", ["herding", "k-center[balanced=true]", "random"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_pictures_begin_as_what_another_method_keeps_in_a_row_of_its_own(lab, method, seed):
+    row = make(lab, method, ipc=3, seed=seed)
+    made = make(lab, more(TINY["dm"], f"lr=0,init={method}"), ipc=3, seed=seed)
+    order = np.argsort(row.labels, kind="stable")
+    assert np.array_equal(made.payload.decode(slice(None)), lab.splits.train.images[row.ids[order]])
+
+
+def test_pictures_begin_as_a_selection_with_parameters_and_a_budget_of_its_own(lab):
+    row = make(lab, selection := "ccs[ipc=10,score=tdds[t=4]]", ipc=10)
+    made = first_pictures(lab, more(TINY["dm"], f"init={selection}"), 1)
+    first = [row.ids[row.labels == c][0] for c in range(4)]
+    assert np.array_equal(made.payload.decode(slice(None)), lab.splits.train.images[first])
+
+
+def test_a_pipeline_begins_with_a_selection_of_what_is_left(lab):
+    made = make(lab, "random[ipc=8]+" + more(TINY["dm"], "lr=0,init=herding"), ipc=1)
+    left = make(lab, "random[ipc=8]", ipc=8).ids
+    shown = made.payload.decode(slice(None))
+    assert all(any(np.array_equal(image, lab.splits.train.images[i]) for i in left) for image in shown)
+
+
+def test_what_makes_pictures_of_its_own_is_no_beginning(lab):
+    with pytest.raises(UserError, match="makes pictures of its own"):
+        first_pictures(lab, more(TINY["dsa"], f"init={TINY['dm']}"), 1)
+    for method in ("dcq", "full", "jpeg", "nonsense", "ccs[fraction=auto]"):
+        with pytest.raises(UserError, match=r"selects training images|no method"):
+            parse(f"dm[init={method}]", lab.plugins)
+
+
+def test_a_distillation_is_told_from_others_by_what_its_beginning_depends_on(lab):
+    def facts(text):
+        return identity.method(lab.bench().setting, parse(text, lab.plugins))
+
+    assert facts("dm[init=herding]") == facts("dm[init=herding[balanced=true]]")
+    (named,) = facts("dm[init=herding]")[0]["methods"]
+    assert named == facts("herding")[0]
+    assert {need["stage"] for need in named["needs"]} == {"proxy", "last-layer"}
+    assert "methods" not in facts("dm")[0]
+    assert parse("dm[init=herding]", lab.plugins).needs == ("proxy", "last-layer")
 
 
 def test_the_space_is_the_training_sets_own(lab):

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import pytest
+
 from ccbench.budget import DataShape
 from ccbench.offers.discovery import Plugins
 from ccbench.training.learning_rate import learning_rate
@@ -66,3 +68,19 @@ def test_distilled_is_the_evaluation_of_the_condensation_papers():
     dc = dataclasses.replace(train, epochs=300.0, siamese="none")
     assert protocols["distilled-dc"].train == dc
     assert protocols["distilled-soft"].train == dataclasses.replace(train, labels="soft", learned_lr=True)
+    plain = load_protocol("distilled-plain", FOUND)
+    assert plain.train == dataclasses.replace(protocols["distilled"].train, siamese="none")
+    assert plain.proxy == protocols["distilled"].proxy  # so that a method gives the same file under both
+
+
+SPECS = [FOUND.get("protocol", name) for name in FOUND.all("protocol")]
+
+
+@pytest.mark.parametrize("spec", [s for s in SPECS if s.hard or s.plain], ids=lambda spec: spec.name)
+def test_counterparts_of_a_protocol_make_the_same_files(spec):
+    own = load_protocol(spec.name, FOUND)
+    others = [load_protocol(other, FOUND) for other in (spec.hard, spec.plain) if other]
+    assert own.train.labels != "hard" if spec.hard else own.train.siamese != "none"
+    for other in others:
+        assert other.train.labels == "hard"
+        assert (other.proxy, other.teacher) == (own.proxy, own.teacher)

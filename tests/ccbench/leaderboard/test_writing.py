@@ -1,4 +1,5 @@
 import io
+import math
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from PIL import Image
 
 from ccbench.errors import UserError
 from ccbench.leaderboard import render, table, write
-from ccbench.leaderboard.figure import draw, png
+from ccbench.leaderboard.figure import _marks, draw, png
 from ccbench.records.record import write_record
 
 
@@ -76,6 +77,30 @@ def test_the_figure_shows_the_numbers(make):
     dashed = next(item for item in axis.lines if item.get_label() == "full")
     assert set(dashed.get_ydata()) == {90.0}
     assert dashed.get_linestyle() == "--"
+
+
+def test_bytes_are_shown_beside_the_raw_images(make):
+    """Where files are held to bytes: 1,000,000 bytes that are a hundredth of the raw ones, half of which full takes."""
+    held = {"match": "bytes", "measured_ratio": 0.99}
+    records = [
+        *make("jpeg", 0.99, [0.7], bytes=1_000_000, **held),
+        *make("full", 0.0, [0.9], bytes=50_000_000, match="bytes", measured_ratio=0.5),
+    ]
+    axes = draw(table(records)).axes[0]
+    assert "bytes of the file" in axes.get_xlabel()
+    (line,) = [c for c in axes.containers if c.get_label() == "jpeg"]
+    x, y = line.lines[0].get_data()  # type: ignore[attr-defined]
+    assert (x.tolist(), y.tolist()) == ([1_000_000], pytest.approx([70]))
+    places = {item.get_label(): item.get_xdata()[0] for item in axes.lines if item.get_linestyle() in {"-.", ":"}}
+    assert places == pytest.approx({"24-bit pixels": 1e8, "file of full": 5e7}, rel=1e-6)
+    mixed = draw(table([*records, *make("dcq", 0.75, [0.7])])).axes[0]
+    assert "%" in mixed.get_xlabel()
+    assert "24-bit pixels" not in mixed.get_legend_handles_labels()[1]
+
+
+@pytest.mark.parametrize("span", [1.5, 10, 40, 300, 1e4, 1e6])
+def test_marks_of_an_axis_can_be_read(span):
+    assert 1 <= len(_marks(span)) * math.log10(span) + 1 < 9
 
 
 def test_the_figure_takes_odd_tables(make):

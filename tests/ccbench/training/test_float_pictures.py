@@ -67,11 +67,24 @@ def replace_images(dataset, images):
 def test_a_learned_rate_is_used_where_the_protocol_allows_it(train, test_split, own_plugins):
     space = Channels((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     with_rate = floats(train, space, learning_rate=0.02)
-    losses = {
-        learned: run(with_rate, train, test_split, own_plugins, learned_lr=learned).final_loss
-        for learned in (False, True)
-    }
+    told = {learned: run(with_rate, train, test_split, own_plugins, learned_lr=learned) for learned in (False, True)}
+    assert {learned: outcome.learned_lr for learned, outcome in told.items()} == {False: None, True: 0.02}
+    losses = {learned: outcome.final_loss for learned, outcome in told.items()}
     without = floats(train, space)
     assert losses[False] == run(without, train, test_split, own_plugins, learned_lr=True).final_loss
     assert losses[True] == run(without, train, test_split, own_plugins, lr=0.02).final_loss
     assert losses[True] != losses[False]
+
+
+def test_an_outcome_says_which_labels_were_learned_from(train, test_split, own_plugins):
+    space = Channels((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    plain = floats(train, space)
+    soft = np.full((len(plain), len(train.classes)), 1 / len(train.classes), np.float16)
+    learned = floats(train, space, soft_labels=soft)
+    told = {
+        (given, labels): run(data, train, test_split, own_plugins, labels=labels).labels
+        for given, data in (("none", plain), ("soft", learned))
+        for labels in ("hard", "soft")
+    }
+    assert {pair for pair, word in told.items() if word == "soft"} == {("soft", "soft")}
+    assert set(told.values()) == {"hard", "soft"}
