@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ccbench.leaderboard.papers import published
-    from ccbench.leaderboard.rendering import render
+    from ccbench.leaderboard.rendering import read_csv, render
     from ccbench.leaderboard.tables import table
     from ccbench.leaderboard.writing import write
 
-__all__ = ["published", "render", "table", "write"]
-_HOMES = {"published": "papers", "render": "rendering", "table": "tables", "write": "writing"}
+__all__ = ["published", "read_csv", "render", "table", "write"]
+_HOMES = {
+    "published": "papers",
+    "read_csv": "rendering",
+    "render": "rendering",
+    "table": "tables",
+    "write": "writing",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -55,4 +55,27 @@ def latex(text: object) -> str:
     )  # a row ends in two backslashes, which would take [...] or *
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # with one of these a spreadsheet takes a cell for more than text
+
+
+def spreadsheet(text: str) -> str:
+    """Text for a cell of a CSV file that no spreadsheet runs; :func:`from_spreadsheet` reads it back.
+
+    Examples:
+        >>> spreadsheet("=cmd()"), spreadsheet("dcq[bits=2]")
+        ("'=cmd()", 'dcq[bits=2]')
+    """
+    return f"'{text}" if text.startswith((*_FORMULA, "'")) else text
+
+
+def from_spreadsheet(cell: str) -> str:
+    """The text that :func:`spreadsheet` made a cell of; any other cell as it stands.
+
+    Examples:
+        >>> from_spreadsheet("'=cmd()"), from_spreadsheet("dcq")
+        ('=cmd()', 'dcq')
+    """
+    return cell[1:] if cell.startswith("'") and spreadsheet(cell[1:]) == cell else cell
+
+
 ESCAPES: dict[str, Callable[[object], str]] = {"md": markdown, "html": html_text, "latex": latex}

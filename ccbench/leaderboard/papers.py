@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ccbench.budget import Budget
 from ccbench.errors import UserError
+from ccbench.leaderboard.escaping import from_spreadsheet
 from ccbench.leaderboard.tables import as_frame, order, with_differences
 from ccbench.offers.cards import registry
+from ccbench.store import readable
 
 PROTOCOL = "published"  # the paper's own recipe; never one of ours
 _NEAR = 0.01  # papers round 1 - q/24 to two digits: 0.92 for 11/12
@@ -36,7 +40,7 @@ def published(dataset: str | None = None, architecture: str | None = None) -> pd
     )
     rows = []
     for file in files:
-        for number, line in enumerate(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))), start=2):
+        for number, line in enumerate(_lines(file), start=2):
             try:
                 if (dataset is None or line["dataset"] == dataset) and (
                     architecture is None or line["architecture"] == architecture
@@ -48,6 +52,14 @@ def published(dataset: str | None = None, architecture: str | None = None) -> pd
                                 mend="columns: method,label,dataset,architecture,ratio,ratio_printed,bits,accuracy,"
                                      "accuracy_std,source,note") from error  # fmt: skip
     return order(with_differences(as_frame(rows)))
+
+
+def _lines(file: Path) -> Iterator[dict[str, str]]:
+    """The lines of a CSV file by column, names as they were before a spreadsheet was kept from running them."""
+    with readable(file):
+        lines = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8")))
+    for line in lines:
+        yield {name: from_spreadsheet(cell) if isinstance(cell, str) else cell for name, cell in line.items()}
 
 
 def _row(line: dict[str, str]) -> dict[str, Any]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import csv
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from ccbench.errors import UserError
 from ccbench.leaderboard.columns import caption, cells, check_columns, columns, has_published
-from ccbench.leaderboard.escaping import ESCAPES
+from ccbench.leaderboard.escaping import ESCAPES, from_spreadsheet, spreadsheet
 from ccbench.leaderboard.robust import missing
 from ccbench.leaderboard.tables import MEASURED, SECTION
+from ccbench.store import readable
 
 FORMATS = ("csv", "md", "html", "latex")
 NOTE = (
@@ -31,8 +36,8 @@ def render(frame: pd.DataFrame, fmt: str, chosen: Sequence[str] = ()) -> str:
 
     Args:
         frame: from :func:`ccbench.leaderboard.table`; rows of ``published()`` may be appended.
-        fmt: ``csv`` (every column, fractions), ``md``, ``html`` (a whole page, nothing loaded from elsewhere)
-            or ``latex`` (``tabular`` environments; needs booktabs).
+        fmt: ``csv`` (every column, fractions; :func:`read_csv` reads it back), ``md``, ``html`` (a whole page, nothing
+            loaded from elsewhere) or ``latex`` (``tabular`` environments; needs booktabs).
         chosen: further columns of the tables, some of :data:`ccbench.leaderboard.columns.CHOSEN`; CSV has all anyway.
 
     Raises:
@@ -40,12 +45,45 @@ def render(frame: pd.DataFrame, fmt: str, chosen: Sequence[str] = ()) -> str:
     """
     chosen = check_columns(chosen)
     if fmt == "csv":
-        text = frame.to_csv(index=False, float_format="%.8g", lineterminator="\n")
-        return text.encode("utf-8", "replace").decode()  # a path may hold half surrogates, which no file can
+        return _csv(frame).encode("utf-8", "replace").decode()  # a path may hold half surrogates, which no file can
     builders = {"md": _markdown, "html": _html, "latex": _latex}
     if fmt not in builders:
         raise UserError("the format is one of " + ", ".join(FORMATS), found=fmt)
     return builders[fmt](frame, chosen)
+
+
+def read_csv(file: str | os.PathLike[str]) -> pd.DataFrame:
+    """The table in a CSV file that :func:`render` gave, names as they were.
+
+    Names that a spreadsheet would run as a formula stand there behind an apostrophe, which goes here.
+
+    Raises:
+        UserError: there is no such file, or it is no table.
+    """
+    try:
+        with readable(Path(file)):
+            frame = pd.read_csv(file, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} is not a leaderboard in CSV", found=error) from None
+    return _texts(frame, from_spreadsheet)
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    # csv quotes a line end where lines end so, and no other one
+    text = _texts(frame, spreadsheet).to_csv(index=False, float_format="%.8g", lineterminator="\r\n")
+    rows = csv.reader(io.StringIO(text, newline=""))
+    return "".join(",".join(map(_quoted, row)) + "\n" for row in rows)
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if any(c in cell for c in ',"\r\n') else cell
+
+
+def _texts(frame: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """The same with another text in every cell that holds one; numbers stay."""
+    words = frame.select_dtypes(exclude="number").columns
+    changed = {name: frame[name].map(lambda cell: change(cell) if isinstance(cell, str) else cell) for name in words}
+    return frame.assign(**changed)
 
 
 def sections(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -91,14 +91,14 @@ def misfit(value: Any, schema: dict[str, Any], where: str = "") -> str:
     """Why a value does not fit a JSON schema of objects, arrays, texts and whole numbers, or ""."""
     at = f"{where}: " if where else ""
     if not isinstance(value, _TYPES[schema["type"]]) or isinstance(value, bool):
-        return f"{at}{schema['type']} expected, found {value!r}"
+        return f"{at}{schema['type']} expected, found {value!r:.80}"
     if isinstance(value, dict):
         for key in schema.get("required", ()):
             if key not in value:
                 return f"{at}{key} is missing"
         for key in value:
             if key not in schema["properties"]:
-                return f"{at}unknown key {key!r}"
+                return f"{at}unknown key {key!r:.80}"
         inner = [(value[key], schema["properties"][key], f"{where}.{key}".lstrip(".")) for key in value]
         return next(filter(None, (misfit(*one) for one in inner)), "")
     if isinstance(value, list):
@@ -106,4 +106,4 @@ def misfit(value: Any, schema: dict[str, Any], where: str = "") -> str:
         return next(filter(None, items), "")
     if isinstance(value, str):
         return "" if len(value) >= schema["minLength"] else f"{at}no text"
-    return "" if schema["minimum"] <= value <= schema.get("maximum", value) else f"{at}{value} is out of range"
+    return "" if schema["minimum"] <= value <= schema.get("maximum", value) else f"{at}{value!r:.40} is out of range"

@@ -10,6 +10,7 @@ from typing import Any
 
 from ccbench.errors import UserError
 
+_LONGEST = 4 << 20  # bytes of a table
 REFERENCE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[\w-][\w.-]*(?:/[\w-][\w.-]*)*")  # no way up, no absolute path
 
 
@@ -46,11 +47,18 @@ def read_table(path: Path) -> dict[str, Any]:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no TOML, or not UTF-8.
+        ValueError: it is no TOML, nested too deeply, not UTF-8, or larger than any table that people write.
     """
     import tomllib  # most commands read no table
 
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    if not path.is_file() and path.exists():  # a pipe would be waited for
+        raise ValueError("not a file")
+    if path.stat().st_size > _LONGEST:
+        raise ValueError(f"{path.stat().st_size:,} bytes")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def read_layers(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:

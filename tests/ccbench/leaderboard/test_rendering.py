@@ -1,3 +1,4 @@
+import csv
 import io
 import re
 from html.parser import HTMLParser
@@ -8,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ccbench.errors import UserError
-from ccbench.leaderboard import render, table
-from ccbench.leaderboard.escaping import html_text, latex, markdown
+from ccbench.leaderboard import published, read_csv, render, table
+from ccbench.leaderboard.escaping import from_spreadsheet, html_text, latex, markdown, spreadsheet
 
 HOSTILE = [
     *[
@@ -178,3 +179,48 @@ def test_any_name_renders_in_every_format(make, name, reason):
 def test_unknown_format(make):
     with pytest.raises(UserError, match="csv, md, html, latex"):
         render(table(make("dcq", 0.75, [0.5])), "pdf")
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "''x", '=HYPERLINK("http://a","b")', "-2+3,x"]
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_no_spreadsheet_runs_a_name_and_it_reads_back_the_same(make, name, tmp_path):
+    frame = table([*make(name, 0.75, [0.5], dataset=name), *make("random", 0.75, [0.7, "failed"], dataset=name)])
+    text = render(frame, "csv")
+    file = tmp_path / "board.csv"
+    file.write_bytes(text.encode())
+    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    numbers = {c for c in header if pd.api.types.is_numeric_dtype(frame[c].dtype)}
+    for row in rows:
+        for column, cell in zip(header, row, strict=True):
+            assert column in numbers or not cell.startswith(("=", "+", "-", "@", "\t", "\r")), (column, cell)
+    assert any(cell.startswith("-") for row in rows for cell in row)  # a number below 0 stays one
+    back = read_csv(file)
+    for column in ("method", "dataset", "status", "architecture"):
+        assert back[column].tolist() == frame[column].tolist()
+    assert back["diff_random"].tolist() == pytest.approx(frame["diff_random"].tolist(), nan_ok=True)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_text_comes_back_from_a_spreadsheet(text):
+    cell = spreadsheet(text)
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert from_spreadsheet(cell) == text
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b'"'])
+def test_what_is_no_board_is_named(tmp_path, content):
+    file = tmp_path / "board.csv"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(UserError, match=r"board\.csv is not a leaderboard"):
+        read_csv(file)
+
+
+def test_published_names_are_read_as_they_were(tmp_path, monkeypatch):
+    (tmp_path / "published").mkdir()
+    head = "method,label,dataset,architecture,ratio,ratio_printed,bits,accuracy,accuracy_std,source,note"
+    (tmp_path / "published" / "x.csv").write_text(f"{head}\n,'=X,cifar10,resnet18,0.9,,,0.5,,a paper,\n")
+    monkeypatch.setattr("ccbench.leaderboard.papers.registry", lambda: tmp_path)
+    assert published()["method"].tolist() == ["=X"]

@@ -1,5 +1,6 @@
 """How a plugin ships a card, and what becomes of one that cannot be read."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -97,6 +98,10 @@ def test_a_reference_stays_in_its_package(card):
     ("\xff", "the card of method mine cannot be read"),
     ('summary = "again"', "unknown key 'summary'"),
     ('[[open]]\nquestion = "Why?"', "open[0]: choice is missing"),
+    ("open = " + "[" * 100_000 + "]" * 100_000, "nested too deeply"),
+    ("test = -" + "9" * 4000, "test: -9999"),
+    ("test = nan", "integer expected"),
+    ("#" * (5 << 20), "5,242,880 bytes"),
 ])  # fmt: skip
 def test_a_bad_card_is_an_error_of_its_plugin(package, text, reason):
     if text is None:
@@ -122,6 +127,12 @@ def test_a_missing_card_breaks_a_plugin_as_soon_as_it_is_found(package):
     (error,) = broken.errors
     assert "the card of method mine is not there" in error
     assert "shipped:cards/other.toml" in error
+
+
+def test_a_card_that_is_a_pipe_is_not_waited_for(package):
+    os.mkfifo(package / "cards" / "pipe.toml")
+    with pytest.raises(UserError, match=r"the card of method mine is not there"):
+        cards.read(spec(card="shipped:cards/pipe.toml"))
 
 
 def test_citations():
