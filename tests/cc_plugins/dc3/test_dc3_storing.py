@@ -10,15 +10,9 @@ from ccbench.methods.compress import compress
 from ccbench.methods.task import Task
 from ccbench.offers.expressions import parse
 from ccbench.stages.teacher import load_teacher
-from ccbench.testing.lab import Lab
 from ccbench.training.resample import resize
 
 ROW = "dc3[compensate=balance,sampling=random,bins=1,soft_labels=stored"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return Lab("random", folder=tmp_path_factory.mktemp("lab"))
 
 
 def make(lab, text):

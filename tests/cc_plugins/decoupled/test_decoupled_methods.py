@@ -9,35 +9,14 @@ from cc_plugins.decoupled.relabel import fkd_bytes
 from cc_plugins.distill import _matching
 from ccbench import testing
 from ccbench.archive import CompressedDataset, FloatImages, RawImages
-from ccbench.budget import Budget
 from ccbench.errors import UserError
-from ccbench.methods.compress import compress
-from ccbench.offers.expressions import parse
 from ccbench.testing.lab import Lab
+from tests.cc_plugins.making import make, more
 
 SMALL = "convnet[width=8,depth=3,norm=batch]"
 SRE2L = "sre2l[steps=3]"
 VBSM = f"g-vbsm[steps=4,networks=2,network1=quicknet[width=4],network2={SMALL}]"
 BOTH = [SRE2L, VBSM]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return Lab("random", folder=tmp_path_factory.mktemp("lab"))
-
-
-@pytest.fixture
-def empty(tmp_path):
-    return Lab("random", folder=tmp_path / "lab")
-
-
-def make(lab, text, ipc=1, seed=0):
-    bench = lab.bench()
-    return compress(parse(text, lab.plugins), Budget.from_ipc(ipc, bench.root.shape), bench, seed=seed)
-
-
-def more(text, extra):
-    return text[:-1] + f",{extra}]"
 
 
 @pytest.mark.parametrize("check", [check for text in BOTH for check in testing.checks(text)])

@@ -13,11 +13,11 @@ from ccbench.budget import Budget
 from ccbench.data import ImageDataset
 from ccbench.errors import Skipped, Unfit, UserError
 from ccbench.methods import identity
-from ccbench.methods.compress import compress
 from ccbench.methods.match_bytes import fit_bytes
 from ccbench.methods.task import Task
 from ccbench.offers.expressions import parse
 from ccbench.testing.lab import Lab
+from tests.cc_plugins.making import make, more
 
 SMALL = "network=convnet[width=8,depth=3]"
 TINY = {
@@ -27,27 +27,6 @@ TINY = {
     "dsa": f"dsa[steps=2,outer=2,inner=2,batch=6,{SMALL}]",
 }
 ALL = sorted(TINY)
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return Lab("random", folder=tmp_path_factory.mktemp("lab"))
-
-
-@pytest.fixture
-def empty(tmp_path):
-    """The same images with a cache of its own."""
-    return Lab("random", folder=tmp_path / "lab")
-
-
-def make(lab, text, ipc=1, seed=0, **changes):
-    bench = lab.bench()
-    vars(bench).update(changes)
-    return compress(parse(text, lab.plugins), Budget.from_ipc(ipc, bench.root.shape), bench, seed=seed)
-
-
-def more(text, extra):
-    return text[:-1] + f",{extra}]"
 
 
 @pytest.mark.parametrize("check", [check for name in ALL for check in testing.checks(TINY[name])])

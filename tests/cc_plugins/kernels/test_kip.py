@@ -16,26 +16,16 @@ from ccbench import testing
 from ccbench.archive import CompressedDataset, FloatImages
 from ccbench.budget import Budget
 from ccbench.errors import Skipped
-from ccbench.methods.compress import compress
 from ccbench.methods.task import Task
 from ccbench.offers.expressions import parse
 from ccbench.testing.lab import Lab
+from tests.cc_plugins.making import make
 
 FAST = "kip[steps=4,targets=24]"
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return Lab("random", folder=tmp_path_factory.mktemp("lab"))
-
-
 def images(n, d=12, seed=0):
     return torch.from_numpy(np.random.default_rng(seed).standard_normal((n, d)))
-
-
-def make(lab, text, ipc=1, seed=0):
-    bench = lab.bench()
-    return compress(parse(text, lab.plugins), Budget.from_ipc(ipc, bench.root.shape), bench, seed=seed)
 
 
 def work_of(lab, text, ipc=1):

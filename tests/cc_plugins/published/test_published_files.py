@@ -18,15 +18,9 @@ from ccbench.errors import Skipped, UserError
 from ccbench.methods.compress import compress
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import parse
-from ccbench.testing.lab import Lab
 
 IPC = 2
 CIFAR = (np.array([0.4914, 0.4822, 0.4465]), np.array([0.2023, 0.1994, 0.2010]))
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return Lab("random", folder=tmp_path_factory.mktemp("lab"))
 
 
 @pytest.fixture(scope="module")

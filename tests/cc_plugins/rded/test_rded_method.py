@@ -14,19 +14,9 @@ from ccbench import testing
 from ccbench.budget import Budget
 from ccbench.data import ImageDataset
 from ccbench.errors import Skipped, UserError
-from ccbench.methods.compress import compress
 from ccbench.methods.task import Task
-from ccbench.offers.expressions import parse
 from ccbench.testing.lab import Lab
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return Lab("random", folder=tmp_path_factory.mktemp("lab"))
-
-
-def make(lab, text, ipc, seed=0):
-    return compress(parse(text, lab.plugins), Budget.from_ipc(ipc, lab.splits.train.shape), lab.bench(), seed=seed)
+from tests.cc_plugins.making import make
 
 
 def decoded(result):

@@ -19,35 +19,15 @@ from ccbench.archive import CompressedDataset
 from ccbench.budget import Budget, DataShape
 from ccbench.data import ImageDataset
 from ccbench.errors import Skipped, UserError
-from ccbench.methods.compress import compress
 from ccbench.methods.task import Task
 from ccbench.offers.expressions import parse
 from ccbench.testing.lab import Lab
+from tests.cc_plugins.making import make, more
 
 EXPERTS = "experts=2,expert_epochs=3,expert_batch=48,network=convnet[width=4,depth=3]"
 SHORT = f"steps=3,lr=1,lr_lr=1e-7,inner=3,stride=1,start=2,{EXPERTS}"
 TINY = {"mtt": f"mtt[{SHORT}]", "tesla": f"tesla[{SHORT},soft_labels=true]"}
 ALL = sorted(TINY)
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return Lab("random", folder=tmp_path_factory.mktemp("lab"))
-
-
-@pytest.fixture
-def empty(tmp_path):
-    return Lab("random", folder=tmp_path / "lab")
-
-
-def make(lab, text, ipc=1, seed=0, **changes):
-    bench = lab.bench()
-    vars(bench).update(changes)
-    return compress(parse(text, lab.plugins), Budget.from_ipc(ipc, bench.root.shape), bench, seed=seed)
-
-
-def more(text, extra):
-    return text[:-1] + f",{extra}]"
 
 
 @pytest.mark.parametrize("check", [check for name in ALL for check in testing.checks(TINY[name])])
