@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cc_plugins.coresets._ranked import RAW
-from ccbench.plugin import MethodSpec, Param, UserError
+from ccbench.plugin import MethodSpec, Param, Unfit, UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,8 @@ class Ids:
         """Keep exactly ``task.images`` images.
 
         Raises:
-            UserError: there is no file, it cannot be read, or it cannot belong to these images or this budget.
+            UserError: there is no file, it cannot be read, or it cannot belong to these images.
+            Unfit: it fills another budget.
         """
         from cc_plugins.coresets import _selection_file
         from cc_plugins.coresets._rank import largest
@@ -81,7 +82,7 @@ class Ids:
         if self.keep == "all":
             self._fits(task, places)
         if len(places) < task.images:
-            raise UserError(
+            raise Unfit(
                 f"{self.file} ranks fewer images than the budget keeps",
                 found=f"{len(places)} of {task.images}",
                 mend="a larger --ratio",
@@ -176,7 +177,7 @@ class Ids:
         if len(places) != task.images:
             share = f"{len(places) / len(task.dataset.labels):.10g}"
             more = "more" if len(places) > task.images else "fewer"
-            raise UserError(
+            raise Unfit(
                 f"{self.file} keeps {more} images than the budget",
                 found=f"{len(places)} of {len(task.dataset.labels)}, where the budget keeps {task.images}",
                 mend=f"ids[file={self.file},fraction={share}], or keep=first or keep=last for a ranking",

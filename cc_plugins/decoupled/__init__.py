@@ -100,6 +100,7 @@ G_VBSM = MethodSpec(
     stores=STORES,
     image_bytes="cc_plugins.distill._params:image_bytes",
     cost=f"{_COST}; each squeezed network is trained by the protocol's teacher recipe",
+    costly=True,
 )
 
 

@@ -33,6 +33,7 @@ SPECS = (
         stores=STORES,
         image_bytes="cc_plugins.distill._params:image_bytes",
         cost=_COST,
+        costly=True,
     ),
     MethodSpec(
         name="dsa",
@@ -43,5 +44,6 @@ SPECS = (
         stores=STORES,
         image_bytes="cc_plugins.distill._params:image_bytes",
         cost=_COST,
+        costly=True,
     ),
 )

@@ -14,4 +14,5 @@ SPEC = MethodSpec(
     stores=STORES,
     image_bytes="cc_plugins.distill._params:image_bytes",
     cost="in each step a forward pass of batch images of every class; no network is trained",
+    costly=True,
 )

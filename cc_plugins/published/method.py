@@ -10,7 +10,7 @@ import numpy as np
 from cc_plugins.distill._matching import payload_of
 from cc_plugins.published import _labels, _layouts, _pictures, _spaces
 from cc_plugins.published._real import recognised, searchable
-from ccbench.plugin import CompressedDataset, EncodedImages, FloatImages, RawImages, Task, UserError
+from ccbench.plugin import CompressedDataset, EncodedImages, FloatImages, RawImages, Task, Unfit, UserError
 
 
 class Published:
@@ -54,8 +54,8 @@ class Published:
             The pictures in the file's order; those that are training images pixel by pixel have their ids.
 
         Raises:
-            UserError: a file cannot be read, cannot belong to these data or this budget, or leaves open what a
-                parameter decides.
+            UserError: a file cannot be read, cannot belong to these data, or leaves open what a parameter decides.
+            Unfit: it fills another budget.
         """
         if self.file is None:
             raise UserError("published names no file", mend="published[file=FILE,ipc=10]")
@@ -149,7 +149,7 @@ class Published:
             return
         even = each.min() == each.max()
         share = f"ipc={each[0]}" if even else f"fraction={kept / len(task.dataset.labels):.10g}"
-        raise UserError(
+        raise Unfit(
             f"{file} holds {'more' if kept > task.images else 'fewer'} pictures than the budget",
             found=f"{kept}, {each[0] if even else f'{each.min()} to {each.max()}'} of each class, for {task.images}",
             mend=f"{share} among its parameters: published[{share},file=...]",

@@ -59,6 +59,7 @@ MTT = MethodSpec(
     image_bytes="cc_plugins.distill._params:image_bytes",
     disk="cc_plugins.trajectories.disk:bytes_of_experts",
     cost=f"{_COST}; memory grows with inner",
+    costly=True,
 )
 
 TESLA = MethodSpec(
@@ -81,6 +82,7 @@ TESLA = MethodSpec(
     image_bytes="cc_plugins.distill._params:image_bytes",
     disk="cc_plugins.trajectories.disk:bytes_of_experts",
     cost=_COST,
+    costly=True,
 )
 
 EXPERT = StageSpec(

@@ -37,6 +37,26 @@ class Datasets(Listed):
 LIST = Listed()
 
 
+class Place(click.Path):
+    """A path, there or not yet: one that no system could look up is refused here, whatever it is for."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(path_type=Path, **more)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Read the text."""
+        try:
+            Path(value).stat()
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            pass
+        except (OSError, ValueError) as error:  # too long, links in a circle, a zero byte
+            name = str(value)
+            shown = name if len(name) <= 60 else f"{name[:60]}..."
+            self.fail(f"{shown!r} cannot be a path: {getattr(error, 'strerror', None) or error}.", param, ctx)
+        super().convert(value, param, ctx)
+        return Path(value)
+
+
 class Finite(click.FloatRange):
     """A number in a range; not nan, which is in every range for click, and not infinity."""
 
@@ -78,7 +98,7 @@ BUDGET = [
 DATA = [
     click.option(
         "--data-root",
-        type=click.Path(path_type=Path),
+        type=Place(),
         envvar="CCBENCH_DATA",
         help="Folder of datasets; or CCBENCH_DATA.",
     ),
@@ -118,7 +138,7 @@ THREADS = [
 TEACHER = [
     click.option(
         "--teacher",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=Place(dir_okay=False),
         metavar="FILE",
         help="Weights of the teacher (.safetensors or a checkpoint); default: trained by the protocol's recipe.",
     ),
@@ -130,8 +150,8 @@ CELLS = [
         "-m",
         type=LIST,
         required=True,
-        help="Method expressions: dcq,ccs[score=el2n],ccs[fraction=0.1]+dcq[bits=2]; all is every method there is, "
-        "all-GROUP every one of a group.",
+        help="Method expressions: dcq,ccs[score=el2n],ccs[fraction=0.1]+dcq[bits=2]; all is every method there is "
+        "but those that take many hours, all-GROUP every one of a group.",
     ),
     *BUDGET,
     click.option("--no-snap", is_flag=True, help="Keep the ratio as given; methods that cannot hit it are skipped."),
@@ -161,7 +181,7 @@ CELLS = [
     click.option(
         "--out",
         "-o",
-        type=click.Path(path_type=Path),
+        type=Place(),
         default=Path("ccbench-out"),
         show_default=True,
         help="Output folder.",

@@ -212,9 +212,9 @@ def opened(key: str, name: str, *, cache: Path, tested: bool = True) -> Splits |
 def parts_of(cache: Path, key: str, *, tested: bool = True) -> tuple[Path, list[Path]]:
     """Where the cache keeps the datasets, and the files of one entry: those of its splits, or of the training split."""
     folder = Store(cache).path(KIND, key)
-    wanted = (*(SPLITS if tested else SPLITS[:1]), "meta.json")
-    # with what says that a large file was checked
-    return folder.parent, [p for p in sorted(folder.iterdir()) if p.name.lstrip(".").partition("-")[0] in wanted]
+    splits = SPLITS if tested else SPLITS[:1]
+    names = (*splits, *(f".{which}" for which in splits), "meta.json")  # and what says that they were checked
+    return folder.parent, [p for p in sorted(folder.iterdir()) if p.name.partition("-")[0] in names]
 
 
 def _read(entry: Entry, name: str, *, tested: bool = True) -> Splits:

@@ -371,6 +371,7 @@ class MethodSpec(NeedingSpec):
             do at once and leave in the store, where ``compress`` finds them.
         stores: what its file holds, for people.
         cost: what it costs beside its stages, for people.
+        costly: whether it takes many hours at its defaults, on a small dataset too: ``--methods all`` leaves it out.
     """
 
     kind: ClassVar[str] = "method"
@@ -385,6 +386,7 @@ class MethodSpec(NeedingSpec):
     prepare: bool = False
     stores: str = ""
     cost: str = ""
+    costly: bool = False
 
     def check(self) -> None:
         """Raise UserError where the spec itself is malformed."""
@@ -524,7 +526,7 @@ class ScoreSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class GroupSpec(Spec):
-    """Methods that belong together: ``--methods all-NAME`` stands for each of them, at its defaults.
+    """Methods that belong together: ``--methods all-NAME`` stands for each of them, costly ones too, at its defaults.
 
     Attributes:
         methods: their names, of this plugin or another.

@@ -21,12 +21,14 @@ from ccbench.methods.ready import unready
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression, parse, read_call, without_coding, written
+from ccbench.offers.specs import MethodSpec
 from ccbench.quantities import amount
 from ccbench.records.cells import Cell
 from ccbench.training import Protocol, load_protocol
 
 _GROUP = re.compile(r"all-[^\[\]+,\s]+")
 MATCHES = ("nominal", "bytes")
+ALL = "all"
 
 MOST_SEEDS = 1000
 
@@ -36,7 +38,8 @@ class Request:
     """What a user asks for; every field is a list where the command line takes one.
 
     Attributes:
-        methods: method expressions; ``"all"`` stands for every method there is, ``"all-NAME"`` for those of a group.
+        methods: method expressions; ``"all"`` stands for every method there is but costly ones, ``"all-NAME"`` for
+            those of a group.
         budgets: (unit, value) pairs, the unit one of ratio, bits, fraction, ipc, bytes.
         datasets, protocols: names; a protocol may be a recipe file of the user's own, such as ``./recipe.toml``.
         architectures: names; empty means each protocol's own.
@@ -135,6 +138,7 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
     plan = Plan()
     wanted = [(parse(method, plugins), coding) for method, coding in _coded(request, plugins)]
     plan.expressions = {e.label: e for e, _ in wanted}
+    plan.notes += _left_out(request, {step.spec.name for e, _ in wanted for step in e.steps}, plugins)
     expressions = list(plan.expressions.values())
     codings = dict.fromkeys((e.label, coding) for e, coding in wanted)
     recipes = {p.name: p for p in (load_protocol(n, plugins).at(request.precision) for n in request.protocols)}
@@ -293,9 +297,28 @@ def every_method(methods: tuple[str, ...], plugins: Plugins) -> list[str]:
 def _spelled(method: str, plugins: Plugins) -> tuple[str, ...]:
     if method in plugins.names("method"):
         return (method,)
-    if method == "all":
-        return tuple(name for name in plugins.all("method") if not name.endswith(":"))  # a family is none by itself
+    if method == ALL:
+        return tuple(name for name, spec in _methods(plugins) if not spec.costly)
     return plugins.get("group", method.removeprefix("all-")).methods if _GROUP.fullmatch(method) else (method,)
+
+
+def _methods(plugins: Plugins) -> list[tuple[str, MethodSpec]]:
+    """Every method by its name; a family is none by itself."""
+    return [(name, plugins.get("method", name)) for name in plugins.all("method") if not name.endswith(":")]
+
+
+def _left_out(request: Request, wanted: set[str], plugins: Plugins) -> list[str]:
+    """A line on the methods that ``all`` leaves out, unless they were asked for otherwise."""
+    if ALL not in request.methods or ALL in plugins.names("method"):
+        return []
+    names = [name for name, spec in _methods(plugins) if spec.costly and name not in wanted]
+    groups = [g for g in plugins.all("group") if set(names) & set(plugins.get("group", g).methods)]
+    how = " or ".join(["by name", *(f"with all-{group}" for group in groups)])
+    return (
+        [f"all leaves out {', '.join(names)}, which take many hours at their defaults: ask for them {how}"]
+        if names
+        else []
+    )
 
 
 def _asked(request: Request, expressions: list[Expression], shape: DataShape, plan: Plan) -> list[Budget]:

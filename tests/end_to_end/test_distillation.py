@@ -3,9 +3,12 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 
 from ccbench.archive import CompressedDataset, FloatImages
+from ccbench.offers.discovery import plugins
+from ccbench.offers.expressions import parse
 
 NETWORK = "convnet[width=8,depth=2]"
 DM = f"dm[steps=4,batch=8,store=float16,network={NETWORK}]"
@@ -54,3 +57,37 @@ def test_trajectories_and_trained_networks_from_the_command_line(ccbench, tmp_pa
     assert record["learned_lr"] == CompressedDataset.open(path).learning_rate
     assert "Learned rate" in ccbench("leaderboard", "--out", "evaluated").stdout
     assert [file.soft_labels.shape for file in files if file.soft_labels is not None] == [(10, 10)]
+
+
+def test_bad_input_is_a_reason_and_the_others_go_on(ccbench, tmp_path, records, monkeypatch):
+    np.save(tmp_path / "images.npy", np.zeros((10, 32, 32, 3), np.uint8))
+    np.save(tmp_path / "labels.npy", np.full((10, 7), 1 / 7))
+    np.save(tmp_path / "ids.npy", np.arange(10))
+    network = f"network={NETWORK}"
+    wrong = {
+        "dm[steps=1,network=convnet-d6]": ("skipped", "at least 64 pixels"),
+        f"dm[steps=1,{network},init=ids]": ("skipped", "it names no file"),
+        f"dm[steps=1,{network},init=ids[file=ids.npy]]": ("failed", "selects too few images of the class"),
+        f"mtt[steps=1,stride=9,expert_epochs=2,start=1,{network}]": ("skipped", "expert_epochs=9 is enough"),
+        "published[file=images.npy,labels=labels.npy]": ("failed", "another number of classes"),
+        f"dm[steps=1,ipc=129,{network}]": ("skipped", "init=real begins with 129 images of each class"),
+    }
+    methods = ",".join([*wrong, "random"])
+    ccbench("run", "--ipc", "1", "--seeds", "1", "--protocol", "tiny", "--methods", methods, code=1)
+    monkeypatch.chdir(tmp_path)
+    found = {r["method"]: r for r in records(tmp_path / "ccbench-out")}
+    assert found.pop("random")["status"] == "ok"
+    for text, (status, reason) in wrong.items():
+        record = found.pop(parse(text, plugins()).label)
+        assert record["status"] == status
+        assert reason in record["reason"]
+    assert not found
+
+
+def test_bytes_that_no_float_picture_fits_into_are_a_skip(ccbench, tmp_path, records):
+    ccbench("run", "--match", "bytes", "--bytes", "40KB", "--seeds", "1", "--protocol", "tiny",
+            "--methods", f"dm[steps=1,network={NETWORK}],dm[steps=1,store=uint8,network={NETWORK}]")  # fmt: skip
+    floats, colours = sorted(records(tmp_path / "ccbench-out"), key=lambda r: "uint8" in r["method"])
+    assert (floats["status"], colours["status"]) == ("skipped", "ok")
+    assert "has no setting whose file is within 40000 bytes" in floats["reason"]
+    assert colours["images"] == 10

@@ -39,3 +39,17 @@ def test_a_published_file_is_a_row_beside_kip(ccbench, tmp_path, records):
     assert "10 of 10 pictures are training images" in shown
     refused = ccbench("compress", "--method", "published[ipc=2,file=res_DM.pt]", "two.ccb", code=2)
     assert "ipc=1 among its parameters" in refused.stderr + refused.stdout
+
+
+def test_a_file_at_another_budget_than_its_own_is_skipped_and_others_go_on(ccbench, tmp_path, records):
+    ids, _ = result_of_dm(tmp_path / "res_DM.pt", tmp_path / "cache")
+    np.save(tmp_path / "ids.npy", ids)
+    done = ccbench("run", "--ipc", "1,2", "--seeds", "1", "--protocol", "tiny",
+                   "--methods", "published[file=res_DM.pt],ids[file=ids.npy],random")  # fmt: skip
+    told = {(r["method"].partition("[")[0], r["images"] or r["status"]) for r in records(tmp_path / "ccbench-out")}
+    assert told == {
+        ("published", 10), ("published", "skipped"), ("ids", 10), ("ids", "skipped"), ("random", 10), ("random", 20),
+    }  # fmt: skip
+    assert "skipped: published[file=res_DM.pt] at ratio 0.9846 on photodigits: res_DM.pt holds fewer" in done.stderr
+    assert "skipped: ids[file=ids.npy] at ratio 0.9846 on photodigits: ids.npy keeps fewer images" in done.stderr
+    assert "ipc=1 among its parameters" in done.stderr

@@ -1,4 +1,4 @@
-"""``--methods all`` is every method there is; what cannot run says why."""
+"""``--methods all`` is every method there is but costly ones; what cannot run says why."""
 
 from types import ModuleType
 
@@ -22,10 +22,41 @@ def plan(methods, plugins, ratio="0.9231"):
 def test_all_is_every_method_once():
     plugins = Plugins()
     made = plan(("all", "dcq", "random"), plugins)
-    assert [c.method for c in made.cells] == sorted(name for name in plugins.all("method") if not name.endswith(":"))
+    specs = [plugins.get("method", name) for name in plugins.all("method") if not name.endswith(":")]
+    assert [c.method for c in made.cells] == sorted(spec.name for spec in specs if not spec.costly)
+    assert not {"dm", "mtt", "g-vbsm"} & {c.method for c in made.cells}
     skips = {c.method: c.skip for c in made.cells}
     assert "can only keep q of 24 bits" in skips["dcq"]  # not on the palette grid, and --no-snap
     assert skips["random"] == skips["full"] == ""
+
+
+def costly(*names, group=""):
+    offer = ModuleType("offer")
+    made = [MethodSpec(name=n, target="a:B", version="1", summary="x", costly=True) for n in names]
+    vars(offer)["ccbench_methods"] = hookimpl(lambda: made, specname="ccbench_methods")
+    if group:
+        known = [GroupSpec(name=group, methods=names, summary="x")]
+        vars(offer)["ccbench_groups"] = hookimpl(lambda: known, specname="ccbench_groups")
+    return Plugins(
+        discover=False, extra=("cc_plugins.coresets", "cc_plugins.protocols", "cc_plugins.architectures", offer)
+    )
+
+
+def test_all_leaves_costly_methods_out_and_says_so_in_one_line():
+    one = plan(("all", "ccs[fraction=0.5]"), costly("slow", "slower"))
+    assert not {"slow", "slower"} & {c.method for c in one.cells}
+    (line,) = (note for note in one.notes if "leaves out" in note)
+    assert line == "all leaves out slow, slower, which take many hours at their defaults: ask for them by name"
+    grouped = costly("slow", "slower", group="long")
+    (line,) = (note for note in plan(("all", "slow"), grouped).notes if "leaves out" in note)
+    assert line == (
+        "all leaves out slower, which take many hours at their defaults: ask for them by name or with all-long"
+    )
+    for methods in (("all-long",), ("all", "all-long"), ("slow", "all", "slower")):
+        made = plan(methods, grouped)
+        assert {"slow", "slower"} <= {c.method for c in made.cells}
+        assert not [note for note in made.notes if "leaves out" in note]
+    assert not [note for note in plan(("random",), grouped).notes if "leaves out" in note]
 
 
 def test_a_method_of_that_name_is_the_method():
