@@ -1,12 +1,13 @@
-"""What a method must leave alone while it runs: the test split, the global random state, the working folder."""
+"""What a method must leave alone while it runs: the test split and what others in its process depend on."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 TEST_NAMES = {
     "test", "testing", "val", "valid", "validation", "test_batch", "test-images.npy", "test-labels.npy",
@@ -51,7 +52,7 @@ def watch_test_split(*roots: str | os.PathLike[str] | None) -> Iterator[list[str
 
 @contextmanager
 def undisturbed() -> Iterator[list[str]]:
-    """Put the global random states and the working folder back, and list what had changed."""
+    """Put random states, the working folder, torch's settings and the streams back; list what had changed."""
     import random
 
     import numpy as np
@@ -59,6 +60,7 @@ def undisturbed() -> Iterator[list[str]]:
     import torch
 
     folder = os.getcwd()  # noqa: PTH109
+    settings = {name: get() for name, (get, _) in _SETTINGS.items()}
     python, numpy, pytorch = random.getstate(), np.random.get_state(legacy=False), torch.get_rng_state()
     changed: list[str] = []
     try:
@@ -67,6 +69,10 @@ def undisturbed() -> Iterator[list[str]]:
         if _folder() != folder:
             changed.append("the working folder")
             os.chdir(folder)
+        for name, (get, put) in _SETTINGS.items():
+            if get() != settings[name]:
+                changed.append(name)
+                put(settings[name])
         if random.getstate() != python:
             changed.append("Python's global random state")
             random.setstate(python)
@@ -76,6 +82,25 @@ def undisturbed() -> Iterator[list[str]]:
         if not torch.equal(torch.get_rng_state(), pytorch):
             changed.append("PyTorch's global random state")
             torch.set_rng_state(pytorch)
+
+
+def _torch() -> Any:
+    import torch
+
+    return torch
+
+
+# what others' training and printing depend on: how it is read, and how it is put back
+_SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "PyTorch's default dtype": (lambda: _torch().get_default_dtype(), lambda old: _torch().set_default_dtype(old)),
+    "whether PyTorch computes gradients": (
+        lambda: _torch().is_grad_enabled(),
+        lambda old: _torch().set_grad_enabled(old),
+    ),
+    "PyTorch's number of threads": (lambda: _torch().get_num_threads(), lambda old: _torch().set_num_threads(old)),
+    "sys.stdout": (lambda: sys.stdout, lambda old: setattr(sys, "stdout", old)),
+    "sys.stderr": (lambda: sys.stderr, lambda old: setattr(sys, "stderr", old)),
+}
 
 
 def _folder() -> str | None:

@@ -134,7 +134,7 @@ class Lab:
         with watch_test_split(self.folder) as touched:
             result = compress(expression, budget, bench, seed=seed, warnings=warnings, strict=False)
         path = self.folder / "made.ccb"
-        result.save(path)
+        CompressedDataset.save(result, path)  # as a run does, whatever class the method gave back
         return Made(result, path.read_bytes(), tuple(warnings), tuple(touched))
 
     def all_levels(self) -> list[tuple[str, Budget, Made]]:

@@ -180,7 +180,7 @@ def budget(lab: Lab) -> str:
             continue
         except Exception as error:
             raise Failed(f"at {title}: {said(error, lab.modules)}") from error
-        kept = made.result.nominal_kept(shape)
+        kept = CompressedDataset.nominal_kept(made.result, shape)
         over = f"{lab.expression.label} is over its budget: it keeps {float(kept):.4g} of the raw bytes"
         slack = Fraction(1, 2 * shape.images)
         need(kept <= allowed.kept + slack, f"at {title}: {over}, {float(allowed.kept):.4g} were allowed")
@@ -227,6 +227,25 @@ def labels(lab: Lab) -> str:
     return ""
 
 
+@_check("counted by its file")
+def counted(lab: Lab) -> str:
+    """The size, the bits per pixel and the share kept are those of the file, whatever the result says of itself."""
+    shape = lab.splits.train.shape
+    for title, _, made in lab.all_levels():
+        path, own = lab.folder / "counted.ccb", lab.folder / "own.ccb"
+        path.write_bytes(made.file)
+        said = made.result.save(own)
+        need(own.read_bytes() == made.file, f"at {title} its own save() writes another file than CompressedDataset")
+        need(said == len(made.file), f"at {title} save() says {said} bytes, the file has {len(made.file)}")
+        back = CompressedDataset.open(path)
+        for what, found, true in (
+            ("nominal_kept", made.result.nominal_kept(shape), back.nominal_kept(shape)),
+            ("bits_per_pixel", made.result.bits_per_pixel, back.bits_per_pixel),
+        ):
+            need(found == true, f"at {title} {what} says {float(found):.4g}, its file has {float(true):.4g}")
+    return f"{len(lab.levels)} files"
+
+
 @_check("file round trip")
 def round_trip(lab: Lab) -> str:
     """What is read back from the file decodes to the same images and labels."""
@@ -256,7 +275,7 @@ def test_data(lab: Lab) -> str:
 
 @_check("nothing global changed")
 def undisturbing(lab: Lab) -> str:
-    """Global random states, the working folder and the training set itself are as before."""
+    """Random states, working folder, PyTorch's settings, the streams and the training set itself are as before."""
     changed = sorted({w for _, _, made in lab.all_levels() for w in made.warnings if w not in notes_of(made.result)})
     need(not changed, "; ".join(changed))
     from ccbench.testing.images import image_set
@@ -264,7 +283,7 @@ def undisturbing(lab: Lab) -> str:
     before, now = image_set("train"), lab.splits.train
     same = np.array_equal(now.images, before.images) and np.array_equal(now.labels, before.labels)
     need(same, "the training set itself was changed")
-    return "random states, working folder, training set"
+    return "random states, working folder, PyTorch's settings, streams, training set"
 
 
 @_check("one object, two calls")

@@ -39,8 +39,8 @@ def failed(report):
 def test_a_sound_method_passes_every_check():
     report = check("kit-sound")
     assert report.ok, str(report)
-    assert report.ran == len(report.outcomes) == len(METHOD_CHECKS) == 19
-    assert str(report).splitlines()[-1] == "method kit-sound: 19 checks ran, 0 failed"
+    assert report.ran == len(report.outcomes) == len(METHOD_CHECKS) == 20
+    assert str(report).splitlines()[-1] == "method kit-sound: 20 checks ran, 0 failed"
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,14 @@ def test_a_sound_method_passes_every_check():
         ("kit-relabels", "labels and pixels true", "labels differ"),
         ("kit-reads-test", "no test data touched", "test-images.npy"),
         ("kit-seeds-globally", "nothing global changed", "NumPy's global random state"),
+        ("kit-changes-labels", "works in a spawned process", "changed the labels that it was handed"),
+        ("kit-saves-less", "counted by its file", "save() says"),
+        ("kit-says-less", "counted by its file", "bits_per_pixel says 1, its file has 24"),
+        ("kit-counts-less", "counted by its file", "nominal_kept says 0, its file has"),
+        ("kit-halves", "nothing global changed", "PyTorch's default dtype"),
+        ("kit-forgets-gradients", "nothing global changed", "whether PyTorch computes gradients"),
+        ("kit-takes-threads", "nothing global changed", "PyTorch's number of threads"),
+        ("kit-silences", "nothing global changed", "sys.stdout"),
         ("kit-loses-ids", "second step of a pipeline", ""),
         ("kit-undocumented", "spec and parameters documented", "'count' has no doc"),
         ("kit-bad-default", "spec and parameters documented", "does not accept its own default"),
@@ -259,7 +267,7 @@ def test_the_command_exits_1_for_a_breach_and_its_json_is_clean():
     done = command("check", "kit-relabels", "--json")
     assert done.returncode == 1, done.stderr
     data = json.loads(done.stdout)
-    assert (data["kind"], data["subject"], data["ok"], data["ran"]) == ("method", "kit-relabels", False, 19)
+    assert (data["kind"], data["subject"], data["ok"], data["ran"]) == ("method", "kit-relabels", False, 20)
     assert "labels and pixels true" in {o["name"] for o in data["outcomes"] if o["status"] == "failed"}
 
 

@@ -42,6 +42,14 @@ def ccbench_methods():
         _spec("wrong-keyword", "Sound", params=(_COUNT,)),
         _spec("no-summary", "Sound", summary=" "),
         _spec("unknown-stage", "Sound", needs=("a-stage-that-nobody-has",)),
+        _spec("changes-labels", "ChangesLabels"),
+        _spec("saves-less", "SavesLess"),
+        _spec("says-less", "SaysLess"),
+        _spec("counts-less", "CountsLess"),
+        _spec("halves", "Halves"),
+        _spec("forgets-gradients", "ForgetsGradients"),
+        _spec("takes-threads", "TakesThreads"),
+        _spec("silences", "Silences"),
         _spec("no-bits", "Relabels", budgets="bits", bits=()),
     ]
 
@@ -136,6 +144,76 @@ class SeedsGlobally:
 
         np.random.seed(0)
         return keep(task, np.random.permutation(len(task.dataset))[: task.images])
+
+
+class ChangesLabels(Sound):
+    """Gets around the view that cannot be written to."""
+
+    def compress(self, task):
+        base = task.dataset.labels
+        while base.base is not None:
+            base = base.base
+        base[-1] = (base[-1] + 1) % len(task.dataset.classes)
+        return super().compress(task)
+
+
+def disguised(task, **changes):
+    """What keep() gives, as an object of a class of its own."""
+    from ccbench import CompressedDataset
+
+    made = keep(task, range(task.images))
+    made.__class__ = type("Disguised", (CompressedDataset,), changes)
+    return made
+
+
+class SavesLess:
+    def compress(self, task):
+        from ccbench import CompressedDataset
+
+        return disguised(task, save=lambda self, path, coding="none": CompressedDataset.save(self, path, coding) // 10)
+
+
+class SaysLess:
+    def compress(self, task):
+        return disguised(task, bits_per_pixel=property(lambda self: 1.0))
+
+
+class CountsLess:
+    def compress(self, task):
+        return disguised(task, nominal_kept=lambda self, shape: shape.images and type(shape.images)(0))
+
+
+class Halves(Sound):
+    def compress(self, task):
+        import torch
+
+        torch.set_default_dtype(torch.float64)
+        return super().compress(task)
+
+
+class ForgetsGradients(Sound):
+    def compress(self, task):
+        import torch
+
+        torch.set_grad_enabled(False)
+        return super().compress(task)
+
+
+class TakesThreads(Sound):
+    def compress(self, task):
+        import torch
+
+        torch.set_num_threads(torch.get_num_threads() + 1)
+        return super().compress(task)
+
+
+class Silences(Sound):
+    def compress(self, task):
+        import io
+        import sys
+
+        sys.stdout = io.StringIO()
+        return super().compress(task)
 
 
 class LosesIds:

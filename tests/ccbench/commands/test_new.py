@@ -70,7 +70,7 @@ def test_it_is_listed_checked_and_benchmarked_beside_random(installed):
     assert "Does every class keep the same number of images?" in text  # its card
     code, text = command("-m", "ccbench", "check", "my-method", cwd=root, **environment)
     assert code == 0, text
-    assert "method my-method: 19 checks ran, 0 failed" in text
+    assert "method my-method: 20 checks ran, 0 failed" in text
     run = ["--methods", "my-method,random", "--ratio", "0.92", "--seeds", "1", "--out", "out"]
     kit = ["--dataset", "ccbench-kit", "--protocol", "ccbench-kit"]
     code, text = command("-m", "ccbench", "-p", "ccbench.testing.offers", "run", *run, *kit, cwd=root, **environment)
