@@ -12,7 +12,7 @@ from contextlib import suppress
 import click
 
 from ccbench.commands._root import cli
-from ccbench.errors import UserError
+from ccbench.errors import UserError, short_of_memory
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -34,16 +34,21 @@ def main(args: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return 130
-    except OSError as error:
-        if error.filename is not None or error.errno not in _NOT_WRITTEN:  # of a file, not of what is printed
+    except Exception as error:
+        if short_of_memory(error):
+            told = UserError("there is too little memory", found=short_of_memory(error), mend=_MORE)
+        elif isinstance(error, OSError) and error.filename is None and error.errno in _NOT_WRITTEN:
+            _give_up_on_output()
+            told = UserError(f"standard output cannot be written: {error.strerror}")
+        else:
             raise
-        _give_up_on_output()
         with suppress(OSError):
-            click.echo(f"error: standard output cannot be written: {error.strerror}", err=True)
+            click.echo(f"error: {told}", err=True)
         return 1
     return code if isinstance(code, int) and not isinstance(code, bool) else 0
 
 
+_MORE = "a larger limit (ulimit -v, the container's or the batch system's), or smaller work"
 _NOT_WRITTEN = {errno.ENOSPC, errno.EIO, errno.EDQUOT}
 
 

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccbench.data import TEST_SHARE, DataSource
-from ccbench.data.names import split_names
 from ccbench.machine import counted_threads
 from ccbench.methods.teacher_source import TeacherSource
-from ccbench.offers.discovery import plugins
 from ccbench.offers.expressions import split
 from ccbench.records.record import latest, read_all
 from ccbench.runner.execute import Options, execute
@@ -57,7 +55,8 @@ def run(
         methods: method expressions, a list or a comma-separated string.
         ratio, bits, fraction, ipc, bytes: one budget or a list of them; ratio is the
             fraction of raw bytes that is *removed*, in (0, 1).
-        dataset, arch, protocol: one name or a list.
+        dataset: one name, commas and all (``"folder:/my/a,b"``), or a list of names.
+        arch, protocol: one name or a list.
         seeds: trainings per row.
         base_seed: what every seed is derived from.
         snap: whether budgets move to the palette grid when a method needs it.
@@ -83,7 +82,7 @@ def run(
     request = Request(
         methods=tuple(split(methods) if isinstance(methods, str) else methods),
         budgets=tuple((unit, str(v)) for unit in UNITS for v in _list(given[unit])),
-        datasets=split_names(dataset, plugins()) if isinstance(dataset, str) else tuple(dataset),
+        datasets=(dataset,) if isinstance(dataset, str) else tuple(dataset),
         architectures=tuple(_list(arch)),
         protocols=tuple(_list(protocol)),
         seeds=seeds,

@@ -1,5 +1,6 @@
 """What can go wrong, by whose it is to mend: the user's, a method's, or nobody's because a cell makes no sense."""
 
+import errno
 from collections.abc import Sequence
 
 
@@ -48,6 +49,17 @@ class MethodError(Exception):
 
 class Skipped(Exception):  # noqa: N818 - it is an outcome, not an error
     """A method said that this cell makes no sense; the text is its reason."""
+
+
+def short_of_memory(error: BaseException) -> str:
+    """What an exception says where memory could not be had (by numpy, torch, a library that loads), otherwise ""."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    told = next((line for line in lines if any(text in line.lower() for text in _NO_MEMORY)), "")
+    sure = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    return " ".join((told or (lines[0] if sure else "")).split())[:200]
+
+
+_NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "unable to allocate", "failed to map segment")
 
 
 def few(names: Sequence[str], most: int = 8) -> str:

@@ -16,6 +16,7 @@ from ccbench.errors import UserError
 
 _PART = 0.9  # of the memory is for work, the rest for the system and the parent process
 _JOB = 2 << 30  # bytes that one job takes beside its dataset: torch, a small network, a batch; measured peaks are half
+_LEAST = 512 << 20  # bytes below which no job does anything
 POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -55,10 +56,12 @@ def workers(jobs: int | None, threads: int | None, *, gpu: bool, dataset_bytes: 
 
     Args:
         jobs, threads: what was asked for, or None: on a CPU as many processes as its cores and its memory carry, of
-            one thread each; on a GPU one process with all cores.
+            one thread each; on a GPU one process with all cores. More than memory has room for are not started.
         gpu: whether work is done on a GPU.
         dataset_bytes: raw bytes of the largest dataset; a process holds it twice at most.
     """
+    if jobs and (whole := memory()) is not None:
+        jobs = min(jobs, max(1, cores(), int(whole * _PART / (_LEAST + dataset_bytes))))
     if gpu:
         jobs = jobs or 1
         return jobs, threads_for(threads, max(1, cores() // jobs))

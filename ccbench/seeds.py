@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 
+LARGEST = (1 << 62) - 1
+"""How far from 0 a base seed may lie: tables keep it as a whole number of 64 bits."""
+
 
 def derive(base: int, **axes: object) -> int:
     """A seed in [0, 2**32) from a base seed and named axes.

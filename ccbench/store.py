@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -16,50 +17,165 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import xxhash
 from filelock import FileLock
+from msgspec import Struct
 
 from ccbench.errors import UserError
+from ccbench.schema import Ordinal, Seconds, fit, parse
 
 SCHEMA = 1
 CACHE_VARIABLE = "CCBENCH_CACHE"
 
 _DIGEST = 32  # bytes of sha256
+_META = "meta.json"
+_BLOCK = 1 << 23  # bytes that are read at once
+_LARGE = 1 << 30  # bytes of a file up to which every process checks it
+_DAY = 86400  # seconds; a larger one is checked once a day
+_checked: set[tuple[str, int, int, int]] = set()  # files that this process has checked, as they were then
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
+class Damaged(UserError):  # noqa: N818 - it is told apart, and said as it is
+    """A file of the cache is not what was written."""
+
+
+class _Facts(Struct):
+    """What the metadata of every entry say; each kind adds its own."""
+
+    schema: Ordinal = 1
+    seconds: Seconds = 0
+    spent: dict[str, float] = {}
+    digests: dict[str, str] = {}
+
+
 class Entry(Mapping[str, np.ndarray]):
-    """One finished entry: arrays by name, memory-mapped and read-only, and its metadata."""
+    """One finished entry: arrays by name, memory-mapped and read-only, and its metadata.
+
+    A file is held to its digest when it is first asked for in a process, one of more than 1 GiB once a day.
+
+    Raises:
+        Damaged: the metadata are not what was written; by :meth:`file` and by arrays, for their files.
+        UserError: a newer version wrote it, or it may not be read.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with readable(path / "meta.json"):
-            self.meta: dict[str, Any] = json.loads((path / "meta.json").read_text())
-        if self.meta.get("schema", 1) > SCHEMA:
+        with readable(path / _META):
+            content = (path / _META).read_bytes()
+        try:
+            self.meta: dict[str, Any] = parse(content, infinite=True)
+            facts = fit(self.meta, _Facts)
+        except ValueError as error:
+            raise damaged(path / _META, error) from None
+        if facts.schema > SCHEMA:
             raise UserError(
                 f"{path} was written by a newer ccbench",
-                found=f"store schema {self.meta['schema']}",
+                found=f"store schema {facts.schema}",
                 mend="pip install --upgrade ccbench, or set CCBENCH_CACHE to another folder",
             )
+        if facts.digests and facts.digests.get(_META) != _digest_of_facts(self.meta):
+            raise damaged(path / _META, "another digest than when it was written")
+        self._digests = facts.digests or _adopted(path, self.meta)
         self._arrays: dict[str, np.ndarray] = {}
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._arrays:
-            file = self.path / f"{name}.npy"
-            if not file.exists():
+            if not (self.path / f"{name}.npy").exists():
                 raise KeyError(name)
+            file = self.file(f"{name}.npy")
             try:
-                with readable(file):
-                    self._arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
+                self._arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
             except (ValueError, EOFError) as error:
-                mend = f"ccbench cache clear --kind {self.path.parent.name} --yes"
-                raise UserError(f"{file} in the cache is damaged", found=error, mend=mend) from None
+                raise damaged(file, error) from None
         return self._arrays[name]
+
+    def file(self, name: str) -> Path:
+        """Where a file of the entry lies, once it was checked.
+
+        Raises:
+            Damaged: it is missing, or has another digest than when it was written.
+            UserError: it may not be read.
+        """
+        file = self.path / name
+        try:
+            with readable(file), file.open("rb", buffering=0) as stream:
+                stat = os.fstat(stream.fileno())
+                seen = str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns
+                if self._digests and seen not in _checked and not _lately(file, seen):
+                    if _digest(stream) != self._digests.get(name):
+                        raise damaged(file, "another digest than when it was written")
+                    _note(file, seen)
+        except OSError as error:
+            raise damaged(file, error.strerror or error) from None
+        return file
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(p.stem for p in self.path.glob("*.npy")))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def damaged(file: Path, found: object) -> Damaged:
+    """What is said of a file of an entry that is not what was written."""
+    mend = f"ccbench cache clear --kind {file.parent.parent.name} --yes"
+    return Damaged(f"{file} in the cache is damaged", found=found, mend=mend)
+
+
+def _digest(stream: io.FileIO) -> str:
+    """Of what a file holds; against accidents, not against whoever can write the cache."""
+    digest, block = xxhash.xxh3_128(), memoryview(bytearray(_BLOCK))
+    while count := stream.readinto(block):
+        digest.update(block[:count])
+    return digest.hexdigest()
+
+
+def _digest_of_facts(facts: Mapping[str, Any]) -> str:
+    text = json.dumps({name: value for name, value in facts.items() if name != "digests"}, sort_keys=True)
+    return xxhash.xxh3_128_hexdigest(text.encode())
+
+
+def _digests(path: Path, facts: Mapping[str, Any]) -> dict[str, str]:
+    """Of every file of an entry, by name, the metadata among them."""
+    found = {_META: _digest_of_facts(facts)}
+    for file in sorted(path.iterdir()):
+        if file.is_file() and not file.name.startswith(".") and file.name != _META:
+            with file.open("rb", buffering=0) as stream:
+                found[file.name] = _digest(stream)
+    return found
+
+
+def _adopted(path: Path, facts: dict[str, Any]) -> dict[str, str]:
+    """Digests for an entry that was made before there were any; none in a cache of somebody else."""
+    if not os.access(path, os.W_OK):
+        return {}
+    with readable(path):
+        digests = _digests(path, facts)
+    with suppress(UserError):  # the disk is full: the next process does it
+        atomic_write(path / _META, json.dumps({**facts, "digests": digests}, indent=1))
+    return digests
+
+
+def _stamp(file: Path) -> Path:
+    return file.with_name(f".{file.name}.checked")
+
+
+def _lately(file: Path, seen: tuple[str, int, int, int]) -> bool:
+    """Whether a large file was checked within a day, by any process, and is the same since."""
+    if seen[2] <= _LARGE:
+        return False
+    with suppress(OSError):
+        fresh = time.time() - _stamp(file).stat().st_mtime < _DAY
+        return fresh and _stamp(file).read_text() == repr(seen[1:])
+    return False
+
+
+def _note(file: Path, seen: tuple[str, int, int, int]) -> None:
+    _checked.add(seen)
+    if seen[2] > _LARGE:
+        with suppress(UserError):
+            atomic_write(_stamp(file), repr(seen[1:]))
 
 
 class Blobs:
@@ -131,7 +247,7 @@ class Store:
         """
         path = self.path(kind, key)
         with readable(path):
-            there = (path / "meta.json").exists()
+            there = (path / _META).exists()
         return Entry(path) if there else None
 
     def get_or_make(
@@ -181,9 +297,10 @@ class Store:
             with self.writing():
                 for name, array in arrays.items():
                     np.save(part / f"{name}.npy", array, allow_pickle=False)
-                facts = {"schema": SCHEMA, "seconds": time.perf_counter() - started, **meta}
-                atomic_write(part / "meta.json", json.dumps(facts, indent=1, default=str))
-                mode = (part / "meta.json").stat().st_mode  # the umask's; some libraries write for their user alone
+                plain = json.dumps({"schema": SCHEMA, "seconds": time.perf_counter() - started, **meta}, default=str)
+                facts = json.loads(plain)
+                atomic_write(part / _META, json.dumps({**facts, "digests": _digests(part, facts)}, indent=1))
+                mode = (part / _META).stat().st_mode  # the umask's; some libraries write for their user alone
                 for file in part.iterdir():
                     if file.is_file() and file.stat().st_mode != mode:
                         file.chmod(mode)
@@ -297,10 +414,14 @@ def part_of(path: Path) -> Path:
 def readable(path: Path) -> Iterator[None]:
     """Say of a file or folder that may not be read, or of the one in it, that this is what is wrong with it.
 
+    A pipe, a socket or a device is refused before it is opened: who reads it may wait for ever.
+
     Raises:
-        UserError: the system refused.
+        UserError: the system refused, or it is neither a file nor a folder.
     """
     try:
+        if what := special(path):
+            raise UserError(f"{path} is {what}, not a file", mend="name a file, or delete it where a file should be")
         yield
     except PermissionError as error:
         place = Path(error.filename) if isinstance(error.filename, str) else path
@@ -309,11 +430,28 @@ def readable(path: Path) -> Iterator[None]:
         ) from None
 
 
+def special(path: str | os.PathLike[str]) -> str:
+    """What lies at a path where that is a pipe, a socket or a device, links followed; otherwise ""."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - a million files
+    except OSError:
+        return ""  # whoever opens it says so
+    return next((what for is_such, what in _SPECIAL if is_such(mode)), "")
+
+
+_SPECIAL = (
+    (stat.S_ISFIFO, "a pipe (FIFO)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
 def check_readable(path: Path) -> None:
     """Open a file as a reader will whose own error does not say that the system refused; one that is missing passes.
 
     Raises:
-        UserError: it may not be read.
+        UserError: it may not be read, or is a pipe, a socket or a device.
     """
     with readable(path), suppress(FileNotFoundError, IsADirectoryError):
         path.open("rb").close()
@@ -328,8 +466,13 @@ def _whose(path: Path) -> str:
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:
-    """sha256 of a file, in hexadecimal."""
-    with Path(path).open("rb") as file:
+    """sha256 of a file, in hexadecimal.
+
+    Raises:
+        UserError: it may not be read, or is a pipe, a socket or a device.
+        OSError: as the system has it.
+    """
+    with readable(Path(path)), Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -21,6 +21,7 @@ def ccbench_datasets() -> list[DatasetSpec]:
             summary="Handwritten digits blended over patches of two photographs; needs no download.",
             shape=DataShape(1297, 32, 32, 10),
             license="CC BY 4.0 (digits), CC BY 2.0 (photographs)",
+            packaged=("sklearn/datasets/data", "sklearn/datasets/images"),
         ),
         DatasetSpec(
             name="cifar10",

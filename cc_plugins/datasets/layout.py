@@ -10,10 +10,11 @@ from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cc_plugins.datasets.litter import is_litter
+from cc_plugins.datasets.litter import is_litter, leads_up
 from ccbench.data import TEST_SHARE
 from ccbench.errors import few
 from ccbench.plugin import NoTest, UserError, held_back
+from ccbench.store import special
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,11 +89,9 @@ def find(path: str, share: float = TEST_SHARE) -> Layout:
     if not path:
         raise UserError("a folder dataset needs a path", found="folder:", mend="--dataset folder:PATH")
     root = Path(path).expanduser().absolute()
-    if not root.is_dir():
-        raise UserError(
-            f"folder:{path} is not a folder", found=f"{root} {'is a file' if root.exists() else 'does not exist'}"
-        )
     with listing(f"folder:{path}"):
+        if not root.is_dir():
+            raise UserError(f"folder:{path} is not a folder", found=f"{root} {_there(root)}")
         train = _named(root, TRAIN)
         if len(train) > 1:
             raise UserError(f"folder:{path} has several training splits", found=", ".join(train), mend="keep one")
@@ -101,6 +100,15 @@ def find(path: str, share: float = TEST_SHARE) -> Layout:
         if _named(root, TEST):
             raise UserError(f"folder:{path} has no train/", found=", ".join(folders(root)[:8]), mend=LAYOUT)
         return _unsplit(root, path, share)
+
+
+def _there(root: Path) -> str:
+    """What is at a path that is no folder."""
+    if what := special(root):
+        return f"is {what}"
+    if root.exists():
+        return "is a file"
+    return "is a link that leads nowhere, or back to itself" if root.is_symlink() else "does not exist"
 
 
 @contextmanager
@@ -240,14 +248,14 @@ def _passed_over(name: str) -> bool:
 
 
 def _images(folder: Path, root: Path) -> Iterator[str]:
-    seen = set()  # a link to a folder above would go round for ever
+    seen = set()  # two links to each other's folders would go round for ever
     for here, below, names in os.walk(folder, followlinks=True, onerror=_raise):
         stat = Path(here).stat()
         if (stat.st_dev, stat.st_ino) in seen:
             below.clear()
             continue
         seen.add((stat.st_dev, stat.st_ino))
-        below[:] = sorted(name for name in below if not _passed_over(name))
+        below[:] = sorted(name for name in below if not (_passed_over(name) or leads_up(Path(here, name))))
         prefix = Path(here).relative_to(root).as_posix()
         for name in names:
             if is_image(name):

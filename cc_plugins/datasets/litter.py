@@ -7,6 +7,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
+from ccbench.errors import few
+
 _NAMES = frozenset({
     "@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin",  # Synology
     "@recycle", "@recently-snapshot",  # QNAP
@@ -25,13 +27,35 @@ def is_litter(name: str) -> bool:
 
 
 def name_litter(dataset: str, root: Path) -> None:
-    """Say in one line what of a dataset's folder is left out as litter, where there is any."""
-    found = _count(root)
+    """Say in one line what of a dataset's folder is left out as litter, and in one which links lead in a circle."""
+    found, loops = _count(root), _loops(root)
+    if loops:
+        logging.getLogger("ccbench").warning(
+            "%s: links to folders that they lie in are not followed: %s", dataset, few([ascii(loop) for loop in loops])
+        )
     if found:
         listed = ", ".join(f"{name!a} ({count})" for name, count in sorted(found.items()))
         logging.getLogger("ccbench").warning(
             "%s: left out what a storage box or a desktop put there: %s", dataset, listed
         )
+
+
+def leads_up(path: Path) -> bool:
+    """Whether a folder is a link to one that it lies in: whoever follows it goes in a circle, through other classes."""
+    if not path.is_symlink():
+        return False
+    place = path.parent.resolve()
+    return path.resolve() in (place, *place.parents)
+
+
+def _loops(root: Path) -> list[str]:
+    """Links below a folder that lead to a folder above them."""
+    found = []
+    for here, below, _ in os.walk(root):
+        for path in (Path(here, name) for name in below if not is_litter(name)):
+            if leads_up(path):
+                found.append(path.relative_to(root).as_posix())
+    return sorted(found)
 
 
 def _count(root: Path) -> Counter[str]:

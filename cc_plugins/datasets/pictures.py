@@ -27,6 +27,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from cc_plugins.datasets.repairs import with_end, without_text
+from ccbench.store import special
 
 ENDLESS = "a missing end marker (JPEG)"  # what a file was read in spite of
 _SWAPPED = frozenset({5, 6, 7, 8})  # EXIF orientations that lie on their side
@@ -105,6 +106,8 @@ def _decoded(file: Path | BytesIO, size: int | None) -> tuple[Image.Image, Any]:
 @contextmanager
 def _opened(file: Path | BytesIO) -> Iterator[Image.Image]:
     """Pillow's image of a file; of a PNG file with too much text the image without it."""
+    if isinstance(file, Path) and (what := special(file)):
+        raise UnreadableError(f"{what}, not a file")
     try:
         image = Image.open(file)
         if image.format == "PNG":

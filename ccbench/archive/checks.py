@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ccbench.archive.facts import check_described
 from ccbench.errors import UserError
 
 SUM_TOLERANCE = 2e-3  # float16 rounds each probability by at most 2**-11 of itself, so a row's sum by 5e-4
@@ -91,6 +92,16 @@ def check_classes(classes: Any) -> tuple[str, ...]:
     return tuple(str(name) for name in classes)
 
 
+def check_full(full: Any, ids: np.ndarray, classes: Sequence[str]) -> None:
+    """What a file says of the training set it was made from, [images, height, width, classes] or None, fits the file.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if full is not None and (ids.max() >= full[0] or len(classes) != full[3]):
+        raise ValueError(f"id {ids.max()} and {len(classes)} classes, of {full[0]} images and {full[3]} classes")
+
+
 def check_scores(scores: Any, n: int) -> dict[str, np.ndarray]:
     """(n,) float32 by name; NaN where an image has none."""
     checked = {}
@@ -106,15 +117,20 @@ def check_scores(scores: Any, n: int) -> dict[str, np.ndarray]:
 
 
 def check_meta(meta: Any) -> dict[str, Any]:
-    """A JSON object, in the form in which it comes back from a file (tuples are lists)."""
+    """A JSON object, in the form in which it comes back from a file (tuples are lists); all of it in range."""
     if meta is None:
         return {}
     if not isinstance(meta, dict):
         raise UserError("meta must be a dict that JSON can hold", found=type(meta).__name__)
     try:
-        return json.loads(json.dumps(meta, sort_keys=True, allow_nan=False))
+        plain = json.loads(json.dumps(meta, sort_keys=True, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise UserError("meta must be a dict that JSON can hold", found=error) from None
+    try:
+        check_described(plain)
+    except ValueError as error:
+        raise UserError("meta says of the file what cannot be", found=error) from None
+    return plain
 
 
 def expect(name: str, array: np.ndarray, axes: int, form: str, *, integer: bool = False) -> None:

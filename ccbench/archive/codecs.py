@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image, features
 
 CODECS = ("png", "jpeg", "webp", "avif", "jxl")
-MOST_PIXELS = 1 << 26  # of a file, and of an image as it is shown: a few bytes can claim any number
 _AVIF = "AVIF needs Pillow 11.3 or newer; install it with: pip install --upgrade pillow"
 _JXL = "JPEG XL needs the package imagecodecs; install it with: pip install 'ccbench[jxl]'"
 

@@ -16,7 +16,7 @@ from ccbench.archive.palette import PaletteImages
 from ccbench.archive.payloads import Payload, RawImages
 from ccbench.archive.pending import pending
 from ccbench.coding import indices, plain
-from ccbench.coding.names import VERSIONS, check, picture_codecs
+from ccbench.coding.names import MOST_PIXELS, VERSIONS, check, picture_codecs
 from ccbench.errors import Unfit
 
 _FITS = {"rans": "palette", "jxl": "raw", "webp": "raw"}
@@ -81,7 +81,9 @@ def _plainly(array: np.ndarray) -> Iterator[Way]:
 
 
 def _pixels(payload: Payload, coding: str) -> Iterator[Way]:
-    """Pixels, coded in every way that a coding allows."""
+    """Pixels, coded in every way that a coding allows; images too large to be decoded again stay as they are."""
+    if math.prod(payload.shape) > MOST_PIXELS:
+        return
     if isinstance(payload, RawImages):
         few = payload.images.nbytes <= _TRY_ALL
         best = picture_codecs() if few else picture_codecs()[:1]
@@ -91,7 +93,7 @@ def _pixels(payload: Payload, coding: str) -> Iterator[Way]:
         if coding == "zstd":
             yield from _plainly(payload.images)
     if isinstance(payload, PaletteImages):
-        if coding != "zstd":
+        if coding != "zstd" and indices.Layout.of(len(payload), *payload.shape).bounded:
             found = _range_coded(payload)
             yield found.facts, found.arrays
         if coding == "zstd" or (coding == "best" and payload.packed.nbytes <= _TRY_ALL):
@@ -134,9 +136,10 @@ def unknown(facts: Any) -> str:
     """A coder of a file that this version does not have; "" where there is none.
 
     Args:
-        facts: of each coded array, as :func:`code` gave them.
+        facts: of the whole file, not checked yet.
     """
-    for name, about in facts.items() if isinstance(facts, dict) else ():
+    coded = facts.get("coded") if isinstance(facts, dict) else None
+    for name, about in coded.items() if isinstance(coded, dict) else ():
         if isinstance(about, dict) and VERSIONS.get(str(about.get("coder"))) != about.get("version"):
             return f"{name} coded by {about.get('coder')}, version {about.get('version')}"
     return ""

@@ -14,6 +14,7 @@ import torch
 from ccbench.archive import container
 from ccbench.archive.checks import (
     check_classes,
+    check_full,
     check_ids,
     check_labels,
     check_learning_rate,
@@ -25,6 +26,7 @@ from ccbench.archive.checks import (
 )
 from ccbench.archive.coded import code, coders, restore, unknown
 from ccbench.archive.decode import Decoder, make_decoder
+from ccbench.archive.facts import check
 from ccbench.archive.ids import restore_ids, store_ids
 from ccbench.archive.palette import PaletteImages
 from ccbench.archive.payloads import KINDS, EncodedImages, FloatImages, LevelImages, PatchImages, Payload, RawImages
@@ -324,7 +326,8 @@ class CompressedDataset:
             Bytes on disk, everything counted.
 
         Raises:
-            UserError: the folder cannot be written, the disk is full, or there is no such coding here.
+            UserError: the folder cannot be written, the disk is full, there is no such coding here, or ``meta`` was
+                changed to what no file may say.
             Unfit: that coding is for other images.
         """
         about, arrays = self.payload.arrays()
@@ -335,7 +338,7 @@ class CompressedDataset:
         if self.weights is not None:
             arrays["weights"] = self.weights
         facts: dict[str, Any] = {"kind": self.payload.kind, "payload": about, "ids": ids, "classes": self.classes}
-        facts["meta"] = self.meta
+        facts["meta"] = check_meta(self.meta)
         if self.nominal != "bits":  # files of the first version had no other
             facts["nominal"] = self.nominal
         if self.learning_rate is not None:
@@ -355,26 +358,30 @@ class CompressedDataset:
             UserError: the file is missing, a folder, empty, foreign, cut short, damaged or of a newer version.
         """
         facts, arrays, digest = container.read(path)
-        if newer := unknown(facts.get("coded")):
+        if newer := unknown(facts):
             raise UserError(
                 f"{path} was written by a newer version of ccbench", found=newer, mend="pip install --upgrade ccbench"
             )
         try:
-            arrays = restore(facts.get("coded", {}), arrays, path)
+            said = check(facts)
+            arrays = restore(said.coded, arrays, path)
             opened = cls(
-                KINDS[facts["kind"]].from_arrays(facts["payload"], arrays),
+                KINDS[said.kind].from_arrays(said.payload, arrays),
                 restore_ids(facts["ids"], arrays),
                 arrays["labels"],
-                classes=facts["classes"],
+                classes=said.classes,
                 soft_labels=arrays.get("soft_labels"),
                 weights=arrays.get("weights"),
-                meta=facts["meta"],
-                nominal=facts.get("nominal", "bits"),
-                learning_rate=facts.get("learning_rate"),
+                meta=said.meta,
+                nominal=said.nominal,
+                learning_rate=said.learning_rate,
             )
+            check_full(opened.meta.get("full"), opened.ids, opened.classes)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, UserError) as error:
             raise UserError(f"{path} is whole but its contents make no sense", found=error) from None
-        opened.digest, opened.coders = digest, coders(facts.get("coded", {}))
+        except MemoryError:
+            raise UserError(f"there is not enough memory for the coded arrays of {path}") from None
+        opened.digest, opened.coders = digest, coders(said.coded)
         return opened
 
 

@@ -21,10 +21,12 @@ import os
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, NamedTuple
 
 import numpy as np
+from msgspec import Meta, Struct
 
+from ccbench import schema
 from ccbench.errors import UserError
 from ccbench.store import new_file, readable
 
@@ -91,24 +93,24 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         The facts, the arrays (read-only views of the mapped file, not yet in memory) and the file's digest.
 
     Raises:
-        UserError: the file is missing, a folder, empty, foreign, cut short, damaged, of a newer schema, or may not be
-            read.
+        UserError: the file is missing, a folder, a pipe or a device, empty, foreign, cut short, damaged, of a newer
+            schema, or may not be read.
     """
     path = Path(path)
     if path.is_dir():
         raise UserError(f"{path} is a folder, not a compressed dataset", mend="name a .ccb file")
     try:
         with readable(path), path.open("rb") as file:
-            header, begin, digest = _check(path, file)
+            head, begin, digest = _check(path, file)
             view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError:
         raise UserError(f"there is no file {path}", mend="name a .ccb file; ccbench compress writes one") from None
     except OSError as error:
         raise UserError(f"cannot read {path}", found=error.strerror or error) from error
     try:
-        facts = json.loads(header.pop("__metadata__")["facts"])
-        return facts, {name: _array(view, begin, entry) for name, entry in header.items()}, digest
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        facts = schema.parse(head.facts)
+        return facts, {name: _array(view, begin, entry) for name, entry in head.arrays.items()}, digest
+    except ValueError as error:
         raise UserError(f"{path} is whole but its contents make no sense", found=error) from None
 
 
@@ -116,22 +118,17 @@ def sizes(path: str | os.PathLike[str]) -> dict[str, int]:
     """Bytes of a file's header, under ``""``, and of each of its arrays; they add up to the file, which was checked."""
     with Path(path).open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-    sizes = {"": 8 + length}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            start, end = entry["data_offsets"]
-            sizes[name] = end - start
-    return sizes
+        arrays = _head(file.read(length)).arrays
+    return {"": 8 + length, **{name: entry.nbytes for name, entry in arrays.items()}}
 
 
 def read_digest(path: str | os.PathLike[str]) -> str:
     """The digest that a file claims, without checking it."""
-    with Path(path).open("rb") as file:
+    with readable(Path(path)), Path(path).open("rb") as file:
         return file.read(_DIGEST.stop)[_DIGEST].decode("ascii", "replace")
 
 
-def _check(path: Path, file: BinaryIO) -> tuple[dict[str, Any], int, str]:
+def _check(path: Path, file: BinaryIO) -> tuple[_Head, int, str]:
     """The header, where the data begins and the digest; every fault becomes a UserError that says which."""
     size = os.fstat(file.fileno()).st_size
     start = file.read(_DIGEST.stop)
@@ -152,12 +149,10 @@ def _check(path: Path, file: BinaryIO) -> tuple[dict[str, Any], int, str]:
     file.seek(8)
     text = file.read(length)
     try:
-        header = json.loads(text)
-        end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
-        expected = 8 + length + int(end)
-        schema = header["__metadata__"]["schema"]
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+        head = _head(text)
+    except ValueError as error:
         raise _damaged(path, f"an unreadable header: {error}") from None
+    expected = 8 + length + head.end
     if size < expected:
         raise _cut(path, size, expected)
     if size > expected:
@@ -168,13 +163,54 @@ def _check(path: Path, file: BinaryIO) -> tuple[dict[str, Any], int, str]:
         digest.update(block)
     if start[_DIGEST] != digest.hexdigest().encode():
         raise _damaged(path, "its digest does not match its contents")
-    if schema != str(SCHEMA):
+    if head.schema != str(SCHEMA):
         raise UserError(
             f"{path} was written by a newer version of ccbench",
-            found=f"file schema {schema}; this version reads {SCHEMA}",
+            found=f"file schema {head.schema:.20}; this version reads {SCHEMA}",
             mend="pip install --upgrade ccbench",
         )
-    return header, 8 + length, digest.hexdigest()
+    return head, 8 + length, digest.hexdigest()
+
+
+class _Entry(Struct):
+    """Where an array lies, as safetensors has it."""
+
+    dtype: str
+    shape: Annotated[list[Annotated[int, Meta(ge=0, le=1 << 40)]], Meta(max_length=8)]
+    data_offsets: tuple[schema.Count, schema.Count]
+
+    @property
+    def nbytes(self) -> int:
+        """Of the array."""
+        return self.data_offsets[1] - self.data_offsets[0]
+
+
+class _Metadata(Struct):
+    schema: str
+    facts: str = ""  # a newer schema may have others
+
+
+class _Head(NamedTuple):
+    schema: str
+    facts: str
+    arrays: dict[str, _Entry]
+    end: int
+
+
+def _head(text: bytes) -> _Head:
+    """The header's fields, arrays in their order.
+
+    Raises:
+        ValueError: it is no JSON, has other fields, or arrays that do not lie one after another.
+    """
+    fields = schema.fit(schema.parse(text), dict[str, dict[str, Any]])
+    about = schema.fit(fields.pop("__metadata__", None), _Metadata)
+    arrays, end = schema.fit(fields, dict[str, _Entry]), 0
+    for name, entry in arrays.items():
+        if entry.data_offsets[0] != end or entry.nbytes < 0:
+            raise ValueError(f"{name:.60} lies at {entry.data_offsets}, and not from {end} on")
+        end = entry.data_offsets[1]
+    return _Head(about.schema, about.facts, arrays, end)
 
 
 def _cut(path: Path, size: int, expected: int) -> UserError:
@@ -187,12 +223,13 @@ def _damaged(path: Path, found: str) -> UserError:
     return UserError(f"{path} is damaged", found=found, mend="copy or write it again")
 
 
-def _array(view: mmap.mmap, begin: int, entry: Mapping[str, Any]) -> np.ndarray:
-    dtype, shape, (start, end) = np.dtype(_DTYPES[entry["dtype"]]), entry["shape"], entry["data_offsets"]
-    count = math.prod(shape)
-    if start < 0 or end - start != count * dtype.itemsize or any(n < 0 for n in shape):
-        raise ValueError(f"an array of shape {shape} in bytes {start} to {end}")
-    return np.frombuffer(view, dtype, count, begin + start).reshape(shape)
+def _array(view: mmap.mmap, begin: int, entry: _Entry) -> np.ndarray:
+    if entry.dtype not in _DTYPES:
+        raise ValueError(f"an array of dtype {entry.dtype:.20}")
+    dtype, count = np.dtype(_DTYPES[entry.dtype]), math.prod(entry.shape)
+    if entry.nbytes != count * dtype.itemsize:
+        raise ValueError(f"an array of shape {entry.shape} in {entry.nbytes} bytes")
+    return np.frombuffer(view, dtype, count, begin + entry.data_offsets[0]).reshape(entry.shape)
 
 
 def _blocks(arrays: list[tuple[str, np.ndarray]]) -> Iterator[bytes | memoryview]:

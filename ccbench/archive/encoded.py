@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from ccbench.archive.codecs import CODECS, MOST_PIXELS, SizeError, read_pixels, read_size
+from ccbench.archive.codecs import CODECS, SizeError, read_pixels, read_size
 from ccbench.archive.heads import SharedHeads
 from ccbench.archive.joined import JoinedBlobs
 from ccbench.archive.mosaic import Grid, tiles
+from ccbench.coding.names import MOST_PIXELS
 from ccbench.errors import UserError
 
 Blobs = JoinedBlobs | SharedHeads

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ccbench.archive import CompressedDataset
-from ccbench.store import Entry, Store
+from ccbench.schema import fit
+from ccbench.store import Entry, Store, damaged
 
 KIND = "selection-scores"
 
@@ -31,7 +32,12 @@ def find(store: Store, compressed: CompressedDataset) -> dict[str, np.ndarray]:
         UserError: what the cache has is damaged.
     """
     entry: Entry | None = store.get(KIND, _key(compressed))
-    return {} if entry is None else dict(zip(entry.meta["names"], entry["scores"], strict=True))
+    if entry is None:
+        return {}
+    try:
+        return dict(zip(fit(entry.meta.get("names"), list[str]), entry["scores"], strict=True))
+    except ValueError as error:
+        raise damaged(entry.path / "meta.json", error) from None
 
 
 def _key(compressed: CompressedDataset) -> str:

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ccbench.archive.checks import expect, smallest
-from ccbench.archive.codecs import MOST_PIXELS
 from ccbench.archive.packing import pack, packed_size, unpack
+from ccbench.coding.names import MOST_PIXELS
 from ccbench.errors import UserError
 
 Patch = tuple[int, int]
@@ -33,7 +33,7 @@ class LevelImages:
 
     Raises:
         UserError: a wrong shape or dtype, a level or an owner out of range, or more than
-            :data:`ccbench.archive.codecs.MOST_PIXELS` pixels of an image.
+            :data:`ccbench.coding.names.MOST_PIXELS` pixels of an image.
     """
 
     kind: ClassVar[str] = "levels"

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccbench.archive import CompressedDataset
+from ccbench.archive.facts import OPTIONS
 from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.errors import UserError
 
 if TYPE_CHECKING:
     from ccbench.offers.discovery import Plugins
-
-_KINDS = {"image_size": int, "skip_bad": bool, "test_share": float}  # of the options that a file may hold
 
 
 def facts_of(splits: Splits, source: DataSource) -> dict[str, Any]:
@@ -22,9 +21,8 @@ def facts_of(splits: Splits, source: DataSource) -> dict[str, Any]:
 
 
 def remembered(compressed: CompressedDataset) -> dict[str, Any]:
-    """The source options that a file was made with, those that can be read."""
-    kept = compressed.meta.get("data_options")
-    return {k: v for k, v in kept.items() if type(v) is _KINDS.get(k)} if isinstance(kept, dict) else {}
+    """The source options that a file was made with, those that this version knows."""
+    return {k: v for k, v in compressed.meta.get("data_options", {}).items() if k in OPTIONS}
 
 
 def source_of(compressed: CompressedDataset, dataset: str, source: DataSource) -> DataSource:
@@ -33,7 +31,7 @@ def source_of(compressed: CompressedDataset, dataset: str, source: DataSource) -
     Of a dataset of another kind only the image size is the file's.
     """
     options = remembered(compressed)
-    if dataset.partition(":")[0] != str(compressed.meta.get("dataset", dataset)).partition(":")[0]:
+    if dataset.partition(":")[0] != compressed.meta.get("dataset", dataset).partition(":")[0]:
         options = {k: v for k, v in options.items() if k == "image_size"}
     said = {name: getattr(source, name) for name in source.given}
     return replace(source.for_dataset(dataset), **{**options, **source.options(), **said})

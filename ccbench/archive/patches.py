@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ccbench.archive.checks import expect
-from ccbench.archive.codecs import MOST_PIXELS
+from ccbench.coding.names import MOST_PIXELS
 from ccbench.errors import UserError
 
 FILLS = ("mean", "neighbours")
@@ -28,7 +28,7 @@ class PatchImages:
 
     Raises:
         UserError: a wrong shape or dtype, masks that keep another number of patches, an unknown fill, or more than
-            :data:`ccbench.archive.codecs.MOST_PIXELS` pixels of an image.
+            :data:`ccbench.coding.names.MOST_PIXELS` pixels of an image.
     """
 
     kind: ClassVar[str] = "patches"

@@ -14,7 +14,7 @@ from ccbench.archive.codecs import missing_codec, read_pixels
 from ccbench.archive.joined import JoinedBlobs
 from ccbench.archive.mosaic import Grid, mosaics, tiles
 from ccbench.coding.digests import pixel_digest
-from ccbench.coding.names import VERSIONS
+from ccbench.coding.names import MOST_PIXELS, VERSIONS
 from ccbench.coding.together import together
 from ccbench.errors import UserError
 
@@ -76,8 +76,9 @@ class Coded:
         n, self._height, self._width = (int(v) for v in facts["size"])
         self.size = self._height, self._width
         down, self._across = (int(v) for v in facts["grid"])
-        if min(n, self._height, self._width, down, self._across) < 1:
-            raise ValueError(f"{n} images of {self._height} x {self._width}")
+        pixels = min(down, n) * self._height * self._across * self._width
+        if min(n, self._height, self._width, down, self._across) < 1 or pixels > MOST_PIXELS:
+            raise ValueError(f"{n} images of {self._height} x {self._width} in mosaics of {down} x {self._across}")
         self.images, self.block = n, down * self._across
         self._blobs = JoinedBlobs(arrays["blobs"], arrays["lengths"])
         blocks = -(-n // self.block)
@@ -121,7 +122,8 @@ class Coded:
 def _grid(n: int, height: int, width: int) -> Grid:
     """Rows and columns of a mosaic."""
     side = math.isqrt(_BLOCK)
-    return max(1, min(side, _SIDE // height)), max(1, min(side, _SIDE // width, n))
+    rows = max(1, min(side, _SIDE // height))
+    return rows, max(1, min(side, _SIDE // width, n, MOST_PIXELS // (rows * height * width)))
 
 
 def _write_jxl(mosaic: np.ndarray) -> bytes:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ccbench.coding import models, rans
 from ccbench.coding.digests import pixel_digest
-from ccbench.coding.names import VERSIONS
+from ccbench.coding.names import MOST_PIXELS, VERSIONS
 from ccbench.coding.together import together
 from ccbench.machine import cores
 
@@ -26,9 +26,11 @@ _BLOCK_PIXELS = 1 << 24
 _STREAM_PIXELS = 1 << 14  # a stream has about so many; it costs six bytes
 _TURNS = 64  # images of a stream, at most
 _BAND = 1 << 16  # pixels from which an image is cut into bands
+_STEPS = 1 << 20  # pixels of a band, at most: each is a step that no other shortens
 _TOGETHER = 1 << 25  # pixels that are coded together, at most
 _THREADS = 4  # at most: more would wait for each other between the short calls of numpy
 _SAMPLE = 8 << 20  # pixels that a model is made from, at most
+_WORD_PIXELS = 1 << 18  # of a word or a state, at most: no pixel is likelier than 1 - 2**-14
 
 Source = Callable[[int, int], np.ndarray]
 """(start, stop) -> (stop - start, H, W) uint8 indices of these images."""
@@ -63,6 +65,13 @@ class Layout:
             least = min(height, 16)
             band = max((h for h in range(least, height) if height % h == 0 and h * width <= _BAND), default=height)
         return cls(images, height, width, block, band, min(_TURNS, _power(_STREAM_PIXELS // (band * width))))
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a block is decoded in bounded memory and time, whatever a file says."""
+        pixels = self.height * self.width
+        block = min(self.block, self.images) * pixels
+        return pixels <= MOST_PIXELS and block <= max(_BLOCK_PIXELS, 8 * pixels) and self.band * self.width <= _STEPS
 
     @property
     def bands(self) -> int:
@@ -186,12 +195,16 @@ class Coded:
         if min(n, height, width, block, band, turns) < 1 or height % band or not 1 <= self.bits <= 8:
             raise ValueError(f"{n} images of {height} x {width} in blocks of {block}")
         self.layout = Layout(n, height, width, block, band, turns)
+        if not self.layout.bounded:
+            raise ValueError(f"blocks of {block} images of {height} x {width}")
+        if arrays["checks"].shape != (self.layout.blocks,):  # first: what follows looks at each block
+            raise ValueError(f"{arrays['checks'].shape} digests of {self.layout.blocks} blocks")
         streams = sum(self.layout.streams(block) for block in range(self.layout.blocks))
-        ends = np.cumsum(arrays["lengths"], dtype=np.int64)
-        if arrays["states"].shape != (streams,) or ends.shape != (streams,) or ends[-1] != len(arrays["words"]):
-            raise ValueError(f"{len(arrays['words'])} words of {len(ends)} streams where {streams} are due")
-        if arrays["checks"].shape != (self.layout.blocks,):
-            raise ValueError(f"{len(arrays['checks'])} digests of {self.layout.blocks} blocks")
+        words, lengths = len(arrays["words"]), arrays["lengths"]
+        if arrays["states"].shape != (streams,) or lengths.shape != (streams,) or lengths.max(initial=0) > words:
+            raise ValueError(f"{lengths.shape} lengths of {words} words in {streams} streams")
+        if lengths.sum(dtype=np.int64) != words or n * height * width > (words + streams) * _WORD_PIXELS:
+            raise ValueError(f"{n} images of {height} x {width} in {words} words of {streams} streams")
 
     @property
     def images(self) -> int:

@@ -13,6 +13,9 @@ CODINGS = ("none", "best", "rans", "jxl", "webp", "zstd")
 VERSIONS = {"rans": 1, "jxl": 1, "webp": 1, "zstd": 1}
 """Of each coder; a file says which one it was written by."""
 
+MOST_PIXELS = 1 << 26
+"""Of a picture file, and of an image as it is shown: a few bytes can claim any number."""
+
 
 def check(coding: str) -> str:
     """The coding, if there is one of that name here.

@@ -9,8 +9,10 @@ import numpy as np
 import zstandard
 
 from ccbench.coding.names import VERSIONS
+from ccbench.machine import memory
 
 _LEVEL = 19
+_MOST = 1 << 16  # bytes that a byte may stand for: a block of zstandard has at most 128 KiB, and at least 3 bytes
 
 
 def pack(data: bytes | memoryview) -> bytes:
@@ -28,10 +30,12 @@ def unpack(data: bytes | np.ndarray, size: int) -> bytes:
     Raises:
         ValueError: it is damaged or has another size.
     """
-    data = bytes(data)
+    data, limit = bytes(data), memory()
     try:
         if zstandard.frame_content_size(data) != size:
             raise ValueError(f"{zstandard.frame_content_size(data)} bytes where {size} are due")
+        if limit is not None and size > limit:
+            raise ValueError(f"{size:,} bytes, and this machine has {limit:,} of memory")
         plain = zstandard.ZstdDecompressor().decompress(data)
     except zstandard.ZstdError as error:
         raise ValueError(f"damaged: {error}") from None
@@ -64,9 +68,10 @@ def decode(facts: dict[str, Any], data: np.ndarray) -> np.ndarray:
         ValueError: facts and bytes do not fit together.
     """
     dtype, shape = np.dtype(facts["dtype"]), tuple(int(v) for v in facts["shape"])
-    if dtype.kind not in "uf" or min(shape, default=1) < 0:
-        raise ValueError(f"an array of {dtype} and shape {shape}")
-    plain = np.frombuffer(unpack(data, math.prod(shape) * dtype.itemsize), np.uint8)
+    size = math.prod(shape) * dtype.itemsize
+    if dtype.kind not in "uf" or min(shape, default=1) < 0 or size > _MOST * data.size:
+        raise ValueError(f"an array of {dtype} and shape {shape} in {data.size} bytes")
+    plain = np.frombuffer(unpack(data, size), np.uint8)
     if facts.get("planes"):
         plain = np.ascontiguousarray(plain.reshape(dtype.itemsize, -1).T).reshape(-1)
     return plain.view(dtype).reshape(shape)

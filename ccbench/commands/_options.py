@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ccbench import seeds
 from ccbench.offers.expressions import split
 
 
@@ -34,6 +35,26 @@ class Datasets(Listed):
 
 
 LIST = Listed()
+
+
+class Place(click.Path):
+    """A path, there or not yet: one that no system could look up is refused here, whatever it is for."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(path_type=Path, **more)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Read the text."""
+        try:
+            Path(value).stat()
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            pass
+        except (OSError, ValueError) as error:  # too long, links in a circle, a zero byte
+            name = str(value)
+            shown = name if len(name) <= 60 else f"{name[:60]}..."
+            self.fail(f"{shown!r} cannot be a path: {getattr(error, 'strerror', None) or error}.", param, ctx)
+        super().convert(value, param, ctx)
+        return Path(value)
 
 
 class Finite(click.FloatRange):
@@ -77,7 +98,7 @@ BUDGET = [
 DATA = [
     click.option(
         "--data-root",
-        type=click.Path(path_type=Path),
+        type=Place(),
         envvar="CCBENCH_DATA",
         help="Folder of datasets; or CCBENCH_DATA.",
     ),
@@ -99,7 +120,13 @@ MACHINE = [
         type=click.Choice(["float32", "bfloat16"]),
         help="Number format of every training; default: the protocol's. Results of two formats never share a row.",
     ),
-    click.option("--base-seed", type=int, default=0, show_default=True, help="What every seed is derived from."),
+    click.option(
+        "--base-seed",
+        type=click.IntRange(-seeds.LARGEST, seeds.LARGEST),
+        default=0,
+        show_default=True,
+        help="What every seed is derived from.",
+    ),
 ]
 THREADS = [
     click.option(
@@ -111,7 +138,7 @@ THREADS = [
 TEACHER = [
     click.option(
         "--teacher",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=Place(dir_okay=False),
         metavar="FILE",
         help="Weights of the teacher (.safetensors or a checkpoint); default: trained by the protocol's recipe.",
     ),
@@ -129,7 +156,12 @@ CELLS = [
     *BUDGET,
     click.option("--no-snap", is_flag=True, help="Keep the ratio as given; methods that cannot hit it are skipped."),
     click.option(
-        "--dataset", "-d", type=Datasets(), default="photodigits", show_default=True, help="Names, or folder:PATH."
+        "--dataset",
+        "-d",
+        type=Datasets(),
+        default="photodigits",
+        show_default=True,
+        help="Names, or folder:PATH; a comma in the path of a folder that exists is part of it.",
     ),
     click.option(
         "--arch",
@@ -149,7 +181,7 @@ CELLS = [
     click.option(
         "--out",
         "-o",
-        type=click.Path(path_type=Path),
+        type=Place(),
         default=Path("ccbench-out"),
         show_default=True,
         help="Output folder.",

@@ -28,7 +28,7 @@ from ccbench.commands._show import fresh_log
 @_options.add(*_options.TEACHER, *_options.DATA, *_options.MACHINE, *_options.THREADS)
 @click.option("--no-snap", is_flag=True, help="Keep the ratio as given.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=_options.Place(dir_okay=False))
 def compress(file: Path, **given: Any) -> int:
     """Compress a dataset's training split into FILE (.ccb)."""
     from ccbench.archive.coded import said

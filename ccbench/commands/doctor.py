@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from ccbench import machine
+from ccbench.commands import _options
 from ccbench.commands._show import plain, table
 from ccbench.errors import UserError
 from ccbench.offers.discovery import Plugins, plugins
@@ -26,7 +27,7 @@ Row = tuple[str, str]
 
 
 @click.command()
-@click.option("--data-root", type=click.Path(path_type=Path), envvar="CCBENCH_DATA",
+@click.option("--data-root", type=_options.Place(), envvar="CCBENCH_DATA",
               help="Folder of datasets; or CCBENCH_DATA.")  # fmt: skip
 def doctor(data_root: Path | None) -> None:
     """Show versions, devices, number format, data, cache and broken plugins of this machine.

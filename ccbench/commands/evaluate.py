@@ -11,7 +11,7 @@ from ccbench.commands import _options
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=_options.Place(dir_okay=False))
 @click.option("--dataset", "-d", help="Whose test split; default: the one FILE was made from.")
 @click.option("--arch", "-a", help="A network; default: the protocol's own.")
 @click.option("--protocol", "-p", default="quick", show_default=True, help="The evaluation recipe.")
@@ -21,7 +21,7 @@ from ccbench.commands import _options
 @click.option(
     "--out",
     "-o",
-    type=click.Path(path_type=Path),
+    type=_options.Place(),
     default=Path("ccbench-out"),
     show_default=True,
     help="Where the record goes.",

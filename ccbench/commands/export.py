@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from ccbench.commands import _options
+
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("file", type=_options.Place(dir_okay=False))
+@click.argument("folder", type=_options.Place())
 def export(file: Path, folder: Path) -> None:
     """Write the images of FILE as PNGs into FOLDER/<class>/."""
     from ccbench.runner.device import use_machine

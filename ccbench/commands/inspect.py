@@ -12,10 +12,10 @@ from ccbench.commands import _options
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=_options.Place(dir_okay=False))
 @click.option("--dataset", "-d", help="What to compare with; default: the one FILE was made from.")
 @_options.add(*_options.DATA)
-@click.option("--out", "-o", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="FOLDER",
+@click.option("--out", "-o", type=_options.Place(file_okay=False), default=Path(), metavar="FOLDER",
               help="Where the figures go. [default: the current folder]")  # fmt: skip
 @click.option("--images", type=click.IntRange(1, 100), default=8, show_default=True, help="Images of each class shown.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")

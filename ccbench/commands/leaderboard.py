@@ -14,16 +14,16 @@ _SUFFIXES = {".csv": "csv", ".md": "md", ".html": "html", ".htm": "html", ".tex"
 
 
 @click.command()
-@click.option("--out", "outs", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
+@click.option("--out", "outs", multiple=True, type=_options.Place(), metavar="DIR",
               help="Output folder of a run; several are merged. [default: ccbench-out]")  # fmt: skip
 @click.option("--format", "fmt", type=click.Choice(["csv", "md", "html", "latex"]),
               help="Print this format. [default: a table on a terminal, Markdown elsewhere]")  # fmt: skip
 @click.option("--published", is_flag=True, help="Set published numbers beside ours, marked by their source.")
 @click.option("--columns", type=_options.LIST, default="", metavar="NAMES",
               help="Further columns of the tables, such as colorfulness,color_distance; CSV has them all.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+@click.option("--output", type=_options.Place(dir_okay=False), metavar="FILE",
               help="Write here instead of printing; the ending tells the format: csv, md, html, tex, png.")  # fmt: skip
-@click.option("--write", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+@click.option("--write", "folder", type=_options.Place(file_okay=False), metavar="DIR",
               help="Also write leaderboard.csv, leaderboard.md and leaderboard.png into DIR.")  # fmt: skip
 def leaderboard(
     outs: tuple[Path, ...],

@@ -12,6 +12,7 @@ from string import Template
 
 import click
 
+from ccbench.commands import _options
 from ccbench.errors import UserError
 from ccbench.offers.discovery import plugins
 from ccbench.store import new_folder
@@ -30,7 +31,7 @@ FILES = {
 
 @click.command()
 @click.argument("name")
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", required=False, type=_options.Place())
 def new(name: str, folder: Path | None) -> None:
     """Write the package of a method called NAME to FOLDER, by default ./NAME.
 

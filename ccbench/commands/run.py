@@ -27,6 +27,11 @@ from ccbench.commands import _options
 @click.option(
     "--memory-limit", help="Memory of one process, such as 8GB; default: its share of what this machine allows."
 )
+@click.option(
+    "--sealed",
+    is_flag=True,
+    help="Compress where neither the test split nor the network can be reached (Linux, needs bubblewrap).",
+)
 @click.option("--compile", "compile_", is_flag=True, help="Put networks through torch.compile.")
 @click.option("--quiet", "-q", is_flag=True, help="Print the table alone.")
 def run(**given: Any) -> int:
@@ -46,6 +51,7 @@ def run(**given: Any) -> int:
         memory_limit=_options.size(given["memory_limit"], "--memory-limit"),
         device=given["device"],
         compile=given["compile_"],
+        sealed=given["sealed"],
         display="quiet" if given["quiet"] else "auto",
     )
     summary = execute(_options.request(given), options)

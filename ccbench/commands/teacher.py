@@ -11,7 +11,7 @@ from ccbench.commands import _options
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.argument("file", type=_options.Place(dir_okay=False), required=False)
 @click.option("--arch", "-a", metavar="NAME", help="The teacher's network; default: the protocol's.")
 @click.option("--dataset", "-d", default="photodigits", show_default=True, help="A name, or folder:PATH.")
 @click.option("--protocol", "-p", default="quick", show_default=True, help="Whose teacher recipe is followed.")

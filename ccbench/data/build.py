@@ -49,7 +49,7 @@ def build(
         share_given: whether the user asked for a share of the test split, which must then have been drawn.
 
     Returns:
-        the facts of each split, and the size in bytes of every file written.
+        the facts of each split.
 
     Raises:
         UserError: the plugin gave something that is not a dataset, or the disk is full.
@@ -70,7 +70,6 @@ def build(
             found=f"{shape}, declared {declared}",
             mend="correct the shape in the plugin's DatasetSpec",
         )
-    facts["bytes"] = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
     return facts
 
 

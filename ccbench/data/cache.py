@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock
+from msgspec import Struct
 
 from ccbench.budget import DataShape
 from ccbench.data.build import SPLITS, Progress, build, unshared
@@ -21,12 +20,25 @@ from ccbench.errors import UserError, few
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import edition, read_call
 from ccbench.offers.specs import DatasetSpec
-from ccbench.store import SCHEMA, Entry, Store, part_of, readable
+from ccbench.schema import Size, fit, parse
+from ccbench.store import Damaged, Entry, Store, part_of, readable
 
 KIND = "datasets"
 FORMAT = 1  # of the entry's files
 _FEW = 10  # images of a class, below which an accuracy hangs on which ones are there
-_REHASH = 16 * 2**20  # bytes; pixels of smaller sets are hashed whenever they are opened
+
+
+class _Split(Struct):
+    """What the metadata of an entry say of a split."""
+
+    shape: tuple[Size, Size, Size, Size]
+    classes: list[str]
+    labels: str
+    pixels: str
+    digest: str
+    skipped: list[str] = []
+    notes: list[str] = []
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -197,75 +209,82 @@ def opened(key: str, name: str, *, cache: Path, tested: bool = True) -> Splits |
     return _read(Entry(path), name, tested=tested) if _intact(path, SPLITS if tested else SPLITS[:1]) else None
 
 
+def parts_of(cache: Path, key: str, *, tested: bool = True) -> tuple[Path, list[Path]]:
+    """Where the cache keeps the datasets, and the files of one entry: those of its splits, or of the training split."""
+    folder = Store(cache).path(KIND, key)
+    splits = SPLITS if tested else SPLITS[:1]
+    names = (*splits, *(f".{which}" for which in splits), "meta.json")  # and what says that they were checked
+    return folder.parent, [p for p in sorted(folder.iterdir()) if p.name.partition("-")[0] in names]
+
+
 def _read(entry: Entry, name: str, *, tested: bool = True) -> Splits:
     def split(which: str) -> ImageDataset | NoTest:
-        facts = entry.meta[which]
-        if "mend" in facts:
-            return NoTest(**facts)
-        files = tuple(json.loads((entry.path / f"{which}-files.json").read_text()))
-        labels = np.array(entry[f"{which}-labels"])
-        return ImageDataset(
-            name,
-            which,
-            entry[f"{which}-images"],
-            labels,
-            tuple(facts["classes"]),
-            facts["digest"],
-            files,
-            tuple(facts["skipped"]),
-        )
+        facts = _facts(entry, which)
+        if isinstance(facts, NoTest):
+            return facts
+        images, labels, files = entry[f"{which}-images"], np.array(entry[f"{which}-labels"]), _names(entry, which)
+        classes, skipped = tuple(facts.classes), tuple(facts.skipped)
+        return ImageDataset(name, which, images, labels, classes, facts.digest, tuple(files), skipped)
 
     train = split("train")
     test = split("test") if tested else NoTest("it was not opened", "open the dataset with its test split")
     assert isinstance(train, ImageDataset)
-    drawn, notes = entry.meta["test"].get("drawn", False), tuple(_notes(name, entry.meta))
-    return Splits(train, test, drawn, notes, entry.path.name)
+    said = [_facts(entry, which) for which in SPLITS]
+    drawn = isinstance(said[1], _Split) and said[1].drawn
+    return Splits(train, test, drawn, tuple(_notes(name, said)), entry.path.name)
 
 
-def _notes(name: str, facts: Mapping[str, Any]) -> Iterator[str]:
+def _notes(name: str, splits: Sequence[_Split | NoTest]) -> Iterator[str]:
     """What users should know: what the plugin says, what was left out, what is missing."""
-    for which in SPLITS:
-        yield from facts[which].get("notes", ())
-    skipped = [file for which in SPLITS for file in facts[which].get("skipped", ())]
+    there = [facts for facts in splits if isinstance(facts, _Split)]
+    for facts in there:
+        yield from facts.notes
+    skipped = [file for facts in there for file in facts.skipped]
     if skipped:
         plural = "s" * (len(skipped) != 1)
         yield f"{name}: {len(skipped):,} unreadable file{plural} left out (--skip-bad): {few(skipped)}"
-    if "mend" in facts["test"]:
-        yield f"{name} has no test split, so nothing can be trained and tested on it: {facts['test']['found']}"
+    for none in splits:
+        if isinstance(none, NoTest):
+            yield f"{name} has no test split, so nothing can be trained and tested on it: {none.found}"
 
 
 def _intact(path: Path, splits: Sequence[str] = SPLITS) -> bool:
-    """Whether an entry is whole: sizes, headers, labels and digests of some splits; pixels too where they are few.
+    """Whether an entry is whole: the digests of its facts and of the files of some splits, and what they hold.
 
     Raises:
-        PermissionError: it may not be read.
+        UserError: it may not be read, or a newer version wrote it.
     """
     try:
-        meta = json.loads((path / "meta.json").read_text())
-        if meta.get("schema", SCHEMA) > SCHEMA:
-            return True  # of a newer ccbench: the store says so when it is read
-        if any((path / file).stat().st_size != size for file, size in meta["bytes"].items()):
-            return False
-        for which in splits:
-            facts = meta[which]
-            if "mend" in facts:  # no test split
-                continue
-            images = np.load(path / f"{which}-images.npy", mmap_mode="r", allow_pickle=False)
-            labels = np.load(path / f"{which}-labels.npy", allow_pickle=False)
-            files = json.loads((path / f"{which}-files.json").read_text())
-            if list(images.shape) != facts["shape"] or images.dtype != np.uint8 or len(files) not in (0, len(labels)):
-                return False
-            if labels_digest(labels) != facts["labels"]:
-                return False
-            if images.nbytes <= _REHASH and hashlib.sha256(images.data).hexdigest() != facts["pixels"]:
-                return False
-            if content_digest(facts["shape"], facts["classes"], facts["labels"], facts["pixels"]) != facts["digest"]:
-                return False
-    except PermissionError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        entry = Entry(path)
+        return all(_whole(entry, which) for which in splits)
+    except (Damaged, OSError, ValueError, KeyError):
         return False
-    return True
+
+
+def _whole(entry: Entry, which: str) -> bool:
+    facts = _facts(entry, which)
+    if isinstance(facts, NoTest):
+        return True
+    images, labels = entry[f"{which}-images"], entry[f"{which}-labels"]
+    files = _names(entry, which)
+    fits = images.shape == facts.shape and images.dtype == np.uint8 and len(files) in (0, len(labels))
+    whole = content_digest(facts.shape, facts.classes, facts.labels, facts.pixels) == facts.digest
+    return fits and whole and labels_digest(labels) == facts.labels
+
+
+def _facts(entry: Entry, which: str) -> _Split | NoTest:
+    """What an entry says of a split.
+
+    Raises:
+        ValueError: something else than it can say.
+    """
+    said = entry.meta.get(which)
+    untested = isinstance(said, dict) and "mend" in said
+    return fit(said, NoTest) if untested else fit(said, _Split)
+
+
+def _names(entry: Entry, which: str) -> list[str]:
+    return fit(parse(entry.file(f"{which}-files.json").read_bytes()), list[str])
 
 
 def _discard(path: Path) -> None:

@@ -34,9 +34,16 @@ def _folder(pieces: list[str], plugins: Plugins) -> int:
     """How many pieces, the first of them ``NAME:PATH``, make the path of a folder that a dataset or nothing follows."""
     for n in range(1, len(pieces) + 1 if ":" in pieces[0] else 1):
         path = ",".join(pieces[:n]).partition(":")[2]
-        if Path(path).is_dir() and all(_is_dataset(piece, plugins) for piece in pieces[n : n + 1]):
+        if _is_folder(path) and all(_is_dataset(piece, plugins) for piece in pieces[n : n + 1]):
             return n
     return 0
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _is_dataset(text: str, plugins: Plugins) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ccbench.executors.sealing import Seal
 from ccbench.offers.hookspecs import hookimpl
 from ccbench.offers.specs import ExecutorSpec
 
@@ -23,6 +24,7 @@ class WorkItem:
             share.
         what: what is done and by whom, in words that follow "while", for whoever reads that it ended badly.
         warm: a module that imports what the item will need; an executor may import it once for many items.
+        seal: what it may see; only executors whose spec says ``seals`` are given one.
     """
 
     id: str
@@ -32,6 +34,7 @@ class WorkItem:
     fresh: bool = False
     what: str = ""
     warm: str = ""
+    seal: Seal | None = None
 
 
 @dataclass(frozen=True)
@@ -84,5 +87,6 @@ def ccbench_executors() -> list[ExecutorSpec]:
             target="ccbench.executors.local:LocalExecutor",
             version="1",
             summary="processes on this machine, one GPU each where there are GPUs, killed at their time limit",
+            seals=True,
         )
     ]

@@ -19,8 +19,8 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from ccbench.errors import MethodError, Skipped, Unfit, UserError
-from ccbench.executors import Finished, WorkItem
+from ccbench.errors import MethodError, Skipped, Unfit, UserError, short_of_memory
+from ccbench.executors import Finished, WorkItem, sealing
 from ccbench.machine import POOLS, share_of_memory, threads_for, use_threads
 from ccbench.offers.faults import said
 
@@ -31,7 +31,7 @@ _ENDING = 2.0  # seconds that a process has to end after it gave its result back
 @dataclass
 class _AtWork:
     item: WorkItem
-    process: BaseProcess
+    process: BaseProcess | sealing.SealedProcess
     pipe: connection.Connection
     until: float  # time.monotonic(), or infinity
 
@@ -40,6 +40,7 @@ class LocalExecutor:
     """Up to ``jobs`` processes at a time, a new one for each item.
 
     On Linux they are forked from a process that imported the large libraries once and ran nothing, elsewhere spawned.
+    An item with a seal has a new Python in namespaces of its own, see :mod:`ccbench.executors.sealing`.
 
     Args:
         jobs: items at a time, >= 1.
@@ -101,16 +102,21 @@ class LocalExecutor:
 
     def _start(self, item: WorkItem) -> None:
         until = time.monotonic() + (item.timeout if item.timeout is not None else float("inf"))
-        context = _context(item.warm)
-        mine, theirs = context.Pipe()
         worker = _Worker(
             os.environ.copy(), self._threads, self._limit or share_of_memory(1 if item.fresh else self.capacity)
         )
+        process: BaseProcess | sealing.SealedProcess
+        mine, theirs = connection.Pipe()
         try:
-            arguments = (theirs, worker, item.function, dict(item.payload))
-            process = context.Process(target=_live, args=arguments, daemon=True)  # type: ignore[attr-defined]
-            with _main_hidden():
-                process.start()
+            if item.seal:
+                process = sealing.SealedProcess(item.seal, theirs)
+                mine.send_bytes(sealing.told(worker, item.function, dict(item.payload)))
+            else:
+                arguments = (theirs, worker, item.function, dict(item.payload))
+                started = _context(item.warm).Process(target=_live, args=arguments, daemon=True)  # type: ignore[attr-defined]
+                with _main_hidden():
+                    started.start()
+                process = started
         except BaseException:
             mine.close()
             raise
@@ -214,6 +220,13 @@ class _Worker:
     memory: int | None
 
 
+def sealed(handle: int) -> None:
+    """The whole life of a sealed process, whose end of the pipe is ``handle``."""
+    pipe = connection.Connection(handle)
+    worker, function, payload = json.loads(pipe.recv_bytes())
+    _live(pipe, _Worker(**worker), function, payload)
+
+
 def _live(pipe: connection.Connection, worker: _Worker, function: str, payload: dict[str, Any]) -> None:
     """The whole life of a process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
@@ -223,8 +236,11 @@ def _live(pipe: connection.Connection, worker: _Worker, function: str, payload: 
     os.environ.update(worker.environment)
     threading.Thread(target=_die_with, args=(pipe,), daemon=True).start()
     use_threads(worker.threads)
-    import torch
-
+    try:
+        import torch
+    except BaseException as error:  # whatever it is, the parent prints nothing but what it is told
+        pipe.send_bytes(_as_text(*verdict(error), None, traceback.format_exc()))
+        return
     if torch.cuda.is_available():
         _claim_gpu(torch)
     elif worker.memory is not None:
@@ -257,10 +273,10 @@ def _call(function: str, payload: dict[str, Any]) -> tuple[str, str, Any, str]:
 def verdict(error: BaseException) -> tuple[str, str]:
     """The status and the reason of what was raised."""
     text = " ".join(str(error).split())
-    torch = sys.modules.get("torch")
-    memory = isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))
-    if memory or "can't allocate memory" in text or "Unable to allocate" in text:
-        return "oom", text[:300] or "out of memory"
+    out_of_memory = getattr(sys.modules.get("torch"), "OutOfMemoryError", MemoryError)
+    if short_of_memory(error) or isinstance(error, out_of_memory):
+        where = "libraries cannot be loaded: " if isinstance(error, ImportError) else ""
+        return "oom", where + (text[-300:] or "out of memory")
     if isinstance(error, Unfit | Skipped):
         return "skipped", text
     if isinstance(error, UserError | MethodError):
@@ -277,14 +293,10 @@ def _die_with(pipe: connection.Connection) -> None:
 
 def _claim_gpu(torch: Any) -> None:
     """Take the first GPU that no other worker of this user holds, for as long as this process lives."""
-    import getpass
-    import tempfile
-    from pathlib import Path
-
     from filelock import FileLock, Timeout
 
     for index in range(torch.cuda.device_count()):
-        lock = FileLock(Path(tempfile.gettempdir()) / f"ccbench-{getpass.getuser()}-gpu-{index}.lock")
+        lock = FileLock(sealing.lock_of(index))
         try:
             lock.acquire(timeout=0)
         except Timeout:

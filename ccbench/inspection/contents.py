@@ -46,7 +46,7 @@ def facts(subject: Subject) -> dict[str, Any]:
         "method": compressed.meta.get("method"),
         "dataset": compressed.meta.get("dataset"),
         "data_options": remembered(compressed),
-        "notes": [str(note) for note in _list(compressed.meta.get("notes"))],
+        "notes": compressed.meta.get("notes", []),
         "payload": _payload(compressed),
         "images": len(compressed),
         "synthetic": int((compressed.ids < 0).sum()),
@@ -115,10 +115,6 @@ def _coded(coders: dict[str, str]) -> str:
     for name, coder in coders.items():
         by.setdefault(coder, []).append(_PARTS.get(name, name))
     return "; ".join(f"{', '.join(dict.fromkeys(parts))} by {coder}" for coder, parts in by.items())
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _payload(compressed: CompressedDataset) -> dict[str, Any]:

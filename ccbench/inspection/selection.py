@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -62,7 +61,7 @@ def unscored(subject: Subject) -> str | None:
     """Why scores that the file names are not there, and the command that makes them; None where all is well."""
     meta = subject.compressed.meta
     names = meta.get("scores")
-    if subject.scores or subject.selected is None or not isinstance(names, list) or not names:
+    if subject.scores or subject.selected is None or not names:
         return None
     what = f"the cache has no scores of this file ({', '.join(clean(name, 40) for name in names[:3])})"
     return f"{what}; they are made with it: {command(subject)}"
@@ -71,16 +70,13 @@ def unscored(subject: Subject) -> str | None:
 def command(subject: Subject) -> str:
     """The command that makes a file again, as far as it says how it was made."""
     meta = subject.compressed.meta
-    found = meta.get("seed")
-    seed = found if isinstance(found, int) else 0
+    seed = meta.get("seed") or 0
     repeated = seed > 0  # compress makes the first repetition
     parts = ["ccbench", "run" if repeated else "compress"]
     for option, key in (("-m", "method"), ("-d", "dataset"), ("-p", "protocol"), ("--match", "match")):
-        parts += [option, clean(meta[key])] if isinstance(meta.get(key), str) else []
-    with suppress(ValueError, ZeroDivisionError):
-        parts += ["--ratio", plain(1 - Fraction(str(meta.get("kept")))), "--no-snap"]
-    base = meta.get("base_seed")
-    parts += ["--base-seed", str(base)] if isinstance(base, int) and base else []
+        parts += [option, clean(meta[key])] if key in meta else []
+    parts += ["--ratio", plain(1 - Fraction(meta["kept"])), "--no-snap"] if "kept" in meta else []
+    parts += ["--base-seed", str(meta["base_seed"])] if meta.get("base_seed") else []
     parts += [part for option in remembered(subject.compressed).items() for part in as_option(option)]
     return shlex.join([*parts, *(["--seeds", str(seed + 1)] if repeated else ["--force", clean(subject.path)])])
 

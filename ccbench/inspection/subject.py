@@ -46,9 +46,7 @@ class Subject:
         if self.original is not None:
             return self.original.shape
         full = self.compressed.meta.get("full")
-        if isinstance(full, list) and len(full) == 4 and all(isinstance(n, int) and n > 0 for n in full):
-            return DataShape(*full)
-        return None
+        return DataShape(*full) if full else None
 
     @cached_property
     def selected(self) -> np.ndarray | None:
@@ -98,7 +96,7 @@ def open_subject(path: Path, *, dataset: str | None, source: DataSource, store: 
     """
     compressed = CompressedDataset.open(path)
     name = dataset or compressed.meta.get("dataset")
-    if not isinstance(name, str) or not name:
+    if not name:
         return Subject(
             path, compressed, None, "the file does not say what it was made from; name it by --dataset", store
         )

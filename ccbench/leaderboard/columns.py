@@ -110,7 +110,7 @@ def _identity(field: Field) -> Column:
     title = field.metadata["title"]
     if field.metadata.get("digest"):
         return _digest(title, field.name)
-    return _number(title, field.name, "d") if field.type == "int" else _text(title, field.name)
+    return _number(title, field.name, "d") if isinstance(field.default, int) else _text(title, field.name)
 
 
 IDENTITY = {f.name: _identity(f) for f in fields(Row) if "title" in f.metadata}
@@ -149,6 +149,7 @@ def columns(rows: pd.DataFrame, chosen: Sequence[str] = ()) -> list[Column]:
         _text("Status", "status"),
         *[_text("Source", "source")] * has_published(rows),
         *[_text("Picture", "picture")] * bool((rows["picture"] != "").any()),
+        *[_text("Sealed", "sealed")] * bool((rows["sealed"] == "yes").any()),
         *[_text("Match", "match")] * bool((rows["match"] != "nominal").any()),
         *[_text("Coding", "coding")] * bool((~rows["coding"].isin(["none", ""])).any()),
     ]

@@ -19,10 +19,10 @@ _FIRST = (
     "diff_random", "diff_full", "source",
 )  # fmt: skip
 _MEANS = {name: f"{name}_mean" if name == "best_accuracy" else name for name in MEANS}
-_LAST = ("ipc", "bits_per_pixel", "picture", "labels", robust.LABEL, robust.AUGMENTATION)
+_LAST = ("ipc", "bits_per_pixel", "picture", "sealed", "labels", robust.LABEL, robust.AUGMENTATION)
 COLUMNS = tuple(dict.fromkeys((*_FIRST, *_MEANS.values(), *_LAST, *ROW)))
 _WHOLE = ("bytes", "n_seeds", "planned_seeds", "teacher_bytes", "threads", "base_seed")
-_TEXT = ("status", "source", "picture", "labels", *(name for name in ROW if name not in _WHOLE))
+_TEXT = ("status", "source", "picture", "sealed", "labels", *(name for name in ROW if name not in _WHOLE))
 SECTION = ["dataset", "protocol", "protocol_version", "architecture"]
 _SORTED = {*SECTION, "match", "method", "teacher", "kept"}
 METHOD = ("method", "method_version", "made")
@@ -44,7 +44,8 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
         (a fraction) and bytes are means over the seeds that are ok; ``ipc`` is ``images`` by the classes of the
         dataset, missing where no record and no installed dataset says how many; ``bits_per_pixel`` the file's bits by
         the pixels of the whole training set, which has 24; ``picture`` the size of the images in the file where it is
-        not the dataset's own; ``labels`` what the trainings learned from, several joined by ``+``, and ``learned_lr``
+        not the dataset's own; ``sealed`` is ``yes`` where every file was made without sight of the test split.
+        ``labels`` what the trainings learned from, several joined by ``+``, and ``learned_lr``
         the mean of the learning rates that came with the images. ``diff_random`` and
         ``diff_full`` are differences of means to the row ``random`` at the same budget and to the
         row ``full``, both of the same data, network, recipe, number format, threads and base seed; by the same
@@ -125,6 +126,7 @@ def _row(group: list[Record]) -> dict[str, Any]:
         "source": MEASURED,
         "ipc": None if images is None or classes is None else images / classes,
         "picture": next((r.picture for r in ok), ""),
+        "sealed": "yes" if ok and all(r.sealed for r in ok) else "",
         "labels": "+".join(sorted({r.labels for r in ok})),
         "bits_per_pixel": None if (ratio := means["measured_ratio"]) is None else 24 * (1 - ratio),
     }

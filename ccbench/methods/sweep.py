@@ -79,7 +79,7 @@ def _tried(expression: Expression, bench: Workbench, make: Make, budget: dict[st
         (folder / _FOUND).write_text(json.dumps(found))
 
     entry = bench.once(NAME, key, search, {"method": expression.label}, kind=KIND)
-    return json.loads((entry.path / _FOUND).read_text())
+    return json.loads(entry.file(_FOUND).read_text())
 
 
 def _held(bench: Workbench) -> np.ndarray:

@@ -406,6 +406,8 @@ class DatasetSpec(Spec):
             no ``--image-size``, and no file left out under ``--skip-bad``.
         resizable: whether ``--image-size S`` makes its images S x S.
         license: of the images, for people.
+        packaged: folders of installed packages that hold the images, such as ``"sklearn/datasets/data"``; what is
+            sealed does not see them.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -413,6 +415,7 @@ class DatasetSpec(Spec):
     shape: DataShape | None = None
     resizable: bool = False
     license: str = ""
+    packaged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -482,9 +485,13 @@ class ExecutorSpec(Spec):
     """Where work items run; its target is a class with the interface of :class:`ccbench.executors.Executor`.
 
     It is built as ``target(jobs=..., memory_limit=..., **params)``.
+
+    Attributes:
+        seals: whether it holds items to their :attr:`ccbench.executors.WorkItem.seal` (``--sealed``).
     """
 
     kind: ClassVar[str] = "executor"
+    seals: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

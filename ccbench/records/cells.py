@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any
 
-from ccbench import seeds
+from ccbench import schema, seeds
 from ccbench.budget import Budget
 
 
@@ -44,14 +44,14 @@ class Row:
     options: str = field(default="", metadata={"title": "Read with"})
     method: str
     kept: Fraction
-    match: str = "nominal"
+    match: schema.Match = "nominal"
     coding: str = "none"
     architecture: str
     protocol: str
     teacher: str = ""
     precision: str = field(default="float32", metadata={"title": "Precision"})
-    threads: int = field(default=1, metadata={"title": "Threads"})
-    base_seed: int = field(default=0, metadata={"title": "Base seed"})
+    threads: schema.Ordinal = field(default=1, metadata={"title": "Threads"})
+    base_seed: schema.Whole = field(default=0, metadata={"title": "Base seed"})
     method_version: str = field(default="1", metadata={"title": "Version"})
     architecture_version: str = field(default="1", metadata={"title": "Network version"})
     protocol_version: str = "1"
@@ -78,7 +78,7 @@ class Cell(Row):
         skip: why it cannot run, or "".
     """
 
-    seed: int = 0
+    seed: schema.Seed = 0
     skip: str = ""
 
     @property

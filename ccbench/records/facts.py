@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self, get_type_hints
+from typing import Any, Self
 
-from ccbench.records.record import finite, unlike
+from ccbench.errors import few
+from ccbench.records.record import finite
+from ccbench.schema import Count, Number, Positive, Seconds, Share, fit, parse
 from ccbench.store import atomic_write, file_digest
 
 
@@ -26,16 +28,12 @@ class Plain:
         """The facts that :meth:`plain` wrote down.
 
         Raises:
-            ValueError: a field is missing, unknown or of another type.
+            ValueError: a field is missing, unknown, of another type or out of range.
         """
-        kinds = get_type_hints(cls)
-        try:
-            for name, value in plain.items() if isinstance(plain, Mapping) else ():
-                if name in kinds and (expected := unlike(finite(value), kinds[name])):
-                    raise ValueError(f"{name} is {value!r:.80}, not {expected}")
-            return cls(**plain)
-        except TypeError as error:
-            raise ValueError(str(error)) from None
+        found = fit(finite(plain), cls)
+        if unknown := set(plain) - {f.name for f in fields(cls)}:
+            raise ValueError(f"unknown: {few(sorted(unknown))}")
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +48,10 @@ class Made(Plain):
         warnings: what users should hear, such as a global setting that a method changed.
     """
 
-    compress_seconds: float | None = None
-    stage_seconds: dict[str, float] = field(default_factory=dict)
-    construction_seconds: float | None = None
-    peak_memory: int | None = None
+    compress_seconds: Seconds | None = None
+    stage_seconds: dict[str, Seconds] = field(default_factory=dict)
+    construction_seconds: Seconds | None = None
+    peak_memory: Count | None = None
     warnings: list[str] = field(default_factory=list)
 
 
@@ -66,18 +64,20 @@ class Compressed(Made):
         images, classes: in it.
         nominal_kept: the fraction of raw bytes kept by the papers' formula; ``measured_kept`` by the file's size.
         picture: width x height of its images where they are not of the dataset's own size, otherwise "".
+        sealed: whether no method's code could see the test split or the network while it was made.
         colorfulness, color_distance: see :mod:`ccbench.colors`.
     """
 
-    bytes: int
+    bytes: Count
     sha256: str
-    images: int
-    classes: int
+    images: Count
+    classes: Count
     nominal_kept: Fraction
-    measured_kept: float
+    measured_kept: Positive
     picture: str = ""
-    colorfulness: float | None = None
-    color_distance: float | None = None
+    sealed: bool = False
+    colorfulness: Positive | None = None
+    color_distance: Positive | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nominal_kept", Fraction(self.nominal_kept))
@@ -93,10 +93,13 @@ class Compressed(Made):
         Returns:
             None where the file has to be made again: it or its facts are missing or damaged, or do not belong together.
         """
+        beside = artifact.with_suffix(".json")
+        if not (artifact.is_file() and beside.is_file()):
+            return None
         try:
-            facts = cls.from_plain(json.loads(artifact.with_suffix(".json").read_text()))
+            facts = cls.from_plain(parse(beside.read_bytes()))
             whole = artifact.stat().st_size == facts.bytes and facts.sha256 == file_digest(artifact)
-        except (OSError, ValueError, TypeError, ArithmeticError):
+        except (OSError, ValueError):
             return None
         return facts if whole else None
 
@@ -113,8 +116,8 @@ class Taught(Plain):
     """
 
     teacher: str
-    teacher_accuracy: float
-    teacher_bytes: int
+    teacher_accuracy: Share
+    teacher_bytes: Count
     teacher_weights: str = ""
 
 
@@ -129,22 +132,16 @@ class Trained(Plain):
         started: ISO 8601 in UTC.
     """
 
-    accuracy: float
-    best_accuracy: float | None = None
-    train_seconds: float | None = None
-    images_per_second: float | None = None
-    iterations: int | None = None
-    final_loss: float | None = None
-    peak_memory: int | None = None
+    accuracy: Share
+    best_accuracy: Share | None = None
+    train_seconds: Seconds | None = None
+    images_per_second: Positive | None = None
+    iterations: Count | None = None
+    final_loss: Number | None = None
+    peak_memory: Count | None = None
     labels: str = ""
-    learned_lr: float | None = None
-    teacher_accuracy: float | None = None
-    teacher_bytes: int | None = None
+    learned_lr: Positive | None = None
+    teacher_accuracy: Share | None = None
+    teacher_bytes: Count | None = None
     environment: dict[str, Any] = field(default_factory=dict)
     started: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("accuracy", "best_accuracy", "teacher_accuracy"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f"{name} is {value!r:.80}, not a fraction in [0, 1]")

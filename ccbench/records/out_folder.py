@@ -10,10 +10,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec import Struct
+
 from ccbench.errors import UserError
-from ccbench.store import atomic_write
+from ccbench.schema import Ordinal, fit, parse
+from ccbench.store import atomic_write, readable
 
 SCHEMA = 1
+
+
+class _Marker(Struct):
+    """What ``ccbench.json`` says; a newer version may say more."""
+
+    schema: Ordinal
 
 
 @contextmanager
@@ -51,10 +60,11 @@ def _check_schema(marker: Path) -> None:
         atomic_write(marker, json.dumps({"schema": SCHEMA}))
         return
     try:
-        schema = int(json.loads(marker.read_text())["schema"])
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{marker} cannot be read", mend="delete it, or give another --out") from None
-    if schema > SCHEMA:
-        found = f"schema {schema}; this version knows {SCHEMA}"
+        with readable(marker):
+            said = fit(parse(marker.read_bytes()), _Marker)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{marker} cannot be read", found=error, mend="delete it, or give another --out") from None
+    if said.schema > SCHEMA:
+        found = f"schema {said.schema}; this version knows {SCHEMA}"
         mend = "pip install --upgrade ccbench, or give another --out"
         raise UserError(f"{marker.parent} was written by a newer ccbench", found=found, mend=mend)

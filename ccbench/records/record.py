@@ -1,27 +1,33 @@
-"""Records: one JSON file for each attempt at a cell. Standard library only, but for writing one."""
+"""Records: one JSON file for each attempt at a cell."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
 
 from ccbench.errors import UserError
+from ccbench.offers.specs import BRACKETS
 from ccbench.records.cells import ROW, Cell, Row, slug
+from ccbench.schema import Count, Number, Ordinal, Positive, Removed, Seconds, Seed, Share, fit, parse
 
 if TYPE_CHECKING:  # they read files, which takes numpy
     from ccbench.records.facts import Compressed, Trained
 
 SCHEMA = 1
 STATUSES = ("ok", "failed", "timeout", "oom", "skipped")
+Status = Annotated[str, Meta(pattern=rf"^(?:{'|'.join(STATUSES)})\Z")]
 FOLDER = "results"
+_LONGEST = 2000  # characters of a method's label
 _MEAN = {"mean": True}  # a table shows the mean over the seeds
 
 
@@ -41,6 +47,7 @@ class Record(Row):
         nominal_ratio: by the papers' formula; ``measured_ratio`` from ``bytes``, the size of the file. May be below 0.
         images, classes: in the compressed dataset.
         picture: width x height of its images where they are not of the dataset's own size, otherwise "".
+        sealed: whether the methods that made the file could see neither the test split nor the network.
         colorfulness, color_distance: of the compressed images, see :mod:`ccbench.colors`.
         compress_seconds, train_seconds, stage_seconds: wall clock; the last by stage name.
         construction_seconds: ``compress_seconds`` and what the stages that it needs took when they were made.
@@ -57,37 +64,38 @@ class Record(Row):
         checksum: sha256 over everything else; a record that does not fit it was changed by somebody.
     """
 
-    schema: int = SCHEMA
-    cell: str
-    attempt: int = 1
-    status: str
+    schema: Ordinal = SCHEMA
+    cell: Annotated[str, Meta(pattern=r"^[\w.-]{1,100}\Z")]
+    attempt: Ordinal = 1
+    status: Status
     reason: str = ""
-    seed: int
-    seed_value: int | None = None
-    planned_seeds: int | None = None
-    ratio: float
-    nominal_ratio: float | None = field(default=None, metadata=_MEAN)
-    measured_ratio: float | None = field(default=None, metadata=_MEAN)
-    bytes: int | None = field(default=None, metadata=_MEAN)
-    images: int | None = field(default=None, metadata=_MEAN)
-    classes: int | None = None
+    seed: Seed
+    seed_value: Seed | None = None
+    planned_seeds: Ordinal | None = None
+    ratio: Share
+    nominal_ratio: Removed | None = field(default=None, metadata=_MEAN)
+    measured_ratio: Removed | None = field(default=None, metadata=_MEAN)
+    bytes: Count | None = field(default=None, metadata=_MEAN)
+    images: Count | None = field(default=None, metadata=_MEAN)
+    classes: Count | None = None
     picture: str = ""
-    colorfulness: float | None = field(default=None, metadata=_MEAN)
-    color_distance: float | None = field(default=None, metadata=_MEAN)
-    compress_seconds: float | None = field(default=None, metadata=_MEAN)
-    stage_seconds: dict[str, float] = field(default_factory=dict)
-    construction_seconds: float | None = field(default=None, metadata=_MEAN)
-    accuracy: float | None = None
-    best_accuracy: float | None = field(default=None, metadata=_MEAN)
-    final_loss: float | None = None
-    iterations: int | None = None
-    images_per_second: float | None = None
-    train_seconds: float | None = None
-    teacher_accuracy: float | None = field(default=None, metadata=_MEAN)
-    teacher_bytes: int | None = field(default=None, metadata=_MEAN)
-    peak_memory: int | None = None
+    sealed: bool = False
+    colorfulness: Positive | None = field(default=None, metadata=_MEAN)
+    color_distance: Positive | None = field(default=None, metadata=_MEAN)
+    compress_seconds: Seconds | None = field(default=None, metadata=_MEAN)
+    stage_seconds: dict[str, Seconds] = field(default_factory=dict)
+    construction_seconds: Seconds | None = field(default=None, metadata=_MEAN)
+    accuracy: Share | None = None
+    best_accuracy: Share | None = field(default=None, metadata=_MEAN)
+    final_loss: Number | None = None
+    iterations: Count | None = None
+    images_per_second: Positive | None = None
+    train_seconds: Seconds | None = None
     labels: str = ""
-    learned_lr: float | None = field(default=None, metadata=_MEAN)
+    learned_lr: Positive | None = field(default=None, metadata=_MEAN)
+    teacher_accuracy: Share | None = field(default=None, metadata=_MEAN)
+    teacher_bytes: Count | None = field(default=None, metadata=_MEAN)
+    peak_memory: Count | None = None
     artifact: str | None = None
     artifact_sha256: str | None = None
     environment: dict[str, Any] = field(default_factory=dict)
@@ -165,6 +173,7 @@ _OF_FILE = (
     "images",
     "classes",
     "picture",
+    "sealed",
     "colorfulness",
     "color_distance",
     "compress_seconds",
@@ -188,8 +197,10 @@ def write_record(record: Record, out: str | Path) -> Path:
     """
     from ccbench.store import atomic_write  # numpy: not for whoever only reads
 
-    if fault := _fault(record.plain()):
-        raise ValueError(f"not a record: {fault}")
+    try:
+        checked(record.plain())
+    except ValueError as error:
+        raise ValueError(f"not a record: {error}") from None
     record = numbered(record, out)
     path = record.path(out)
     atomic_write(path, json.dumps(record.plain(), indent=1) + "\n")
@@ -222,13 +233,16 @@ def read_all(*outs: str | Path) -> tuple[list[Record], list[str]]:
     """
     records: list[Record] = []
     problems: list[str] = []
-    paths = {path.resolve(): path for out in outs for path in (Path(out) / FOLDER).rglob("*.json")}
+    paths = {os.path.realpath(path): path for out in outs for path in (Path(out) / FOLDER).rglob("*.json")}
     for _, path in sorted(paths.items()):
         if path.name.startswith("."):
             continue  # another process's temporary file
+        if not path.is_file():
+            problems.append(f"{path}: neither a file nor a link to one")
+            continue
         try:
-            facts = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+            facts = parse(path.read_bytes())
+        except (OSError, ValueError) as error:
             problems.append(f"{path}: not readable as JSON ({error})")
             continue
         if isinstance(facts, dict) and isinstance(facts.get("schema"), int) and facts["schema"] > SCHEMA:
@@ -237,13 +251,15 @@ def read_all(*outs: str | Path) -> tuple[list[Record], list[str]]:
                 found=f"schema {facts['schema']} in {path}; this version knows up to {SCHEMA}",
                 mend="upgrade ccbench, or name another folder with --out",
             )
-        if fault := _fault(facts):
-            problems.append(f"{path}: not a result record ({fault})")
-        elif facts.get("checksum") != checksum(facts):
-            problems.append(f"{path}: its content does not fit its checksum; it was changed after it was written")
+        try:
+            record = checked(facts)
+        except ValueError as error:
+            problems.append(f"{path}: not a result record ({error})")
+            continue
+        if record.checksum == checksum(facts):
+            records.append(record)
         else:
-            known = {name: value for name, value in facts.items() if name in _KINDS}
-            records.append(Record(**{**known, "kept": Fraction(facts["kept"])}))
+            problems.append(f"{path}: its content does not fit its checksum; it was changed after it was written")
     return records, problems
 
 
@@ -257,65 +273,32 @@ def latest(records: Iterable[Record]) -> list[Record]:
     return list(best.values())
 
 
-_KINDS = get_type_hints(Record)
-_LARGEST = 10**300
-_BOUNDS: dict[str, tuple[float, float]] = {
-    "ratio": (0, 1), "accuracy": (0, 1), "best_accuracy": (0, 1), "teacher_accuracy": (0, 1),
-    "seed": (0, math.inf), "attempt": (1, math.inf), "planned_seeds": (1, math.inf), "threads": (1, math.inf),
-    "bytes": (0, math.inf), "images": (0, math.inf),
-}  # fmt: skip
-_NEEDED = ("schema", "attempt", *(f.name for f in fields(Record) if f.default is f.default_factory is MISSING))
+_NEEDED = ("schema", "attempt")  # what a file holds beside the fields that have no default
+_STEP = rf"[a-z0-9][^\[\]+,\s]*(?:{BRACKETS})?"
+_METHOD = re.compile(rf"{_STEP}(?:\+{_STEP})*(?: \([^\x00-\x1f]*\))?")  # evaluate names the file behind it
 
 
-def _fault(facts: Any) -> str:
-    """What breaks the schema, or an empty string."""
-    if not isinstance(facts, dict):
-        return f"a {type(facts).__name__} instead of an object"
-    missing = [name for name in _NEEDED if facts.get(name) is None]
-    if missing:
-        return f"without {', '.join(missing)}"
-    for name, kind in _KINDS.items():
-        if name in facts and (expected := unlike(facts[name], kind)):
-            return f"{name} is {facts[name]!r:.80}, not {expected}"
-    for name, (low, high) in _BOUNDS.items():
-        if facts.get(name) is not None and not low <= facts[name] <= high:
-            return f"{name} is {facts[name]!r:.80}, not in [{low}, {high}]"
-    if not 0 < Fraction(facts["kept"]) <= 1:
-        return f"kept is {facts['kept']!r:.80}, not above 0 and at most 1"
-    if facts["schema"] < 1:
-        return f"schema {facts['schema']}"
-    if facts["status"] not in STATUSES:
-        return f"status {facts['status']!r}"
-    if not re.fullmatch(r"[\w.-]{1,100}", facts["cell"]):
-        return f"cell {facts['cell']!r}"
-    accuracy = facts.get("accuracy")
-    if facts["status"] == "ok" and (accuracy is None or not 0 <= accuracy <= 1):
-        return f"accuracy {accuracy!r}, expected a fraction in [0, 1]"
-    return ""
+def named(method: str) -> bool:
+    """Whether a text could be the label of a method expression, such as ``ccs[fraction=0.1]+dcq``."""
+    return len(method) <= _LONGEST and _METHOD.fullmatch(method) is not None
 
 
-def unlike(value: Any, kind: Any) -> str:
-    """What a field of a type holds, where a plain value of a file is something else; "" where it fits."""
-    if value is None and kind in (int | None, float | None, str | None):
-        return ""
-    if kind in (str, str | None):
-        return "" if isinstance(value, str) else "text"
-    if kind is Fraction:
-        return "" if isinstance(value, str) and re.fullmatch(r"\d{1,40}(/0*[1-9]\d{0,40})?", value) else "a fraction"
-    if kind in (int, int | None):
-        return "" if isinstance(value, int) and _is_number(value) else "a whole number"
-    if kind in (float, float | None):
-        return "" if _is_number(value) else "a number"
-    if kind == dict[str, float]:
-        return "" if isinstance(value, dict) and all(map(_is_number, value.values())) else "an object of numbers"
-    if kind == list[str]:
-        return "" if isinstance(value, list) and all(isinstance(one, str) for one in value) else "a list of texts"
-    return "" if isinstance(value, dict) else "an object"
+def checked(facts: Any) -> Record:
+    """The record in a file's facts.
 
-
-def _is_number(value: Any) -> bool:
-    """Whether it is a finite number that is not too large to reckon with."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
+    Raises:
+        ValueError: they break the schema; the text says how.
+    """
+    record = fit(facts, Record)
+    if missing := [name for name in _NEEDED if name not in facts]:
+        raise ValueError(f"without {', '.join(missing)}")
+    if not 0 < record.kept <= 1:
+        raise ValueError(f"kept {record.kept}, expected above 0 and at most 1")
+    if not named(record.method):
+        raise ValueError(f"method {record.method!r:.80}, which no expression could be")
+    if record.ok and record.accuracy is None:
+        raise ValueError("ok without an accuracy")
+    return record
 
 
 def finite(value: Any) -> Any:

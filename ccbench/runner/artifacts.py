@@ -10,6 +10,7 @@ from typing import Any
 
 from ccbench.data import DataSource
 from ccbench.executors import WorkItem
+from ccbench.executors.sealing import Seal
 from ccbench.methods import identity
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
@@ -17,6 +18,7 @@ from ccbench.offers.expressions import Expression, parse, read_call
 from ccbench.records.cells import Cell, slug
 from ccbench.records.facts import Compressed
 from ccbench.runner.compressing import Compression, Measurement, Share
+from ccbench.runner.fences import seal
 from ccbench.runner.plan import Plan
 from ccbench.runner.schedule import Artifact
 from ccbench.runner.training import Training
@@ -36,6 +38,7 @@ class Items:
         device, compile, timeout: as in :class:`ccbench.runner.execute.Options`.
         jobs: items at a time.
         entries: of the cache, by dataset.
+        sealed: whether compressions are held to what :mod:`ccbench.runner.fences` lets them see.
     """
 
     out: Path
@@ -49,6 +52,7 @@ class Items:
     entries: Mapping[str, str] = field(default_factory=dict)
     teacher: TeacherSource = field(default_factory=TeacherSource)
     precision: str | None = None
+    sealed: bool = False
 
     def artifacts(self, plan: Plan, done: Container[str]) -> list[Artifact]:
         """What has to be made and trained on, in the order of the plan; cells in ``done`` are left out."""
@@ -61,13 +65,16 @@ class Items:
             if key not in artifacts:
                 path = self.out / "artifacts" / f"{slug(cell.method)}-{key}.ccb"
                 facts = Compressed.read(path)
+                facts = facts if facts and (facts.sealed or not self.sealed) else None
                 group = (cell.dataset, cell.protocol) if expression.needs or expression.candidates else None
                 artifacts[key] = Artifact(path, group, facts=facts)
                 if not facts:
-                    work = self._compression(cell, path, key)
-                    artifacts[key].compress = work.item(key, self.timeout)
-                    artifacts[key].measure = partial(self._measure, work, expression, f"{key}-measure")
-                    artifacts[key].prepare = self._shares(cell, expression, path, key)
+                    own = path.parent / f".{key}" / path.name if self.sealed else path
+                    work, fence = self._compression(cell, own, key), self._fence(cell, expression, own)
+                    artifacts[key].own = own.parent if self.sealed else None
+                    artifacts[key].compress = work.item(key, self.timeout, fence)
+                    artifacts[key].measure = partial(self._measure, work, expression, f"{key}-measure", path)
+                    artifacts[key].prepare = self._shares(cell, expression, own, key, fence)
             artifacts[key].cells.append(cell)
         return list(artifacts.values())
 
@@ -84,10 +91,19 @@ class Items:
             artifact=path,
         )
 
-    def _measure(self, work: Compression, expression: Expression, name: str, made: Mapping[str, Any]) -> WorkItem:
-        return Measurement.after(work, expression, made).item(name, self.timeout)
+    def _fence(self, cell: Cell, expression: Expression, path: Path) -> Seal | None:
+        if not self.sealed:
+            return None
+        writes = [path.parent, self._log("")]
+        return seal(self._context(cell, cell.method), expression, self.plugins, writes)
 
-    def _shares(self, cell: Cell, expression: Expression, path: Path, key: str) -> list[WorkItem]:
+    def _measure(
+        self, work: Compression, expression: Expression, name: str, path: Path, made: Mapping[str, Any]
+    ) -> WorkItem:
+        moved = path if self.sealed else None
+        return Measurement.after(work, expression, made, artifact=moved).item(name, self.timeout)
+
+    def _shares(self, cell: Cell, expression: Expression, path: Path, key: str, fence: Seal | None) -> list[WorkItem]:
         """What several workers can do of a compression at once, where its method shares work out and they are there."""
         alone = self.jobs == 1 or len(expression.steps) > 1 or cell.match != "nominal"
         if alone or not expression.steps[0].spec.prepare:
@@ -102,7 +118,7 @@ class Items:
                 artifact=path,
                 part=part,
                 parts=self.jobs,
-            ).item(name, self.timeout)
+            ).item(name, self.timeout, fence)
             for part in range(self.jobs)
         ]
 

@@ -120,6 +120,7 @@ class Measurement(Work):
         artifact: the ``.ccb`` file.
         made: what is known of its making.
         beside: whether a ``.json`` beside it gets the facts.
+        made_at: where a sealed compression left the file, in a folder of its own; None: at its place.
     """
 
     method: str
@@ -130,15 +131,25 @@ class Measurement(Work):
     artifact: Path
     made: dict[str, Any]
     beside: bool = True
+    made_at: Path | None = None
 
     @classmethod
-    def after(cls, work: Compression, expression: Expression, made: Mapping[str, Any], *, beside: bool = True) -> Self:
+    def after(
+        cls,
+        work: Compression,
+        expression: Expression,
+        made: Mapping[str, Any],
+        *,
+        artifact: Path | None = None,
+        beside: bool = True,
+    ) -> Self:
         """What follows a compression.
 
         Args:
             work: the compression.
             expression: its method.
             made: what it gave back, as plain data.
+            artifact: where the file belongs, where the compression was sealed.
             beside: see the attributes.
         """
         return cls(
@@ -149,9 +160,10 @@ class Measurement(Work):
             match=work.match,
             steps=len(expression.steps),
             reference=expression.reference,
-            artifact=work.artifact,
+            artifact=artifact or work.artifact,
             made=dict(made),
             beside=beside,
+            made_at=work.artifact if artifact else None,
         )
 
     def work(self, progress: Heard) -> Compressed:
@@ -160,6 +172,8 @@ class Measurement(Work):
         from ccbench.colors import color_distance, measure_compressed, measured
         from ccbench.methods.compress import check
 
+        if self.made_at:
+            self.made_at.replace(self.artifact)
         made, train, size = Made.from_plain(self.made), self.context.untested().train, self.artifact.stat().st_size
         compressed, shape = CompressedDataset.open(self.artifact), train.shape
         budget = Budget(Fraction(1) if self.reference else self.kept)
@@ -176,6 +190,7 @@ class Measurement(Work):
             nominal_kept=compressed.nominal_kept(shape),
             measured_kept=size / shape.raw_bytes,
             picture="" if shown == (shape.height, shape.width) else f"{shown[1]}x{shown[0]}",
+            sealed=self.made_at is not None,
             colorfulness=colors.colorfulness,
             color_distance=color_distance(measured(train, Store(self.context.cache)), colors),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Container
 from contextlib import suppress
@@ -11,10 +12,10 @@ from typing import Any, TypeVar
 
 from ccbench.data import DataSource, NoTest, notes_on, open_dataset, shape_of
 from ccbench.errors import UserError
-from ccbench.executors import Executor, Finished
+from ccbench.executors import Executor, Finished, sealing
 from ccbench.machine import workers
 from ccbench.offers.discovery import Plugins, plugins
-from ccbench.offers.expressions import read_call
+from ccbench.offers.expressions import Call, read_call
 from ccbench.records.book import Book
 from ccbench.records.facts import Compressed, Plain, Trained
 from ccbench.records.out_folder import claimed
@@ -47,6 +48,7 @@ class Options:
         device: ``"cpu"``, ``"cuda"`` or None for the best there is.
         compile: whether networks go through ``torch.compile``.
         display: auto, live, plain or quiet.
+        sealed: whether methods see neither the test split nor the network while they compress.
     """
 
     out: Path = Path("ccbench-out")
@@ -59,6 +61,7 @@ class Options:
     device: str | None = None
     compile: bool = False
     display: str = "auto"
+    sealed: bool = False
 
 
 @dataclass
@@ -132,12 +135,14 @@ def execute(request: Request, options: Options) -> Summary:
     offers = plugins()
     check_device(options.device)
     executor = read_call("executor", options.executor, offers)
+    if options.sealed:
+        _check_seal(executor)
     plan = plan_run(request, options.source, offers, options.device, tested=True)
     with claimed(options.out):
         largest = max(data.shape.raw_bytes for data in plan.data.values())
         jobs, threads = workers(options.jobs, options.threads, gpu=on_gpu(options.device), dataset_bytes=largest)
         items = _items(request, options, offers, jobs, plan)
-        known, problems = _known(plan, options.out)
+        known, problems = _known(plan, options.out, sealed=options.sealed)
         done = {i: r.accuracy for i, r in known.items() if r.ok and r.accuracy is not None}
         attempts = {i: r.attempt for i, r in known.items()}
         book = Book(options.out, plan.cells, attempts)
@@ -145,7 +150,8 @@ def execute(request: Request, options: Options) -> Summary:
         with make_display(options.display, plan.cells, done, options.out / "logs") as display:
             broken = [f"broken plugin {p.name} of {p.distribution}: {p.errors[0]}" for p in offers.broken()]
             unready = [f"error: {problem}" for problem in plan.problems]
-            for note in (*unready, *plan.notes, *_emulated(plan, options.device), *problems, *broken):
+            fewer = [f"memory has room for {jobs} processes at a time"] if jobs < (options.jobs or 1) else []
+            for note in (*unready, *plan.notes, *_emulated(plan, options.device), *fewer, *problems, *broken):
                 display.note(note)
             _settle(plan, known, book)
             if artifacts:
@@ -188,14 +194,26 @@ def _items(request: Request, options: Options, offers: Plugins, jobs: int, plan:
         entries={name: data.entry for name, data in plan.data.items()},
         teacher=request.teacher,
         precision=request.precision,
+        sealed=options.sealed,
     )
 
 
-def _known(plan: Plan, out: Path) -> tuple[dict[str, Record], list[str]]:
-    """The record that counts of every planned cell, and what could not be read."""
+def _check_seal(executor: Call[Any]) -> None:
+    """Raise UserError unless an executor seals processes, and this machine can."""
+    if not executor.spec.seals:
+        raise UserError(
+            f"executor {executor.label} seals no processes", found="--sealed", mend="--executor local, or no --sealed"
+        )
+    sealing.check()
+
+
+def _known(plan: Plan, out: Path, *, sealed: bool) -> tuple[dict[str, Record], list[str]]:
+    """The record that counts of every planned cell, of sealed ones alone where that is asked for, and what could not be
+    read."""
     records, problems = read_all(out)
     planned = {c.id for c in plan.cells}
-    return {r.cell: r for r in latest(r for r in records if r.cell in planned)}, problems
+    wanted = (r for r in records if r.cell in planned and (r.sealed or not (sealed and r.ok)))
+    return {r.cell: r for r in latest(wanted)}, problems
 
 
 def _settle(plan: Plan, known: dict[str, Record], book: Book) -> None:
@@ -222,6 +240,8 @@ def _work(executor: Executor, artifacts: list[Artifact], items: Items, book: Boo
         for event in events:
             artifact = event.artifact
             if isinstance(event, ArtifactEnded):
+                if artifact.own:
+                    shutil.rmtree(artifact.own, ignore_errors=True)
                 if event.finished.status == "ok":
                     artifact.facts = _given(Compressed, event.finished)[1] or Compressed.read(artifact.path)
                 if artifact.facts:

@@ -6,20 +6,20 @@ from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from ccbench.archive import CompressedDataset
 from ccbench.archive.origin import open_origin, source_of
 from ccbench.coding import names
 from ccbench.data import DataSource
 from ccbench.errors import UserError
+from ccbench.leaderboard.escaping import clean
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import plugins
 from ccbench.offers.expressions import Expression, parse, read_call
 from ccbench.records.cells import Cell
 from ccbench.records.facts import Compressed
 from ccbench.records.out_folder import claimed
-from ccbench.records.record import Record, read_all, write_record
+from ccbench.records.record import Record, named, read_all, write_record
 from ccbench.runner.device import check_device
 from ccbench.runner.display import Watch
 from ccbench.runner.plan import Conditions, Data, Request, canonical, option_text
@@ -85,7 +85,7 @@ def evaluate_file(
             mend=f"ccbench compress --dataset {dataset} ..., or name a dataset with its own test split by --dataset",
         )
     shape = splits.train.shape
-    kept = _kept(file, compressed.meta) or compressed.nominal_kept(shape)
+    kept = Fraction(compressed.meta["kept"]) if "kept" in compressed.meta else compressed.nominal_kept(shape)
     data = Data(shape, splits.train.digest, splits.test.digest, option_text(source))
     match, coding = compressed.meta.get("match", "nominal"), names.check(compressed.meta.get("coding", "none"))
     request = Request(
@@ -102,7 +102,7 @@ def evaluate_file(
         versions = "+".join(compressed.meta.get("versions", ["?"]))
         cell = replace(
             under.cell(dataset, data, Expression(()), kept, network, coding=coding),
-            method=f"{compressed.meta.get('method', file.stem)} ({file.name})",
+            method=_title(compressed.meta.get("method", ""), file),
             method_version=f"{versions} {digest[:12]}",
             made=digest[:12],
             seed=seed,
@@ -137,23 +137,9 @@ def evaluate_file(
         return record, write_record(record, out) if leads() else record.path(out)
 
 
-def _kept(file: Path, meta: dict[str, Any]) -> Fraction | None:
-    """The budget that a file was made for; None where it does not say.
-
-    Raises:
-        UserError: it says something that no budget is, or describes itself by something else than text.
-    """
-    said = meta.get("kept")
-    texts = [meta.get(name, "") for name in ("method", "dataset", "match", "coding")]
-    try:
-        kept = None if said is None else Fraction(said) if isinstance(said, str) and len(said) < 100 else Fraction(0)
-    except (ValueError, ZeroDivisionError):
-        kept = Fraction(0)
-    if (kept is not None and not 0 < kept <= 1) or not all(isinstance(text, str) for text in texts):
-        raise UserError(
-            f"{file} is damaged: it says of itself what cannot be", found=f"kept {said!r:.60}, {texts!r:.120}"
-        )
-    return kept
+def _title(method: str, file: Path) -> str:
+    """What the row of a file is called that is no cell of a run."""
+    return f"{method if named(method) else 'file'} ({clean(file.name)})"
 
 
 def _cell(

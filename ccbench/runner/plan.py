@@ -11,6 +11,7 @@ from fractions import Fraction
 from functools import cache
 from itertools import product
 
+from ccbench import seeds
 from ccbench.budget import Budget, DataShape
 from ccbench.coding import names
 from ccbench.data import DataSource
@@ -130,6 +131,8 @@ def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data]
         raise UserError(f"match is one of {', '.join(MATCHES)}", found=repr(request.match))
     if not 1 <= request.seeds <= MOST_SEEDS:
         raise UserError(f"seeds are 1 to {MOST_SEEDS}", found=request.seeds, mend="--seeds 3")
+    if abs(request.base_seed) > seeds.LARGEST:
+        raise UserError(f"the base seed is at most {seeds.LARGEST:,} from 0", found=request.base_seed)
     for unit, value in request.budgets:
         amount(unit, value)  # what is no number is said before a dataset is read
     plan = Plan()

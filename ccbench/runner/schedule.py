@@ -25,6 +25,7 @@ class Artifact:
         facts: what is known of the file, where it is there.
         prepare: shares of the compression that several workers do before it, each on its own.
         measure: gives the item that measures the file, from what the making gave back.
+        own: the folder that a sealed compression has for itself, which goes when that has ended.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class Artifact:
     facts: Compressed | None = None
     prepare: list[WorkItem] = field(default_factory=list)
     measure: Callable[[Any], WorkItem] | None = None
+    own: Path | None = None
 
 
 @dataclass(frozen=True)

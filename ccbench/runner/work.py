@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ccbench.data import DataSource, Splits, open_dataset, opened
 from ccbench.executors import WorkItem
+from ccbench.executors.sealing import Seal
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import only, plugins
 from ccbench.records.cells import Cell
@@ -160,13 +161,13 @@ class Work:
     def __init_subclass__(cls) -> None:
         Work.kinds[cls.__name__] = cls
 
-    def item(self, name: str, timeout: float | None = None) -> WorkItem:
+    def item(self, name: str, timeout: float | None = None, seal: Seal | None = None) -> WorkItem:
         """This work for an executor, which calls :func:`do` with its payload."""
         plain = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
         payload = {**plain, "kind": type(self).__name__}
         function, by = f"{type(self).__module__}:do", self.context.foreign
         what = self.doing + (f", with code of {by}" if by else "")
-        return WorkItem(name, function, payload, timeout, what=what, warm="ccbench.runner.heavy")
+        return WorkItem(name, function, payload, timeout, what=what, warm="ccbench.runner.heavy", seal=seal)
 
     @property
     def doing(self) -> str:
@@ -177,7 +178,7 @@ class Work:
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
         """The work whose fields :meth:`item` wrote down."""
         read: dict[str, Callable[[Any], Any]] = {
-            "context": Context.from_plain, "log": Path, "artifact": Path, "kept": Fraction,
+            "context": Context.from_plain, "log": Path, "artifact": Path, "made_at": Path, "kept": Fraction,
         }  # fmt: skip
         return cls(**{n: read[n](v) if n in read and v is not None else v for n, v in plain.items()})
 

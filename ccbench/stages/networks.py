@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ccbench.errors import UserError
 from ccbench.methods.task import Workbench
-from ccbench.store import Entry, check_readable
+from ccbench.store import Entry, damaged
 from ccbench.training.images import Normalise
 from ccbench.training.networks import build_network
 
@@ -54,16 +53,11 @@ def restored(bench: Workbench, architecture: str, entry: Entry) -> torch.nn.Modu
     """
     from safetensors.torch import load_file
 
-    network, weights = fresh(bench, architecture), entry.path / WEIGHTS
-    check_readable(weights)
+    network, weights = fresh(bench, architecture), entry.file(WEIGHTS)
     try:
         network.load_state_dict(load_file(str(weights)))
     except Exception as error:  # the reader has errors of its own for what a disk may do to a file
-        raise UserError(
-            f"{weights} in the cache is damaged",
-            found=error,
-            mend=f"ccbench cache clear --kind {entry.path.parent.name} --yes",
-        ) from None
+        raise damaged(weights, error) from None
     return network.to(torch.device(bench.device)).to(memory_format=torch.channels_last).eval()
 
 

@@ -85,7 +85,7 @@ def run(context: StageContext, proxy: str | None) -> dict[str, np.ndarray]:
 
 def facts_of(entry: Entry) -> dict[str, Any]:
     """What the proxy run noted: architecture, epochs, scores with versions and errors, whether a log was kept."""
-    return json.loads((entry.path / FACTS).read_text())
+    return json.loads(entry.file(FACTS).read_text())
 
 
 def load_network(context: StageContext | Task, proxy: str | None = None) -> torch.nn.Module:

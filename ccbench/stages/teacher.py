@@ -83,8 +83,8 @@ def load_teacher(context: Task | StageContext, teacher: str | None = None) -> Te
         normalise=networks.normalisation(bench, entry),
         name=bench.teacher.label or architecture,
         classes=len(bench.root.classes),
-        bytes=(entry.path / networks.WEIGHTS).stat().st_size,
-        weights=json.loads((entry.path / FACTS).read_text()).get("weights", ""),
+        bytes=entry.file(networks.WEIGHTS).stat().st_size,
+        weights=json.loads(entry.file(FACTS).read_text()).get("weights", ""),
     )
 
 

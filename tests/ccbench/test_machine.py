@@ -91,6 +91,8 @@ def test_affinity_decides_in_a_real_process():
         (None, None, False, 500 * GIB, (1, 1)),
         (None, None, True, 0, (1, 8)),
         (4, None, True, 0, (4, 2)),
+        (1_000_000, None, False, 0, (57, 1)),  # 0.9 * 32 GiB of half a GiB each
+        (1_000_000, None, False, 500 * GIB, (8, 1)),
     ],
 )
 def test_jobs_and_threads(monkeypatch, jobs, threads, gpu, data, found):

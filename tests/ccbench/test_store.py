@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccbench.errors import UserError
-from ccbench.store import Store, atomic_write, default_store, new_file, new_folder
+from ccbench.store import Damaged, Store, atomic_write, default_store, new_file, new_folder
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ LIMITED = """
 import resource, signal, sys
 import numpy as np
 from ccbench.errors import UserError
-from ccbench.store import Store, atomic_write
+from ccbench.store import Damaged, Store, atomic_write
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then the write fails with EFBIG, as a full disk does with ENOSPC
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -343,3 +343,96 @@ def test_blobs_that_cannot_be_written_name_the_cache(tmp_path):
     (tmp_path / "blobs").write_text("a file where a folder must be")
     with pytest.raises(UserError, match=r"the cache (.|\n)* cannot be written(.|\n)*CCBENCH_CACHE"):
         Store(tmp_path).blobs("pictures").put("ab1", b"one")
+
+
+def damage(file, at=-1):
+    """Another bit, and another time of its last change."""
+    content = bytearray(file.read_bytes())
+    content[at] ^= 1
+    file.write_bytes(content)
+    os.utime(file, (1, 1))
+
+
+def test_a_flipped_bit_of_any_file_is_named_with_its_mend(store):
+    def make(folder):
+        (folder / "weights.bin").write_bytes(b"w" * 100)
+        return {"x": np.arange(5), "y": np.arange(3)}
+
+    entry = store.get_or_make("kind", "k", make)
+    assert set(entry.meta["digests"]) == {"meta.json", "weights.bin", "x.npy", "y.npy"}
+    damage(entry.path / "x.npy")
+    damage(entry.path / "weights.bin")
+    again = store.get("kind", "k")
+    for ask in (lambda: again["x"], lambda: again.file("weights.bin"), lambda: again.file("missing")):
+        with pytest.raises(Damaged, match=r"in the cache is damaged(.|\n)*ccbench cache clear --kind kind --yes"):
+            ask()
+    np.testing.assert_array_equal(again["y"], np.arange(3))  # the others are whole
+
+
+def test_a_bit_flipped_between_two_processes_is_seen(store):
+    entry = store.get_or_make("kind", "k", lambda _: {"x": np.arange(1000)})
+    before = (entry.path / "x.npy").stat()
+    assert entry["x"].sum() == 499_500
+    damage(entry.path / "x.npy")
+    os.utime(entry.path / "x.npy", ns=(before.st_atime_ns, before.st_mtime_ns))  # a disk that forgets tells no time
+    code = f"from ccbench.store import Store; Store({str(store.root)!r}).get('kind', 'k')['x']"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "in the cache is damaged" in done.stderr
+
+
+BROKEN = ["", "{", "[]", "[" * 100_000, '{"schema": "1"}', '{"seconds": []}', '{"digests": {"x": 1}}']
+
+
+@pytest.mark.parametrize("text", BROKEN, ids=range(len(BROKEN)))
+def test_broken_metadata_are_named_with_their_mend(store, text):
+    entry = store.get_or_make("kind", "k", lambda _: {"x": np.arange(5)})
+    (entry.path / "meta.json").write_text(text)
+    with pytest.raises(Damaged, match=r"meta\.json in the cache is damaged(.|\n)*ccbench cache clear --kind kind"):
+        store.get("kind", "k")
+
+
+def test_changed_metadata_are_seen(store):
+    entry = store.get_or_make("kind", "k", lambda _: {"x": np.arange(5)}, {"names": ["a", "b"]})
+    file = entry.path / "meta.json"
+    file.write_text(file.read_text().replace('"b"', '"c"'))
+    with pytest.raises(Damaged, match="another digest"):
+        store.get("kind", "k")
+
+
+def test_an_entry_without_digests_is_kept_and_given_some(store):
+    entry = store.get_or_make("kind", "k", lambda _: {"x": np.arange(5)}, {"spent": {"kind/k": float("nan")}})
+    file = entry.path / "meta.json"
+    old = {name: value for name, value in entry.meta.items() if name != "digests"}
+    file.write_text(json.dumps(old, indent=1))
+    kept = store.get_or_make("kind", "k", lambda _: pytest.fail("made again"))
+    np.testing.assert_array_equal(kept["x"], np.arange(5))
+    assert json.loads(file.read_text())["digests"] == entry.meta["digests"]
+    damage(entry.path / "x.npy")
+    with pytest.raises(Damaged):
+        store.get("kind", "k")["x"]
+
+
+def test_a_large_file_is_checked_once_a_day(store, monkeypatch):
+    monkeypatch.setattr("ccbench.store._LARGE", 100)
+    entry = store.get_or_make("kind", "k", lambda _: {"x": np.arange(1000)})
+    assert entry["x"].sum() == 499_500
+    file, stamp = entry.path / "x.npy", entry.path / ".x.npy.checked"
+    before = file.stat()
+    damage(file)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    monkeypatch.setattr("ccbench.store._checked", set())  # as another process
+    assert store.get("kind", "k")["x"].sum() != 499_500
+    os.utime(stamp, (1, 1))
+    monkeypatch.setattr("ccbench.store._checked", set())
+    with pytest.raises(Damaged):
+        store.get("kind", "k")["x"]
+    assert len(store.get("kind", "k")) == 1  # a stamp is no array
+
+
+def test_a_file_that_changed_is_checked_at_once_however_large(store, monkeypatch):
+    monkeypatch.setattr("ccbench.store._LARGE", 100)
+    entry = store.get_or_make("kind", "k", lambda _: {"x": np.arange(1000)})
+    assert entry["x"].sum() == 499_500
+    damage(entry.path / "x.npy")
+    with pytest.raises(Damaged):
+        store.get("kind", "k")["x"]

@@ -182,6 +182,25 @@ def test_a_standard_output_that_cannot_be_written_is_said(environment, tmp_path)
     assert done.stderr == "error: standard output cannot be written: No space left on device\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as a shell does")
+def test_too_little_memory_to_begin_is_said(environment, tmp_path, records):
+    """With 1.5 GB of addresses torch cannot be loaded."""
+
+    def limited(*arguments):
+        command = f"ulimit -v 1500000; exec {sys.executable} -m ccbench {' '.join(arguments)}"
+        return subprocess.run(command, shell=True, env=environment, cwd=tmp_path, capture_output=True, text=True)
+
+    alone = limited("compress", "-m", "random", "--ratio", "0.9", "set.ccb")
+    assert alone.returncode == 1
+    assert alone.stderr.startswith("error: there is too little memory\n  found: ")
+    run = limited("run", "-m", "random", "--ratio", "0.9", "--seeds", "1", "-p", "tiny", "-q", "-o", "out")
+    assert run.returncode == 1
+    for done in (alone, run):
+        assert "Traceback" not in done.stderr + done.stdout
+        assert "ulimit" in done.stderr or "libraries cannot be loaded" in done.stderr
+    assert [r["status"] for r in records(tmp_path / "out")] == ["oom"]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="closes it as a shell does")
 def test_a_closed_standard_output_stops_nothing(environment, tmp_path, records):
     command = f"{sys.executable} -m ccbench run -m random --ratio 0.9 --seeds 1 -p tiny -o out >&-"

@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ccbench.archive import Channels, CompressedDataset, EncodedImages, FloatImages, PaletteImages, RawImages, Whitening
+from ccbench.archive import (
+    Channels,
+    CompressedDataset,
+    EncodedImages,
+    FloatImages,
+    PaletteImages,
+    RawImages,
+    Whitening,
+    container,
+)
 from ccbench.coding import names
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -136,8 +145,7 @@ def test_what_a_file_says_does_not_steer_the_terminal(ccbench, tmp_path):
     meta = {
         "method": "\x1b[31mred\n",
         "dataset": "a\x1b]0;b",
-        "full": [1, "x"],
-        "data_options": {"image_size": "no", "root": "/"},
+        "data_options": {"image_size": 4, "root": "/"},
         "notes": ["\x1b[31mred"],
     }
     file = save(tmp_path / "e.ccb", raw(RED, BLUE), classes=("\x1b[2Jcat", "$dog\\\ud800"), meta=meta)
@@ -145,6 +153,19 @@ def test_what_a_file_says_does_not_steer_the_terminal(ccbench, tmp_path):
     assert done.code == 0
     assert "\x1b" not in done.out
     assert "[31mred" in done.out
+
+
+@pytest.mark.parametrize("command", [("inspect",), ("evaluate",), ("export",)])
+@pytest.mark.parametrize("kept", ["1/0", "5", None, "1e999999999"])
+def test_a_file_that_says_what_cannot_be(ccbench, tmp_path, command, kept):
+    file = save(tmp_path / "a.ccb", raw(RED, BLUE))
+    facts, arrays, _ = container.read(file)
+    container.write(file, {**facts, "meta": {"dataset": "photodigits", "kept": kept}}, arrays)
+    done = ccbench(*command, file, *(["there"] if command == ("export",) else []))
+    assert done.code == 2
+    assert "make no sense" in done.err
+    assert "kept" in done.err
+    assert not list((tmp_path / "here").iterdir())
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])

@@ -25,11 +25,17 @@ def test_what_follows_a_path_is_a_dataset(tmp_path):
         split_names(f"folder:{tmp_path}/a,b", plugins())
 
 
-def test_python_splits_as_the_command_line_does(tmp_path, monkeypatch):
+@pytest.mark.parametrize("there", [True, False])
+def test_python_takes_a_text_for_one_dataset(tmp_path, there):
     import ccbench
 
-    (tmp_path / "a,b").mkdir()
-    with pytest.raises(UserError) as caught:  # it is one folder, an empty one
-        ccbench.run("random", 0.5, dataset=f"folder:{tmp_path}/a,b", out=tmp_path / "out", display="quiet")
-    assert f"{tmp_path}/a,b" in str(caught.value)
-    assert "no dataset is called" not in str(caught.value)
+    if there:
+        (tmp_path / "a,photodigits").mkdir()
+    name = f"folder:{tmp_path}/a,photodigits"
+    with pytest.raises(UserError, match=f"{name} " + ("has fewer than two classes" if there else "is not a folder")):
+        ccbench.run("random", 0.5, dataset=name, out=tmp_path / "out", display="quiet")
+
+
+def test_a_path_that_no_system_has_is_no_traceback(tmp_path):
+    name = "folder:" + "a" * 5000
+    assert split_names(f"{name},photodigits", plugins()) == (name, "photodigits")

@@ -1,0 +1,101 @@
+"""Attacks: many cases of one kind each, counted. ``pytest tests/attack -m slow`` runs the long ones.
+
+``CCBENCH_ATTACK=N`` makes each long one N times as long. What each tried and what it found stands at the end.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+_TOLD = pytest.StashKey[list[str]]()
+
+
+@dataclass
+class Tally:
+    """What an attack tried, and what went wrong."""
+
+    name: str
+    tried: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def count(self, fault: str = "") -> None:
+        """One case; ``fault`` says what was wrong with it."""
+        self.tried += 1
+        if fault:
+            self.faults.append(fault)
+
+    def different(self) -> list[str]:
+        """One fault of each kind, by how they end."""
+        return list({fault.strip().splitlines()[-1][:40]: fault for fault in self.faults}.values())
+
+
+@pytest.fixture
+def tally(request):
+    """Counts cases; fails the test at its end where one of them went wrong."""
+    made = Tally(request.node.name)
+    yield made
+    request.node.user_properties.append(("attack", f"{made.name}: {made.tried:,} tried, {len(made.faults):,} failed"))
+    assert made.tried, "nothing was tried"
+    assert not made.faults, "\n\n".join(made.different()[:20])
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What each attack tried."""
+    told = {
+        text: None
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, text in getattr(report, "user_properties", ())
+        if name == "attack"
+    }
+    if told:
+        terminalreporter.section("attacks")
+        for text in told:
+            terminalreporter.write_line(text)
+
+
+def cases(short: int, long: int):
+    """A parameter ``many``: few cases in every run of the suite, many in the slow one."""
+    times = float(os.environ.get("CCBENCH_ATTACK", "1"))
+    return pytest.mark.parametrize(
+        "many", [short, pytest.param(max(1, int(long * times)), marks=pytest.mark.slow)], ids=["short", "long"]
+    )
+
+
+@pytest.fixture
+def call(tmp_path):
+    """Run a command line in a fork of a process that has imported what it takes: ``call("list", "methods")``."""
+    folder = Path(__file__).resolve().parent
+    variables = {**os.environ, "CCBENCH_CACHE": str(tmp_path / "cache"), "PYTHONHASHSEED": "0"}
+    server = subprocess.Popen(
+        [sys.executable, str(folder / "server.py")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables, cwd=folder.parents[1],
+    )  # fmt: skip
+
+    def run(*arguments, folder=tmp_path, seconds=60, variables=(), limits=()):
+        case = {
+            "arguments": [str(a) for a in arguments], "folder": str(folder), "seconds": seconds,
+            "variables": dict(variables), "limits": dict(limits),
+        }  # fmt: skip
+        server.stdin.write(json.dumps(case) + "\n")
+        server.stdin.flush()
+        return json.loads(server.stdout.readline())
+
+    yield run
+    server.stdin.close()
+    server.wait(60)
+
+
+def fault_of(done, *arguments, codes=(0, 1, 2)):
+    """What is wrong with the end of a command, or ""."""
+    shown = f"{' '.join(map(repr, arguments))}\n{done['text'][-1500:]}"
+    if done["code"] == -9:
+        return f"it hung: {shown}"
+    if "Traceback" in done["text"] or done["code"] not in codes:
+        return f"exit {done['code']}: {shown}"
+    return ""
