@@ -139,7 +139,7 @@ class Items:
         return max(1, _protocol(cell.protocol, self.plugins).train.batch // 4)
 
     def _context(self, cell: Cell, method: str = "") -> Context:
-        names = plugins_of(cell.dataset, cell.protocol, cell.architecture, method, self.teacher, self.plugins)
+        named = _named(cell.dataset, cell.protocol, cell.architecture, method, self.teacher, self.plugins)
         return Context.of(
             cell,
             source=self.source.for_dataset(cell.dataset),
@@ -147,7 +147,7 @@ class Items:
             device=self.device,
             precision=self.precision,
             teacher=self.teacher,
-            plugins=[*names],
+            plugins=[*named],
             entry=self.entries.get(cell.dataset, ""),
         )
 
@@ -161,17 +161,10 @@ def artifact_key(cell: Cell, expression: Expression) -> str:
 
 
 @lru_cache
-def plugins_of(
+def _named(
     dataset: str, protocol: str, architecture: str, method: str, teacher: TeacherSource, plugins: Plugins
 ) -> tuple[str, ...]:
-    """The ids of the plugins whose offers a piece of work names, or one of the stages that it needs.
-
-    Args:
-        dataset, protocol, architecture: names.
-        method: a method expression, or "" for a training.
-        teacher: the user's own.
-        plugins: where names are looked up.
-    """
+    """The plugins whose offers a piece of work names, or one of the stages that it needs."""
     with plugins.asked() as ids:
         recipe = load_protocol(protocol, plugins)
         setting = identity.Setting.of(recipe, plugins, teacher)
