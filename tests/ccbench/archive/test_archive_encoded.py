@@ -212,7 +212,7 @@ def test_a_count_of_ids_is_that_of_the_labels(ids, count, tmp_path):
     saved(mosaic_of(pictures(11), (2, 2)), tmp_path / "x.ccb")
     meta, arrays, _ = container.read(tmp_path / "x.ccb")
     container.write(tmp_path / "y.ccb", meta | {"ids": ids | {"count": count}}, arrays)
-    with pytest.raises(UserError, match=f"{count} ids for 11 labels"):
+    with pytest.raises(UserError, match=rf"{count} ids for 11 labels|`ids\.count`"):
         CompressedDataset.open(tmp_path / "y.ccb")
 
 

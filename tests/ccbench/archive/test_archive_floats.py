@@ -159,11 +159,11 @@ def with_fact(**changes):
         (with_array("values", lambda a: a[:3]), "ids must be"),
         (with_array("values", lambda a: a.reshape(len(a), -1)), "n, H, W, 3"),
         (with_array("values", lambda a: a[:, :4]), "values for images of 96"),
-        (with_fact(payload={"space": {"kind": "lab"}}), "space 'lab'"),
+        (with_fact(payload={"space": {"kind": "lab"}}), "'lab', at `space.kind`"),
         (with_fact(payload={"space": {"kind": "channels", "mean": [0, 0, 0], "std": [1, 1, -1]}}), "above 0"),
         (with_fact(payload={}), "space"),
         (with_fact(learning_rate=-1), "above 0"),
-        (with_fact(learning_rate="fast"), "above 0"),
+        (with_fact(learning_rate="fast"), "at `learning_rate`"),
     ],
 )
 def test_hostile_files_are_refused_when_they_are_opened(tmp_path, spoil, says):

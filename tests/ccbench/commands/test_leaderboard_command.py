@@ -107,7 +107,7 @@ def test_on_a_terminal(tmp_path):
     from ccbench.leaderboard.terminal import show
     from ccbench.leaderboard.writing import load
 
-    fill(tmp_path, "[bold]x[/bold]")
+    fill(tmp_path, "x[bold=1]")
     console = Console(file=(told := io.StringIO()), width=200)
     show(load([tmp_path]), console)
-    assert "[bold]x[/bold]" in told.getvalue()  # as text, not as markup
+    assert "x[bold=1]" in told.getvalue()  # as text, not as markup
