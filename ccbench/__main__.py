@@ -35,8 +35,8 @@ def main(args: Sequence[str] | None = None) -> int:
         click.echo("interrupted", err=True)
         return 130
     except Exception as error:
-        if short_of_memory(error):
-            told = UserError("there is too little memory", found=short_of_memory(error), mend=_MORE)
+        if missing := short_of_memory(error):
+            told = UserError("there is too little memory", found=missing, mend=_MORE)
         elif isinstance(error, OSError) and error.filename is None and error.errno in _NOT_WRITTEN:
             _give_up_on_output()
             told = UserError(f"standard output cannot be written: {error.strerror}")

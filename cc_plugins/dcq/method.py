@@ -139,15 +139,15 @@ class DCQ:
                 meta=meta | told,
             )
 
+        if self.rate is not None or task.room is None:
+            return make(RATE if self.rate is None else self.rate)
         some = np.linspace(0, len(images) - 1, min(len(images), SAMPLE)).astype(np.int64)
 
         def bits_of_some(rate: float) -> float:
             taken = indices[some]
             return self.weigh(task, rate, taken, clusters[some], refined.palettes, at, some).bits[1]
 
-        if self.rate is None and task.room is not None:
-            return fit(make, task.room, bits_of_some)
-        return make(RATE if self.rate is None else self.rate)
+        return fit(make, task.room, bits_of_some)
 
     def shared(self, task: Task, entries: int, at: Images) -> tuple[np.ndarray, np.ndarray, list[int]]:
         """Clusters (n,), their palettes (k, entries, 3), and how many images moved in each round of ``reassign``."""
