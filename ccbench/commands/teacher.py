@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ccbench.commands import _options
+from ccbench.commands._show import defect
 
 
 @click.command()
@@ -27,6 +28,9 @@ def teacher(file: Path | None, **given: Any) -> None:
     from ccbench.methods.teacher_source import TeacherSource
     from ccbench.offers.discovery import plugins
     from ccbench.offers.expressions import read_call
+    from ccbench.records.facts import Taught
+    from ccbench.runner.alone import Ended, alone
+    from ccbench.runner.artifacts import plugins_of
     from ccbench.runner.device import check_device, use_machine
     from ccbench.runner.training import Teaching
     from ccbench.runner.work import Context
@@ -49,8 +53,12 @@ def teacher(file: Path | None, **given: Any) -> None:
         precision=given["precision"],
         threads=counted_threads(given["threads"], given["device"]),
         teacher=source,
+        plugins=[*plugins_of(given["dataset"], given["protocol"], network, "", source, offers)],
     )
-    facts = Teaching(context=context).run()
+    try:
+        facts = Taught.from_plain(alone(Teaching(context=context)))
+    except Ended as end:
+        raise defect("teacher", network, end, mend="ccbench plugins shows where its parts come from") from None
     which = f" ({facts.teacher_weights})" if facts.teacher_weights else ""
     click.echo(
         f"{network}{f' from {file}{which}' if file else ''}: {facts.teacher_accuracy:.2%} on the test split of "
