@@ -24,6 +24,7 @@ def teacher(file: Path | None, **given: Any) -> None:
     sets in it the averaged ones are taken, model_ema before model, and named). Without FILE it is trained by the
     protocol's recipe, once: runs find it in the cache. Use it with --teacher FILE.
     """
+    from ccbench.data import open_dataset
     from ccbench.machine import counted_threads
     from ccbench.methods.teacher_source import TeacherSource
     from ccbench.offers.discovery import plugins
@@ -43,10 +44,11 @@ def teacher(file: Path | None, **given: Any) -> None:
     offers = plugins()
     network = source.architecture or load_protocol(given["protocol"], offers).teacher.architecture
     read_call("architecture", network, offers)
+    data, cache = _options.source(given, given["dataset"]), default_store().root
     context = Context(
         dataset=given["dataset"],
-        source=_options.source(given, given["dataset"]),
-        cache=default_store().root,
+        source=data,
+        cache=cache,
         protocol=given["protocol"],
         base_seed=given["base_seed"],
         device=given["device"],
@@ -54,6 +56,7 @@ def teacher(file: Path | None, **given: Any) -> None:
         threads=counted_threads(given["threads"], given["device"]),
         teacher=source,
         plugins=[*plugins_of(given["dataset"], given["protocol"], network, "", source, offers)],
+        entry=open_dataset(given["dataset"], plugins=offers, source=data, cache=cache).key,
     )
     try:
         facts = Taught.from_plain(alone(Teaching(context=context)))
