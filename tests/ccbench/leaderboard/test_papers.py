@@ -63,7 +63,7 @@ def test_published_rows_stand_beside_ours_and_are_marked(make, tmp_path):
 def test_a_damaged_file_of_numbers_is_named(monkeypatch, tmp_path):
     (tmp_path / "published").mkdir()
     (tmp_path / "published" / "x.csv").write_text("method,label\ndcq,DCQ\n")
-    monkeypatch.setattr("ccbench.leaderboard.papers.registry", lambda: tmp_path)
+    monkeypatch.setattr("ccbench.leaderboard.numbers.registry", lambda: tmp_path)
     with pytest.raises(UserError, match="published numbers cannot be read") as caught:
         published()
     assert "x.csv, line 2" in str(caught.value)
