@@ -9,7 +9,7 @@ from functools import cache
 
 from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, shape_of
-from ccbench.errors import UserError
+from ccbench.errors import UserError, few
 from ccbench.methods import identity
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression, parse, read_call, without_coding
@@ -201,6 +201,8 @@ def by_key(cells: Iterable[Cell]) -> Mapping[Key, list[Cell]]:
 
 def left_out(cells: Iterable[Cell]) -> list[str]:
     """One line for each reason why cells do not exist: rows, columns, why."""
+    cells = list(cells)
+    every = {cell.column.title for cell in cells}
     by_reason: dict[tuple[str, str], dict[str, None]] = {}
     for cell in cells:
         if not cell.found:
@@ -208,4 +210,8 @@ def left_out(cells: Iterable[Cell]) -> list[str]:
     rows: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (row, reason), columns in by_reason.items():
         rows.setdefault((reason, tuple(columns)), []).append(row)
-    return [f"{', '.join(names)} at {', '.join(columns)}: {reason}" for (reason, columns), names in rows.items()]
+    lines = []
+    for (reason, titles), names in rows.items():
+        where = "" if set(titles) == every else f" at {few(titles)}"
+        lines.append(f"{few(names)}{where}: {reason}")
+    return lines

@@ -332,7 +332,7 @@ def _named(suite: Suite, what: str, word: str, known: Mapping[Any, set[str]]) ->
     found = [one for one in known if one.key.lower() == word.lower()]
     found = found or [one for one, words in known.items() if word.lower() in words]
     if not found:
-        keys = [one.key for one in known]
+        keys = [text for one in known for text in (one.key, one.name)]
         raise UserError(
             f"suite {suite.name} has no {what} {word!r}{did_you_mean(word, keys)}",
             mend=f"ccbench describe {suite.name} shows its rows and columns",
