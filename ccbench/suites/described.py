@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,12 @@ def counts(plugins: Plugins, outs: Sequence[Path]) -> list[Count]:
     """The map: a line for each suite that plugins offer."""
     lookup, machine = Lookup(plugins), Machine.here()
     results = Results(read_all(*outs)[0])
-    return [count(name, lookup, machine, results) for name in plugins.all("suite")]
+    return [count(name, lookup, machine, results) for name in sorted(plugins.all("suite"), key=_natural)]
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Numbers inside names in their order: table2 before table10."""
+    return [(int(part or 0), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 def lines(counted: Iterable[Count], plugins: Plugins) -> list[tuple[str, ...]]:

@@ -23,15 +23,25 @@ class Published:
 
     Attributes:
         value, std: as printed; fractions where they are accuracies.
-        half: half the length of what the paper says it is certain of: the 95 % interval where the number of runs is
-            known, one standard deviation where it is not, 0 where there is none.
+        runs: behind it, where the paper says so.
         note: what is special about it.
     """
 
     value: float
     std: float | None
-    half: float
+    runs: int | None
     note: str
+
+    @property
+    def half(self) -> float:
+        """Half the length of what the paper is certain of.
+
+        That is the 95 % interval where the number of runs is known, one standard deviation where it is not, and 0 where
+        none is printed.
+        """
+        if self.std is None:
+            return 0.0
+        return half_width(self.std, self.runs) if self.runs and self.runs > 1 else self.std
 
 
 class Numbers:
@@ -61,9 +71,7 @@ class Numbers:
         line = self.line(cell)
         if line is None or line.value is None:
             return None
-        runs = self.suite.runs or 0
-        half = 0.0 if line.std is None else half_width(line.std, runs) if runs > 1 else line.std
-        return Published(line.value, line.std, half, line.note)
+        return Published(line.value, line.std, self.suite.runs, line.note)
 
     def line(self, cell: Cell) -> Number | None:
         """The line of a cell, or None.

@@ -94,19 +94,16 @@ class Results:
         Raises:
             UserError: the cell shows a field that records do not have.
         """
+        if not cell.found:
+            return None
         check_field(cell.field)
-        groups = self._groups(cell)
+        rows = self._rows.get(cell.found.key, [])
+        groups = [group for group in rows if _versions(group[0]) == cell.found.versions]
         found = [(values, group) for group in groups if (values := _values(group, cell.field))]
         if not found:
             return None
         values, _ = max(found, key=lambda one: (len(one[0]), max(r.finished for r in one[1])))
         return Measured(tuple(values), len(found) - 1)
-
-    def _groups(self, cell: Cell) -> Sequence[list[Record]]:
-        if not cell.found:
-            return []
-        groups = self._rows.get(cell.found.key, [])
-        return [g for g in groups if _versions(g[0]) == cell.found.versions]
 
 
 def check_field(name: str) -> None:

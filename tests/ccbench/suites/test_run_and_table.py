@@ -237,3 +237,22 @@ def test_a_field_that_records_do_not_have(tmp_path):
         UserError, match=r"there is no field 'colourfulness' of records .*, did you mean 'colorfulness'"
     ):
         build(suite, suite.rows, suite.columns, Lookup(plugins()), Results([]))
+
+
+@pytest.mark.parametrize(("value", "std", "runs", "apart"), [
+    (0.80, None, None, False),  # ours is 0.8 with half an interval of 0.0248
+    (0.83, None, None, True),
+    (0.83, 0.01, None, False),  # one deviation where the runs are not said
+    (0.83, 0.001, None, True),
+    (0.83, 0.01, 5, False),  # 2.776 * 0.01 / sqrt(5) = 0.0124
+    (0.84, 0.01, 5, True),
+])  # fmt: skip
+def test_the_mark_says_that_two_intervals_do_not_meet(value, std, runs, apart):
+    from ccbench.suites.published import Published
+    from ccbench.suites.table import Entry
+
+    ours = Measured((0.79, 0.80, 0.81))
+    entry = Entry(SimpleNamespace(field="accuracy"), ours, Published(value, std, runs, ""))
+    assert ours.half == pytest.approx(0.02484, abs=1e-5)
+    assert entry.apart is apart
+    assert Entry(entry.cell, Measured((0.1,)), entry.theirs).apart is None  # one seed has no interval
