@@ -122,11 +122,12 @@ ALLOWED = {
     "inspection": "errors quantities budget store data archive colors leaderboard",
     "runner": "errors seeds quantities budget machine store offers executors data coding archive colors training "
     "methods stages records leaderboard",
+    "verification": "errors quantities budget store data offers methods training records archive runner",
     "testing": "errors budget store offers executors data archive training methods",
     "api": "machine data offers methods records runner",
     "recommend": "errors store offers data archive api",
     "commands": "errors seeds quantities machine store offers data archive training methods "
-    "records leaderboard inspection runner testing recommend",
+    "records leaderboard inspection runner verification testing recommend",
 }
 
 

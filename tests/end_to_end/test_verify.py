@@ -1,0 +1,219 @@
+"""A real run, doctored: what ``ccbench verify`` finds without making or training anything again."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import fields, replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from ccbench.offers.discovery import Plugins
+from ccbench.records.record import Record, checksum, read_all, read_one
+from ccbench.verification.claims import as_cell
+from ccbench.verification.findings import OTHER, UNSEEN, WRONG
+from ccbench.verification.installed import Installed
+from ccbench.verification.look import look, subjects
+
+METHODS = "random,mediancut"
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_path, tmp_path_factory):
+    """A folder of a finished run: two methods, two seeds; never changed."""
+    folder = tmp_path_factory.mktemp("finished")
+    command = ["run", "-m", METHODS, "--protocol", "tiny", "--bits", "2", "--seeds", "2", "-q", "--out", "out"]
+    env = {**os.environ, "PYTHONPATH": str(tiny_path), "CCBENCH_PLUGINS": "tiny_protocol", "OMP_NUM_THREADS": "1"}
+    whole = [sys.executable, "-m", "ccbench", *command]
+    done = subprocess.run(whole, cwd=folder, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / "out"
+
+
+@pytest.fixture
+def out(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "out")
+    return tmp_path / "out"
+
+
+@pytest.fixture(scope="module")
+def here(tiny_path):
+    """What is installed in this process, with the protocol of the run."""
+    sys.path.insert(0, str(tiny_path))
+    yield Installed(Plugins(extra=("tiny_protocol",)), None, Path(os.environ["CCBENCH_CACHE"]))
+    sys.path.remove(str(tiny_path))
+
+
+def record_of(out, method="random", seed=0):
+    (found,) = [r for r in read_all(out)[0] if (r.method, r.seed) == (method, seed)]
+    return found
+
+
+def write(out, old, new):
+    """Put a record where another one was, with a checksum that fits."""
+    old.path(out).unlink()
+    path = new.path(out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    facts = new.plain()
+    path.write_text(json.dumps({**facts, "checksum": checksum(facts)}))
+    return path
+
+
+def named(out, here, kinds=(WRONG, OTHER)):
+    """The fields that are found, by kind."""
+    report = look(subjects([out]), here)
+    return {f.field for one in report.checked for f in one.findings if f.kind in kinds}
+
+
+def test_a_run_agrees_with_itself_and_with_its_files(out, here):
+    report = look(subjects([out]), here)
+    assert report.exit_code == 0
+    assert len(report.checked) == 4
+    assert [f for one in report.checked for f in one.findings] == []
+
+
+LIE = {
+    "dataset": "cifar10", "options": "image_size=16", "method": "full", "kept": Fraction(1, 24), "match": "bytes",
+    "coding": "best", "architecture": "resnet18", "protocol": "quick", "teacher": "resnet18",
+    "precision": "bfloat16", "threads": 2, "base_seed": 1, "method_version": "9", "architecture_version": "9",
+    "protocol_version": "9", "dataset_digest": "0" * 64, "test_digest": "0" * 64, "trained": "0" * 12,
+    "made": "0" * 12, "schema": None, "cell": "0" * 12, "attempt": 2, "status": "failed", "reason": "tired", "seed": 5,
+    "seed_value": 1, "planned_seeds": 1, "ratio": 0.95, "nominal_ratio": 0.5, "measured_ratio": 0.95, "bytes": 300_000,
+    "images": 50, "classes": 11, "picture": "8x8", "sealed": True, "colorfulness": 1.5, "color_distance": 0.0001,
+    "compress_seconds": 1e6, "stage_seconds": {"proxy": 1.0}, "construction_seconds": -0.9, "accuracy": 0.98765,
+    "best_accuracy": 0.99, "final_loss": 0.1, "iterations": 40_000, "images_per_second": 1e6, "train_seconds": 0.001,
+    "test_images": 10_000, "labels": "soft", "learned_lr": 0.5, "teacher_accuracy": 0.9, "teacher_bytes": 5,
+    "peak_memory": 1, "artifact": "random-000000000000.ccb", "artifact_sha256": "0" * 64,
+    "environment": {"torch": "9", "threads": "1"}, "started": "2026-01-01T00:00:00+00:00",
+    "finished": "2020-01-01T00:00:00+00:00", "checksum": None,
+}  # fmt: skip
+BESIDE = {"sealed", "colorfulness", "color_distance"}  # found against what lies beside the file, not without it
+BY_FILE = {"picture", "images", "artifact_sha256"}  # found against the file, not without it
+NOBODY = {  # nothing here contradicts them
+    "attempt", "planned_seeds", "stage_seconds", "final_loss", "peak_memory", "environment", "started",
+}  # fmt: skip
+
+
+def test_every_field_of_a_record_has_a_lie():
+    assert set(LIE) == {f.name for f in fields(Record)}
+
+
+def lied(record, name):
+    changes = {name: LIE[name]}
+    return replace(record, **changes)
+
+
+@pytest.mark.parametrize("name", [n for n in LIE if LIE[n] is not None])
+def test_a_field_that_is_changed_under_a_new_checksum(out, here, name):
+    record = record_of(out)
+    write(out, record, lied(record, name))
+    found = named(out, here)
+    assert (found == set()) == (name in NOBODY)
+    shutil.rmtree(out / "artifacts")
+    assert (named(out, here) == set()) == (name in NOBODY | BESIDE | BY_FILE)
+
+
+def test_a_field_that_is_changed_under_the_old_checksum(out, here):
+    path = record_of(out).path(out)
+    path.write_text(path.read_text().replace('"accuracy": 0.', '"accuracy": 0.9'))
+    report = look(subjects([out]), here)
+    assert report.exit_code == 1
+    (text,) = [f.text for one in report.checked for f in one.findings]
+    assert "checksum" in text
+
+
+ROW = ("method", "kept", "coding", "architecture", "protocol", "threads", "base_seed", "trained", "made")
+
+
+@pytest.mark.parametrize("name", ROW)
+def test_a_row_that_is_changed_with_its_cell_and_the_place_of_its_file(out, here, name):
+    shutil.rmtree(out / "artifacts")
+    record = record_of(out)
+    new = lied(record, name)
+    cell = as_cell(new)
+    write(out, record, replace(new, cell=cell.id, seed_value=cell.seed_value, ratio=cell.ratio))
+    report = look(subjects([out]), here)
+    others = named(out, here, (OTHER,))
+    assert others == {"protocol_version"} if name == "protocol" else report.exit_code == 1 or others == {"made"}
+
+
+def test_one_training_written_down_as_two_seeds(out, here):
+    record = record_of(out)
+    other = record_of(out, seed=1)
+    cell = replace(as_cell(record), seed=1)
+    write(out, other, replace(record, seed=1, cell=cell.id, seed_value=cell.seed_value))
+    report = look(subjects([out]), here)
+    assert report.exit_code == 1
+    assert "train_seconds" in named(out, here, (WRONG,))
+
+
+def test_a_better_file_of_the_same_name_is_found(out, here):
+    record = record_of(out)
+    (out / "artifacts" / record.artifact).write_bytes(b"other")
+    assert named(out, here) == {"artifact_sha256", "bytes"}
+
+
+def test_the_file_of_another_row_is_found(out, here):
+    record, other = record_of(out), record_of(out, "mediancut")
+    taken = {name: getattr(other, name) for name in ("artifact", "artifact_sha256", "bytes", "measured_ratio", "images",
+             "nominal_ratio", "colorfulness", "color_distance")}  # fmt: skip
+    write(out, record, replace(record, **taken))
+    assert {"artifact", "method"} <= named(out, here)
+
+
+def test_an_accuracy_of_another_share_of_the_test_images_is_all_that_nobody_finds(out, here):
+    record = record_of(out)
+    write(out, record, replace(record, accuracy=(round(record.accuracy * 500) + 7) / 500))
+    assert named(out, here) == set()  # docs/verify.md says so; --retrain finds it
+
+
+def test_records_of_other_versions_are_named_and_are_not_wrong(out, here):
+    record = record_of(out)
+    new = replace(record, method_version="0")
+    cell = as_cell(new)
+    write(out, record, replace(new, cell=cell.id))
+    report = look(subjects([out]), here)
+    assert report.exit_code == 0
+    assert named(out, here, (OTHER,)) == {"method_version"}
+    assert "1 of other versions" in list(report.lines())[-1]
+
+
+def test_what_is_not_installed_is_unseen(out, here):
+    record = record_of(out)
+    shutil.rmtree(out / "artifacts")
+    new = replace(record, method="nobodys-method", artifact="mine.ccb")
+    write(out, record, replace(new, cell=as_cell(new).id))
+    report = look(subjects([out]), here)
+    assert report.exit_code == 0
+    assert any("nobodys-method" in note for note in report.notes)
+    assert {f.kind for one in report.checked for f in one.findings} == {UNSEEN}
+
+
+def test_through_the_command_line(ccbench, out):
+    good = ccbench("verify", out)
+    assert good.stdout.splitlines()[-1] == "4 looked at, 4 without a contradiction, 0 wrong"
+    record = record_of(out)
+    path = write(out, record, replace(record, bytes=record.bytes - 5))
+    bad = ccbench("verify", out, code=1)
+    assert f"wrong  bytes: the record says {record.bytes - 5:,}, the file has {record.bytes:,}" in bad.stdout
+    told = json.loads(ccbench("verify", path, "--format", "json", code=1).stdout)
+    assert (told["schema"], told["checked"], told["wrong"]) == (1, 1, 1)
+    assert {f["field"] for f in told["records"][0]["findings"]} == {"bytes", "measured_ratio"}
+    missing = ccbench("verify", "nowhere", code=2).stderr
+    assert "there is no nowhere" in missing
+    empty = out / "logs"
+    empty.mkdir(exist_ok=True)
+    assert "there are no records" in ccbench("verify", empty, code=2).stderr
+
+
+def test_a_folder_of_folders_and_a_file_alone(out, tmp_path, here):
+    shutil.copytree(out, tmp_path / "boards" / "one")
+    shutil.copytree(out, tmp_path / "boards" / "two")
+    assert len(subjects([tmp_path / "boards", tmp_path / "boards" / "one"])) == 8
+    lone = tmp_path / "lone.json"
+    shutil.copy(record_of(out).path(out), lone)
+    assert read_one(lone)
+    assert {"cell", "attempt"} <= named(lone, here)
