@@ -60,7 +60,9 @@ class Record(Row):
         labels: what it learned from: ``hard``, ``soft`` (those of the file) or ``teacher``; "" where nobody wrote it.
         learned_lr: the learning rate that came with the images, where it was used.
         artifact: file name under ``artifacts/``.
-        environment: versions, device, threads that were there.
+        environment: what it was measured on (versions of ccbench, Python, torch, torchvision, timm and numpy,
+            ``device``, ``cpu``, ``kernels``, threads, ``cuda`` and ``cudnn`` on a GPU), and what it takes to make it
+            again (``command``, ``commit``, ``plugins`` with their versions).
         started, finished: ISO 8601 in UTC.
         checksum: sha256 over everything else; a record that does not fit it was changed by somebody.
     """

@@ -17,6 +17,7 @@ from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression, parse, read_call
 from ccbench.records.cells import Cell, slug
 from ccbench.records.facts import Compressed
+from ccbench.records.origin import origin
 from ccbench.runner.compressing import Compression, Measurement, Share
 from ccbench.runner.fences import seal
 from ccbench.runner.plan import Plan
@@ -139,7 +140,6 @@ class Items:
         return max(1, _protocol(cell.protocol, self.plugins).train.batch // 4)
 
     def _context(self, cell: Cell, method: str = "") -> Context:
-        named = _named(cell.dataset, cell.protocol, cell.architecture, method, self.teacher, self.plugins)
         return Context.of(
             cell,
             source=self.source.for_dataset(cell.dataset),
@@ -147,9 +147,16 @@ class Items:
             device=self.device,
             precision=self.precision,
             teacher=self.teacher,
-            plugins=[*named],
+            plugins=[*self._named(cell, method)],
             entry=self.entries.get(cell.dataset, ""),
         )
+
+    def origin(self, cell: Cell) -> dict[str, str]:
+        """What a record of a cell says of the command and the plugins behind it."""
+        return origin(self._named(cell, cell.method))
+
+    def _named(self, cell: Cell, method: str) -> tuple[str, ...]:
+        return named(cell.dataset, cell.protocol, cell.architecture, method, self.teacher, self.plugins)
 
     def _log(self, name: str) -> Path:
         return self.out / "logs" / name
@@ -161,7 +168,7 @@ def artifact_key(cell: Cell, expression: Expression) -> str:
 
 
 @lru_cache
-def _named(
+def named(
     dataset: str, protocol: str, architecture: str, method: str, teacher: TeacherSource, plugins: Plugins
 ) -> tuple[str, ...]:
     """The plugins whose offers a piece of work names, or one of the stages that it needs."""

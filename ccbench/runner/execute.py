@@ -248,6 +248,8 @@ def _work(executor: Executor, artifacts: list[Artifact], items: Items, book: Boo
                     display.compressed(artifact.cells, artifact.facts)
                 continue
             finished, outcome = _given(Trained, event.finished)
+            if outcome:
+                outcome.environment.update(items.origin(event.cell))
             record = book.write(
                 event.cell,
                 finished.status,

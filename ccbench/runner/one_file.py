@@ -18,8 +18,11 @@ from ccbench.offers.discovery import plugins
 from ccbench.offers.expressions import Expression, parse, read_call
 from ccbench.records.cells import Cell
 from ccbench.records.facts import Compressed
+from ccbench.records.origin import origin
 from ccbench.records.out_folder import claimed
-from ccbench.records.record import Record, named, read_all, write_record
+from ccbench.records.record import Record, read_all, write_record
+from ccbench.records.record import named as is_named
+from ccbench.runner.artifacts import named
 from ccbench.runner.device import check_device
 from ccbench.runner.display import Watch
 from ccbench.runner.plan import Conditions, Data, Request, canonical, option_text
@@ -116,6 +119,8 @@ def evaluate_file(
                 context=context, artifact=file, architecture=network, seed_value=cell.seed_value, compile=compile
             )
             outcome = training.run(heard)
+        asked = named(dataset, cell.protocol, network, "", request.teacher, offers)
+        outcome.environment.update(origin(asked))
         facts = Compressed(
             sha256=digest,
             bytes=file.stat().st_size,
@@ -139,7 +144,7 @@ def evaluate_file(
 
 def _title(method: str, file: Path) -> str:
     """What the row of a file is called that is no cell of a run."""
-    return f"{method if named(method) else 'file'} ({clean(file.name)})"
+    return f"{method if is_named(method) else 'file'} ({clean(file.name)})"
 
 
 def _cell(

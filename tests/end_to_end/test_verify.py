@@ -217,3 +217,10 @@ def test_a_folder_of_folders_and_a_file_alone(out, tmp_path, here):
     shutil.copy(record_of(out).path(out), lone)
     assert read_one(lone)
     assert {"cell", "attempt"} <= named(lone, here)
+
+
+def test_a_record_knows_what_makes_it_again(out):
+    told = record_of(out).environment
+    assert told["command"].startswith("ccbench run -m random,mediancut --protocol tiny --bits 2")
+    assert {"ccbench", "python", "torch", "torchvision", "timm", "device", "cpu", "kernels", "threads"} <= set(told)
+    assert "ccbench 0.1.0" in told["plugins"]
