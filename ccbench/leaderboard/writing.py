@@ -14,6 +14,7 @@ from ccbench.leaderboard.papers import published as published_rows
 from ccbench.leaderboard.rendering import render
 from ccbench.leaderboard.tables import table
 from ccbench.records.record import Record, read_all
+from ccbench.records.verdicts import read_verdicts
 from ccbench.store import atomic_write
 
 
@@ -33,8 +34,9 @@ def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False) -> pd.
     if not records:
         raise UserError("there are no result records", mend="ccbench run writes them, or name their folder with --out",
                         found="; ".join([*map(str, outs), *problems[:3]]))  # fmt: skip
-    frame = table(records)
-    remarks = [*_twice([found for found, _ in read]), *(f"left out: {w}" for w in problems)]
+    verdicts, unread = read_verdicts(outs)
+    frame = table(records, verdicts)
+    remarks = [*_twice([found for found, _ in read]), *(f"left out: {w}" for w in (*problems, *unread))]
     if published:
         theirs = published_rows()
         pairs = frame[["dataset", "architecture"]].drop_duplicates()

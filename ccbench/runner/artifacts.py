@@ -81,7 +81,7 @@ class Items:
 
     def _compression(self, cell: Cell, path: Path, key: str) -> Compression:
         return Compression(
-            context=self._context(cell, cell.method),
+            context=self.context(cell, cell.method),
             log=self._log(key),
             method=cell.method,
             kept=cell.kept,
@@ -96,7 +96,7 @@ class Items:
         if not self.sealed:
             return None
         writes = [path.parent, self._log("")]
-        return seal(self._context(cell, cell.method), expression, self.plugins, writes)
+        return seal(self.context(cell, cell.method), expression, self.plugins, writes)
 
     def _measure(
         self, work: Compression, expression: Expression, name: str, path: Path, made: Mapping[str, Any]
@@ -111,7 +111,7 @@ class Items:
             return []
         return [
             Share(
-                context=self._context(cell, cell.method),
+                context=self.context(cell, cell.method),
                 log=self._log(name := f"{key}-part{part}"),
                 method=cell.method,
                 kept=cell.kept,
@@ -126,7 +126,7 @@ class Items:
     def evaluate(self, cell: Cell, artifact: Artifact, micro_batch: int | None) -> WorkItem:
         """The training of one cell."""
         return Training(
-            context=self._context(cell),
+            context=self.context(cell),
             log=self._log(cell.id),
             artifact=artifact.path,
             architecture=cell.architecture,
@@ -139,7 +139,8 @@ class Items:
         """The micro-batch to try after running out of memory; the effective batch stays."""
         return max(1, _protocol(cell.protocol, self.plugins).train.batch // 4)
 
-    def _context(self, cell: Cell, method: str = "") -> Context:
+    def context(self, cell: Cell, method: str = "") -> Context:
+        """What the work on a cell has in common with other work; ``method`` where its code takes part."""
         return Context.of(
             cell,
             source=self.source.for_dataset(cell.dataset),

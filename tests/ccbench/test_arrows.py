@@ -122,7 +122,8 @@ ALLOWED = {
     "inspection": "errors quantities budget store data archive colors leaderboard",
     "runner": "errors seeds quantities budget machine store offers executors data coding archive colors training "
     "methods stages records leaderboard",
-    "verification": "errors quantities budget store data offers methods training records archive runner",
+    "verification": "errors quantities budget machine store offers executors data archive training methods records "
+    "runner",
     "testing": "errors budget store offers executors data archive training methods",
     "api": "machine data offers methods records runner",
     "recommend": "errors store offers data archive api",

@@ -11,8 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from ccbench.archive import CompressedDataset
+from ccbench.errors import UserError
+from ccbench.leaderboard.rendering import render
+from ccbench.leaderboard.writing import load
 from ccbench.offers.discovery import Plugins
 from ccbench.records.record import Record, checksum, read_all, read_one
+from ccbench.records.verdicts import Verdict, place, read_verdicts, write_verdict
+from ccbench.store import file_digest
 from ccbench.verification.claims import as_cell
 from ccbench.verification.findings import OTHER, UNSEEN, WRONG
 from ccbench.verification.installed import Installed
@@ -193,26 +199,23 @@ def test_what_is_not_installed_is_unseen(out, here):
 
 
 def test_through_the_command_line(ccbench, out):
-    good = ccbench("verify", out)
-    assert good.stdout.splitlines()[-1] == "4 looked at, 4 without a contradiction, 0 wrong"
     record = record_of(out)
     path = write(out, record, replace(record, bytes=record.bytes - 5))
     bad = ccbench("verify", out, code=1)
+    assert bad.stdout.splitlines()[-1] == "4 looked at, 3 without a contradiction, 1 wrong"
     assert f"wrong  bytes: the record says {record.bytes - 5:,}, the file has {record.bytes:,}" in bad.stdout
     told = json.loads(ccbench("verify", path, "--format", "json", code=1).stdout)
     assert (told["schema"], told["checked"], told["wrong"]) == (1, 1, 1)
     assert {f["field"] for f in told["records"][0]["findings"]} == {"bytes", "measured_ratio"}
-    missing = ccbench("verify", "nowhere", code=2).stderr
-    assert "there is no nowhere" in missing
-    empty = out / "logs"
-    empty.mkdir(exist_ok=True)
-    assert "there are no records" in ccbench("verify", empty, code=2).stderr
+    assert "there is no nowhere" in ccbench("verify", "nowhere", code=2).stderr
 
 
 def test_a_folder_of_folders_and_a_file_alone(out, tmp_path, here):
     shutil.copytree(out, tmp_path / "boards" / "one")
     shutil.copytree(out, tmp_path / "boards" / "two")
     assert len(subjects([tmp_path / "boards", tmp_path / "boards" / "one"])) == 8
+    with pytest.raises(UserError, match="there are no records"):
+        subjects([out / "artifacts"])
     lone = tmp_path / "lone.json"
     shutil.copy(record_of(out).path(out), lone)
     assert read_one(lone)
@@ -224,3 +227,75 @@ def test_a_record_knows_what_makes_it_again(out):
     assert told["command"].startswith("ccbench run -m random,mediancut --protocol tiny --bits 2")
     assert {"ccbench", "python", "torch", "torchvision", "timm", "device", "cpu", "kernels", "threads"} <= set(told)
     assert "ccbench 0.1.0" in told["plugins"]
+
+
+def verdict_of(out, record):
+    verdicts, problems = read_verdicts([out])
+    assert problems == []
+    return verdicts[record.checksum]
+
+
+def test_files_made_again_and_networks_trained_again(ccbench, out, finished):
+    shutil.rmtree(out / "artifacts")  # they are made again from the records alone
+    done = ccbench("verify", out, "--recompress", "--retrain")
+    assert "4 of 4 records done again" in done.stdout
+    for record in read_all(out)[0]:
+        verdict = verdict_of(out, record)
+        assert (verdict.file, verdict.training, verdict.level) == ("same", "equal", 3)
+        assert (verdict.accuracy, verdict.final_loss) == (record.accuracy, record.final_loss)
+    board = render(load([out]), "md")
+    assert board.count("| file 2 of 2, training 2 of 2 |") == 2
+    # the records are as they were, and their files are nowhere but where verify made them
+    assert {r.checksum for r in read_all(out)[0]} == {r.checksum for r in read_all(finished)[0]}
+    assert not (out / "artifacts").exists()
+
+
+def test_an_accuracy_that_nobody_had_is_found_by_training_again_on_the_stored_file(ccbench, out):
+    record = record_of(out)
+    path = write(out, record, replace(record, accuracy=(round(record.accuracy * 500) + 7) / 500))
+    bad = ccbench("verify", path, "--retrain", "--sample", "1", code=1).stdout
+    assert "wrong  accuracy: trained again: other digits on the same hardware and versions" in bad
+    assert verdict_of(out, read_one(path)).contradicts
+    assert "training differs 1 of 2" in set(load([out])["verified"])
+
+
+def test_a_file_that_is_not_what_its_method_makes_is_found_by_making_it_again(ccbench, out):
+    record = record_of(out)
+    stored = out / "artifacts" / record.artifact
+    other = CompressedDataset.open(stored)
+    soft = CompressedDataset(other.payload, other.ids, (other.labels + 1) % 10, classes=other.classes, meta=other.meta)
+    soft.save(stored)
+    digest, size = file_digest(stored), stored.stat().st_size
+    path = write(out, record, replace(record, artifact_sha256=digest, bytes=size))
+    assert size == record.bytes
+    assert named(path, Installed(Plugins(extra=("tiny_protocol",)), None, Path(os.environ["CCBENCH_CACHE"]))) == set()
+    bad = ccbench("verify", path, "--recompress", code=1).stdout
+    assert "artifact_sha256: made again: " in bad
+    assert "payload (labels) differ" in bad
+    assert verdict_of(out, read_one(path)).file == "differs"
+
+
+def test_a_verdict_that_is_moved_to_another_record_counts_nowhere(out):
+    record, other = record_of(out), record_of(out, seed=1)
+    verdict = Verdict(record=record.checksum, cell=record.cell, file="same", file_sha256=record.artifact_sha256)
+    path = write_verdict(verdict, record, out)
+    assert list(load([out])["verified"]).count("file 1 of 2") == 1
+    path.rename(place(other, out))
+    write(out, record, replace(record, planned_seeds=7))  # what it was bound to is gone
+    assert set(load([out])["verified"]) == {""}
+    text = place(other, out).read_text().replace(record.checksum, other.checksum)
+    place(other, out).write_text(text)
+    frame = load([out])
+    assert set(frame["verified"]) == {""}
+    assert "no verdict, or changed" in frame.attrs["notes"][0]
+
+
+def test_what_cannot_be_done_again_is_said(ccbench, out):
+    record = record_of(out)
+    shutil.rmtree(out / "artifacts")
+    new = replace(record, made="0" * 12, artifact="mine.ccb")
+    path = write(out, record, replace(new, cell=as_cell(new).id))
+    told = ccbench("verify", path, "--recompress").stdout
+    assert "0 of 1 records done again" in told
+    assert "its file is made by other versions here" in told
+    assert not (out / "verified").exists()
