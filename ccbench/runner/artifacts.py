@@ -157,7 +157,7 @@ class Items:
         return origin(self._named(cell, cell.method))
 
     def _named(self, cell: Cell, method: str) -> tuple[str, ...]:
-        return named(cell.dataset, cell.protocol, cell.architecture, method, self.teacher, self.plugins)
+        return plugins_of(cell.dataset, cell.protocol, cell.architecture, method, self.teacher, self.plugins)
 
     def _log(self, name: str) -> Path:
         return self.out / "logs" / name
@@ -169,10 +169,17 @@ def artifact_key(cell: Cell, expression: Expression) -> str:
 
 
 @lru_cache
-def named(
+def plugins_of(
     dataset: str, protocol: str, architecture: str, method: str, teacher: TeacherSource, plugins: Plugins
 ) -> tuple[str, ...]:
-    """The plugins whose offers a piece of work names, or one of the stages that it needs."""
+    """The ids of the plugins whose offers a piece of work names, or one of the stages that it needs.
+
+    Args:
+        dataset, protocol, architecture: names.
+        method: a method expression, or "" for a training.
+        teacher: the user's own.
+        plugins: where names are looked up.
+    """
     with plugins.asked() as ids:
         recipe = load_protocol(protocol, plugins)
         setting = identity.Setting.of(recipe, plugins, teacher)
