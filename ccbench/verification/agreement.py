@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ccbench.records.facts import Trained
-from ccbench.records.record import Record, latest
+from ccbench.records.record import Record, latest, read_all
 
 _SAME = (
     "device", "cpu", "kernels", "torch", "torchvision", "timm", "numpy", "cuda", "cudnn", "tf32", "threads", "compiled",
@@ -54,7 +55,7 @@ def interval(accuracies: Sequence[float]) -> float | None:
     return quantile * statistics.stdev(accuracies) * math.sqrt(2)
 
 
-def judge(record: Record, fresh: Trained, accuracies: Sequence[float]) -> tuple[str, float | None, str]:
+def judge(record: Record, fresh: Trained | Record, accuracies: Sequence[float]) -> tuple[str, float | None, str]:
     """Whether a fresh training agrees with its record.
 
     Args:
@@ -66,6 +67,7 @@ def judge(record: Record, fresh: Trained, accuracies: Sequence[float]) -> tuple[
         ``equal``, ``within``, ``outside`` or ``unjudged``; half the interval where it was asked for; and the sentence.
     """
     assert record.accuracy is not None
+    assert fresh.accuracy is not None
     said = f"{record.accuracy:.4%} recorded, {fresh.accuracy:.4%} now"
     same = same_machine(record.environment, fresh.environment)
     loss = None not in (record.final_loss, fresh.final_loss) and record.final_loss != fresh.final_loss
@@ -81,3 +83,25 @@ def judge(record: Record, fresh: Trained, accuracies: Sequence[float]) -> tuple[
     inside = abs(fresh.accuracy - record.accuracy) <= margin
     how = f"the {SHARE:.0%} interval from {len(accuracies)} seeds is ± {100 * margin:.2f} points"
     return ("within" if inside else "outside"), min(margin, 1.0), f"{said}; {where}; {how}"
+
+
+_AGREES = {"equal": "agrees with", "within": "agrees with", "outside": "does NOT agree with", "unjudged": "beside"}
+
+
+def agreements(record: Record, outs: Iterable[str | Path]) -> list[str]:
+    """A line for each other record of the same cell: whether this one agrees with it.
+
+    Args:
+        record: that was just written.
+        outs: folders that hold ``results/``.
+    """
+    others = [other for other in read_all(*outs)[0] if other.row == record.row and other.ok]
+    same = [other for other in others if other.cell == record.cell and other.checksum != record.checksum]
+    lines = []
+    for other in same:
+        own = [r for r in others if r.checksum != record.checksum]
+        word, _, text = judge(other, record, of_row(other, own))
+        lines.append(
+            f"{_AGREES[word]} the record of {other.finished[:19].replace('T', ' ')} (attempt {other.attempt}): {text}"
+        )
+    return lines

@@ -16,9 +16,11 @@ from ccbench.errors import UserError
 from ccbench.leaderboard.rendering import render
 from ccbench.leaderboard.writing import load
 from ccbench.offers.discovery import Plugins
+from ccbench.records.facts import Trained
 from ccbench.records.record import Record, checksum, read_all, read_one
 from ccbench.records.verdicts import Verdict, place, read_verdicts, write_verdict
 from ccbench.store import file_digest
+from ccbench.verification.agreement import interval, judge
 from ccbench.verification.claims import as_cell
 from ccbench.verification.findings import OTHER, UNSEEN, WRONG
 from ccbench.verification.installed import Installed
@@ -299,3 +301,41 @@ def test_what_cannot_be_done_again_is_said(ccbench, out):
     assert "0 of 1 records done again" in told
     assert "its file is made by other versions here" in told
     assert not (out / "verified").exists()
+
+
+def test_evaluating_a_runs_own_file_is_its_row_again_and_agrees(ccbench, out):
+    (seed1,) = [r for r in read_all(out)[0] if (r.method, r.seed) == ("random", 1)]
+    told = ccbench("evaluate", out / "artifacts" / seed1.artifact, "--out", out).stdout.splitlines()
+    assert told[-1].startswith("agrees with the record of ")
+    assert "equal to the last digit" in told[-1]
+    again = [r for r in read_all(out)[0] if r.cell == seed1.cell]
+    assert [r.attempt for r in again] == [1, 2]
+    assert {(r.accuracy, r.final_loss, r.method) for r in again} == {(seed1.accuracy, seed1.final_loss, "random")}
+    assert named(out, Installed(Plugins(extra=("tiny_protocol",)), None, Path(os.environ["CCBENCH_CACHE"]))) == set()
+
+
+ENVIRONMENT = {"device": "x86_64", "cpu": "one", "torch": "2"}
+
+
+@pytest.mark.parametrize(
+    ("fresh", "elsewhere", "accuracies", "word"),
+    [
+        (0.5, {}, [0.5], "equal"),
+        (0.5, {"cpu": "two"}, [0.5], "equal"),
+        (0.502, {}, [0.5, 0.6, 0.4], "outside"),  # the same machine: no digit may differ
+        (0.502, {"cpu": "two"}, [0.5], "unjudged"),
+        (0.51, {"cpu": "two"}, [0.50, 0.51, 0.49], "within"),
+        (0.57, {"torch": "3"}, [0.50, 0.51, 0.49], "outside"),
+        (0.56, {"torch": "3"}, [0.50, 0.51, 0.49], "within"),
+    ],
+)
+def test_how_far_two_trainings_may_be_apart(out, fresh, elsewhere, accuracies, word):
+    record = replace(record_of(out), accuracy=0.5, final_loss=1.0, environment=ENVIRONMENT)
+    now = Trained(accuracy=fresh, final_loss=1.0, environment={**ENVIRONMENT, **elsewhere})
+    assert judge(record, now, accuracies)[0] == word
+
+
+def test_the_interval_by_hand():
+    # s = 0.01, t of 2 degrees of freedom at 97.5 % is 4.30265
+    assert interval([0.50, 0.51, 0.49]) == pytest.approx(4.30265 * 0.01 * 2**0.5, rel=1e-5)
+    assert interval([0.5]) is None
