@@ -10,6 +10,7 @@ import click
 from ccbench.commands import _options
 from ccbench.commands._show import defect
 from ccbench.records.artifacts import ARTIFACTS
+from ccbench.records.record import read_one
 
 
 @click.command()
@@ -74,7 +75,7 @@ def evaluate(ctx: click.Context, file: Path, **given: Any) -> None:
     )
     for line in standing(record, [given["out"]]):
         click.echo(line)
-    for line in agreements(record, [given["out"], *_home(file)]):
+    for line in agreements(read_one(path), [given["out"], *_home(file)]):
         click.echo(line)
 
 

@@ -307,6 +307,8 @@ def test_evaluating_a_runs_own_file_is_its_row_again_and_agrees(ccbench, out):
     (seed1,) = [r for r in read_all(out)[0] if (r.method, r.seed) == ("random", 1)]
     told = ccbench("evaluate", out / "artifacts" / seed1.artifact, "--out", out).stdout.splitlines()
     assert told[-1].startswith("agrees with the record of ")
+    assert "(attempt 1)" in told[-1]
+    assert not told[-2].startswith("agrees")
     assert "equal to the last digit" in told[-1]
     again = [r for r in read_all(out)[0] if r.cell == seed1.cell]
     assert [r.attempt for r in again] == [1, 2]
