@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from ccbench.errors import UserError
+from ccbench.errors import UserError, few
 from ccbench.leaderboard.figure import png
 from ccbench.leaderboard.papers import published as published_rows
 from ccbench.leaderboard.rendering import render
 from ccbench.leaderboard.tables import table
+from ccbench.records.merging import machine, said
 from ccbench.records.record import Record, read_all
+from ccbench.records.verdicts import read_verdicts
 from ccbench.store import atomic_write
 
 
@@ -33,8 +35,13 @@ def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False) -> pd.
     if not records:
         raise UserError("there are no result records", mend="ccbench run writes them, or name their folder with --out",
                         found="; ".join([*map(str, outs), *problems[:3]]))  # fmt: skip
-    frame = table(records)
-    remarks = [*_twice([found for found, _ in read]), *(f"left out: {w}" for w in problems)]
+    verdicts, unread = read_verdicts(outs)
+    frame = table(records, verdicts)
+    remarks = [
+        *_twice([found for found, _ in read]),
+        *_machines(records),
+        *(f"left out: {w}" for w in (*problems, *unread)),
+    ]
     if published:
         theirs = published_rows()
         pairs = frame[["dataset", "architecture"]].drop_duplicates()
@@ -51,6 +58,19 @@ def _twice(read: list[list[Record]]) -> list[str]:
         return []
     remark = "cells are in more than one folder; of each the record that finished well last counts, once"
     return [f"{len(several)} of {len(cells)} {remark}"]
+
+
+def _machines(records: list[Record]) -> list[str]:
+    """A remark where cells were run on several machines: each seed counts once."""
+    cells: dict[str, list[Record]] = defaultdict(list)
+    for record in {record.checksum: record for record in records if record.ok}.values():
+        cells[record.cell].append(record)
+    several = [found for found in cells.values() if len({machine(record) for record in found}) > 1]
+    if not several:
+        return []
+    told = [f"{f[0].method} seed {f[0].seed}: {' and '.join(sorted(map(said, f)))}" for f in several]
+    head = f"{len(several)} cells were run on more than one machine; a seed counts once, by the record that ended last"
+    return [f"{head}: {few(told, 6)}"]
 
 
 def _beside(

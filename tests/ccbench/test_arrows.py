@@ -123,11 +123,13 @@ ALLOWED = {
     "runner": "errors seeds quantities budget machine store offers executors data coding archive colors training "
     "methods stages records leaderboard",
     "suites": "errors schema quantities budget machine store offers data methods training records leaderboard runner",
+    "verification": "errors quantities budget machine store offers executors data archive training methods records "
+    "runner",
     "testing": "errors budget store offers executors data archive training methods",
     "api": "machine data offers methods records runner",
     "recommend": "errors store offers data archive api",
     "commands": "errors seeds quantities machine store offers data archive training methods "
-    "records leaderboard inspection runner suites testing recommend",
+    "records leaderboard inspection runner suites verification testing recommend",
 }
 
 
