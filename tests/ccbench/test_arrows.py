@@ -120,6 +120,7 @@ ALLOWED = {
     "records": "errors schema seeds budget store offers",
     "leaderboard": "errors budget store offers records",
     "inspection": "errors quantities budget store data archive colors leaderboard",
+    "publishing": "errors schema store",
     "runner": "errors seeds quantities budget machine store offers executors data coding archive colors training "
     "methods stages records leaderboard",
     "testing": "errors budget store offers executors data archive training methods",
