@@ -15,6 +15,7 @@ _SUMMARIES = {
     "inspect": "Show what a compressed dataset holds, its ratios and colours, and write figures of it.",
     "recommend": "Try methods on a sample of a dataset and say which one to take for a size or a loss.",
     "leaderboard": "Tables and figure from result records.",
+    "publish": "Write a board to browse, exports and a manifest, for a static host.",
     "list": "List methods, datasets, architectures, protocols and every other offer.",
     "describe": "Show everything known about one name.",
     "plugins": "Show every plugin, what it offers, and what is broken.",

@@ -61,6 +61,7 @@ class Manifest(Struct, frozen=True):
         folders: the output folders in it, each with ``results/``, by their paths; "." is the published folder itself.
         files: by their paths relative to the folder, ``/`` between their parts; all but the manifest itself.
         artifacts: by their sha256.
+        originals: those of the folders that were here before they were published: nothing in them is ever deleted.
     """
 
     schema: Ordinal
@@ -68,6 +69,7 @@ class Manifest(Struct, frozen=True):
     folders: list[str] = []
     files: dict[str, File] = {}
     artifacts: dict[Digest, Artifact] = {}
+    originals: list[str] = []
 
     def write(self, folder: Path) -> None:
         """Write it into the folder; the same content gives the same bytes.
@@ -142,7 +144,7 @@ def read(folder: Path) -> Manifest:
         with readable(path):
             manifest = fit(parse(path.read_bytes()), Manifest)
         _check_paths(manifest.files)
-        _check_paths(place for place in manifest.folders if place != ".")
+        _check_paths(place for place in (*manifest.folders, *manifest.originals) if place != ".")
         _check_paths(one.path for one in manifest.artifacts.values() if one.path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is no manifest", found=error, mend="publish the folder again") from None
@@ -152,7 +154,21 @@ def read(folder: Path) -> Manifest:
     return manifest
 
 
+def is_path(text: str) -> bool:
+    """Whether a text is the path of a file inside a folder, as every system has it.
+
+    Examples:
+        >>> is_path("a/results/b.json"), is_path("../b.json")
+        (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeError:
+        return False
+    return _PATH.fullmatch(text) is not None
+
+
 def _check_paths(paths: Iterable[str]) -> None:
     for path in paths:
-        if not _PATH.fullmatch(path):
+        if not is_path(path):
             raise ValueError(f"{path!r:.80} is no path inside the folder")

@@ -120,14 +120,14 @@ ALLOWED = {
     "records": "errors schema seeds budget store offers",
     "leaderboard": "errors budget store offers records",
     "inspection": "errors quantities budget store data archive colors leaderboard",
-    "publishing": "errors schema store",
+    "publishing": "errors schema quantities store offers data records leaderboard inspection",
     "runner": "errors seeds quantities budget machine store offers executors data coding archive colors training "
     "methods stages records leaderboard",
     "testing": "errors budget store offers executors data archive training methods",
     "api": "machine data offers methods records runner",
     "recommend": "errors store offers data archive api",
     "commands": "errors seeds quantities machine store offers data archive training methods "
-    "records leaderboard inspection runner testing recommend",
+    "records leaderboard inspection publishing runner testing recommend",
 }
 
 
