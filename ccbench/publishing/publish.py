@@ -10,6 +10,7 @@ from typing import Any
 from ccbench import __version__
 from ccbench.data import DataSource
 from ccbench.errors import few
+from ccbench.leaderboard.escaping import clean
 from ccbench.leaderboard.rendering import render
 from ccbench.leaderboard.writing import framed, table_files
 from ccbench.offers.discovery import Plugins
@@ -103,7 +104,7 @@ def publish(outs: Sequence[Path], folder: Path, wishes: Wishes, *, plugins: Plug
     places = [source.place for source in board.sources]
     originals = [source.place for source in board.sources if source.original]
     sealed = target.seal(__version__, places, originals, artifacts)
-    return Published(sealed, len(board.lines), [*notes, *([absent] if absent else [])])
+    return Published(sealed, len(board.lines), [clean(note) for note in (*notes, absent) if note])
 
 
 def _records(target: Folder, source: Source) -> list[str]:

@@ -73,8 +73,11 @@ def browser():
 
 
 @pytest.fixture
-def visit(browser):
-    """A page from the file system: visit(folder, "index.html"); ``page.said`` has all that went wrong."""
+def visit(browser, wait_for):
+    """A page from the file system: visit(folder, "index.html"); ``page.said`` has all that went wrong.
+
+    ``page.until("1 < 2")`` waits until that is true.
+    """
     contexts = []
 
     def opened(folder, place="index.html", **how):
@@ -87,6 +90,8 @@ def visit(browser):
         page.on("pageerror", lambda error: page.said.append(str(error)))
         page.on("requestfailed", lambda request: page.said.append(f"failed: {request.url}"))
         page.on("dialog", lambda dialog: (page.said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        # Playwright's own wait evaluates text in the page, which the pages' policy forbids
+        page.until = lambda said: wait_for(lambda: page.evaluate(said), seconds=30)
         page.goto(f"file://{folder}/{place}")
         return page
 
