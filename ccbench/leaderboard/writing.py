@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -30,29 +31,34 @@ def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False) -> pd.
     return framed(read_folders(outs), published=published)
 
 
-Read = tuple[list[Record], list[str]]  # of a folder: its records, and a line for each file left out
+class Held(NamedTuple):
+    """What an output folder holds: its records, and a line for each file left out."""
+
+    out: Path
+    records: list[Record]
+    problems: list[str]
 
 
-def read_folders(outs: Sequence[Path]) -> list[Read]:
+def read_folders(outs: Sequence[Path]) -> list[Held]:
     """What each folder holds, see :func:`ccbench.records.record.read_all`; a folder named twice is read once.
 
     Raises:
         UserError: there is no record in any of them, or one of a newer version.
     """
-    read = [read_all(out) for out in dict.fromkeys(Path(out).resolve() for out in outs)]
-    problems = [problem for _, found in read for problem in found]
-    if not any(records for records, _ in read):
+    read = [Held(out, *read_all(out)) for out in dict.fromkeys(Path(out).resolve() for out in outs)]
+    problems = [problem for held in read for problem in held.problems]
+    if not any(held.records for held in read):
         raise UserError("there are no result records", mend="ccbench run writes them, or name their folder with --out",
                         found="; ".join([*map(str, outs), *problems[:3]]))  # fmt: skip
     return read
 
 
-def framed(read: Sequence[Read], *, published: bool = False) -> pd.DataFrame:
+def framed(read: Sequence[Held], *, published: bool = False) -> pd.DataFrame:
     """As :func:`load`, of what :func:`read_folders` found."""
-    records = [record for found, _ in read for record in found]
-    problems = [problem for _, found in read for problem in found]
+    records = [record for held in read for record in held.records]
+    problems = [problem for held in read for problem in held.problems]
     frame = table(records)
-    remarks = [*_twice([found for found, _ in read]), *(f"left out: {w}" for w in problems)]
+    remarks = [*_twice([held.records for held in read]), *(f"left out: {w}" for w in problems)]
     if published:
         theirs = published_rows()
         pairs = frame[["dataset", "architecture"]].drop_duplicates()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccbench.errors import UserError
-from ccbench.leaderboard.writing import Read, framed, read_folders
+from ccbench.leaderboard.writing import Held, framed, read_folders
 from ccbench.records.cells import ROW, slug
 from ccbench.records.record import FOLDER, Record, latest
 from ccbench.store import file_digest
@@ -105,7 +105,7 @@ class Board:
     """
 
     sources: Sequence[Source]
-    read: Sequence[Read]
+    read: Sequence[Held]
     frame: pd.DataFrame
     lines: Sequence[Line]
     notes: Sequence[str]
@@ -167,15 +167,15 @@ def _without_places(note: str, sources: Sequence[Source]) -> str:
     return note
 
 
-def _lines(frame: pd.DataFrame, sources: Sequence[Source], read: Sequence[Read]) -> list[Line]:
-    every = [(record, source) for source, (records, _) in zip(sources, read, strict=True) for record in records]
+def _lines(frame: pd.DataFrame, sources: Sequence[Source], read: Sequence[Held]) -> list[Line]:
+    every = [(record, source) for source, held in zip(sources, read, strict=True) for record in held.records]
     counting = {id(record) for record in latest(record for record, _ in every)}
-    held: dict[tuple[str, ...], list[Attempt]] = defaultdict(list)
+    groups: dict[tuple[str, ...], list[Attempt]] = defaultdict(list)
     for record, source in every:
-        held[_key({**record.row, "ratio": record.ratio})].append(Attempt(record, source, id(record) in counting))
+        groups[_key({**record.row, "ratio": record.ratio})].append(Attempt(record, source, id(record) in counting))
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return [
-        Line(_id(key), row, sorted(held[key], key=lambda a: (a.record.seed, a.record.attempt, a.source.place)))
+        Line(_id(key), row, sorted(groups[key], key=lambda a: (a.record.seed, a.record.attempt, a.source.place)))
         for row in rows
         for key in [_key(row)]
     ]

@@ -12,7 +12,7 @@ from ccbench.data import DataSource
 from ccbench.errors import few
 from ccbench.leaderboard.escaping import clean
 from ccbench.leaderboard.rendering import render
-from ccbench.leaderboard.writing import framed, table_files
+from ccbench.leaderboard.writing import Held, framed, table_files
 from ccbench.offers.discovery import Plugins
 from ccbench.publishing import exports
 from ccbench.publishing.board import ARTIFACTS, Board, Source, gather
@@ -25,6 +25,7 @@ from ccbench.publishing.site.pages import Site
 from ccbench.records.record import FOLDER
 from ccbench.store import Store
 
+VERIFIED = "verified"  # of an output folder: what became of doing its records' work again
 _TABLES = ("leaderboard.csv", "leaderboard.md", "leaderboard.png")
 
 
@@ -83,9 +84,9 @@ def publish(outs: Sequence[Path], folder: Path, wishes: Wishes, *, plugins: Plug
     hub = exports.hub_names(wishes.hub, board)
     methods = methods_of(board.lines, plugins)
     notes = list(board.notes)
-    for source, (records, problems) in zip(board.sources, board.read, strict=True):
+    for source, held in zip(board.sources, board.read, strict=True):
         notes += _records(target, source)
-        _tables(target, source, render(framed([(records, problems)]), "csv") if records else "", (records, problems))
+        _tables(target, source, held)
     artifacts = _artifacts(target, board, wishes.largest)
     looks = _looks(board, wishes, plugins, store)
     site = Site(board, methods, looks, wishes.title, __version__)
@@ -110,26 +111,30 @@ def publish(outs: Sequence[Path], folder: Path, wishes: Wishes, *, plugins: Plug
 def _records(target: Folder, source: Source) -> list[str]:
     """Plan every record's file, readable or not: whoever looks can judge. Returns a line for those that cannot go."""
     strange = []
-    for file in sorted((source.out / FOLDER).rglob("*.json")):
-        place = source.path(*file.relative_to(source.out).parts)
-        if file.name.startswith("."):
-            continue  # another process's temporary file
-        if file.is_file() and is_path(place):
-            target.put(place, "record", file)
-        else:
-            strange.append(place)
+    for folder, what in ((FOLDER, "record"), (VERIFIED, "verification")):
+        for file in sorted((source.out / folder).rglob("*.json")):
+            place = source.path(*file.relative_to(source.out).parts)
+            if file.name.startswith("."):
+                continue  # another process's temporary file
+            if file.is_file() and is_path(place):
+                target.put(place, what, file)
+            else:
+                strange.append(place)
     return [f"not published, for their names or for what they are: {few(strange)}"] if strange else []
 
 
-def _tables(target: Folder, source: Source, csv: str, read: Any) -> None:
+def _tables(target: Folder, source: Source, held: Held) -> None:
     """Plan the tables of one output folder; those that lie there and say the same stay."""
-    held = source.out / "leaderboard.csv"
-    current = bool(csv) and all((source.out / name).is_file() for name in _TABLES) and held.read_bytes() == csv.encode()
-    if not csv:
+    if not held.records:
         return
-    made = {} if current else table_files(framed([read]))
+    frame, csv = framed([held]), source.out / "leaderboard.csv"
+    there = all((source.out / name).is_file() for name in _TABLES)
+    if there and csv.read_bytes() == render(frame, "csv").encode():
+        made: dict[str, str | bytes | Path] = {name: source.out / name for name in _TABLES}
+    else:
+        made = {**table_files(frame)}
     for name in _TABLES:
-        target.put(source.path(name), "table", source.out / name if current else made[name])
+        target.put(source.path(name), "table", made[name])
 
 
 def _artifacts(target: Folder, board: Board, largest: float) -> dict[str, Artifact]:

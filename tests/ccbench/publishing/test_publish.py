@@ -261,3 +261,11 @@ def test_tables_of_a_folder_that_stays_are_left_alone_where_they_say_the_same(sm
     (home / "digits" / "leaderboard.csv").write_text("edited")
     again([home], home)
     assert (home / "digits" / "leaderboard.csv").read_text() == (home / "leaderboard.csv").read_text()
+
+
+def test_what_was_verified_travels_along(small, tmp_path):
+    (small / "verified" / "photodigits").mkdir(parents=True)
+    (small / "verified" / "photodigits" / "cell1.json").write_text("{}")
+    told = again([small], tmp_path / "site")
+    assert told.manifest.files["ccbench-out/verified/photodigits/cell1.json"].what == "verification"
+    assert (tmp_path / "site" / "ccbench-out" / "verified" / "photodigits" / "cell1.json").read_text() == "{}"
