@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,10 @@ from ccbench.offers.expressions import Call, read_params
 from ccbench.offers.specs import Alias, NeedingSpec, Param, Spec, did_you_mean
 from ccbench.records.cells import slug
 
+if TYPE_CHECKING:
+    from ccbench.runner.alone import Ended
+
+_PLACE = re.compile(r"\(\S+:\d+\)$")  # of a plugin, as ccbench.offers.faults puts it
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -40,6 +44,19 @@ def fresh_log(command: str, name: str, text: str) -> str:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     return path
+
+
+def defect(command: str, name: str, end: Ended, *, mend: str) -> UserError:
+    """What is said of work that ended by a defect; its traceback or what it printed is kept.
+
+    Args:
+        command, name: as for :func:`fresh_log`.
+        end: how it ended.
+        mend: the command that tells more.
+    """
+    whose = " of a plugin" if _PLACE.search(str(end)) else ""
+    what = "its traceback is" if "Traceback" in end.log else "what it printed is"
+    return UserError(f"a defect{whose}: {end}", found=f"{what} in {fresh_log(command, name, end.log)}", mend=mend)
 
 
 def kind_of(text: str) -> str:

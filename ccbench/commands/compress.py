@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ccbench.commands import _options
-from ccbench.commands._show import fresh_log
+from ccbench.commands._show import defect
 
 
 @click.command()
@@ -35,8 +34,9 @@ def compress(file: Path, **given: Any) -> int:
     from ccbench.errors import MethodError, Skipped, UserError
     from ccbench.machine import counted_threads
     from ccbench.offers.discovery import plugins
-    from ccbench.offers.faults import place
-    from ccbench.offers.faults import said as told
+    from ccbench.records.facts import Compressed
+    from ccbench.runner.alone import Ended, alone
+    from ccbench.runner.artifacts import plugins_of
     from ccbench.runner.compressing import Compression, Measurement
     from ccbench.runner.device import check_device, use_machine
     from ccbench.runner.display import Watch, compression
@@ -83,6 +83,8 @@ def compress(file: Path, **given: Any) -> int:
         device=given["device"],
         precision=request.precision,
         teacher=request.teacher,
+        plugins=[*plugins_of(cell.dataset, cell.protocol, cell.architecture, cell.method, request.teacher, plugins())],
+        entry=plan.data[cell.dataset].entry,
     )
     work = Compression(
         context=context,
@@ -95,25 +97,16 @@ def compress(file: Path, **given: Any) -> int:
     )
     try:
         with Watch(compression([cell]), "compressing") as heard:
-            made = work.run(heard)
+            made = alone(work, heard)
             # the file alone is the result here
-            after = Measurement.after(work, plan.expressions[cell.method], made.plain(), beside=False)
-            facts = after.run(heard)
+            after = Measurement.after(work, plan.expressions[cell.method], made, beside=False)
+            facts = Compressed.from_plain(alone(after, heard))
     except Skipped as reason:
         raise UserError(f"{cell.method} cannot do this: {reason}", mend="another budget or method") from None
     except MethodError as fault:
         raise UserError(f"a defect of a method: {fault}", mend=f"ccbench check {given['method']}") from None
-    except UserError:
-        raise
-    except Exception as fault:
-        if not place(fault):
-            raise
-        log = fresh_log("compress", given["method"], traceback.format_exc())
-        raise UserError(
-            f"a defect of a plugin: {told(fault)}",
-            found=f"its traceback is in {log}",
-            mend=f"ccbench check {given['method']}",
-        ) from None
+    except Ended as end:
+        raise defect("compress", given["method"], end, mend=f"ccbench check {given['method']}") from None
     for warning in facts.warnings:
         click.echo(f"warning: {warning}", err=True)
     click.echo(

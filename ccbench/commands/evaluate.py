@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ccbench.commands import _options
+from ccbench.commands._show import defect
 
 
 @click.command()
@@ -36,24 +37,28 @@ def evaluate(file: Path, **given: Any) -> None:
     check_device(given["device"])
     use_machine(given["device"], given["threads"])
     from ccbench.machine import counted_threads
+    from ccbench.runner.alone import Ended
     from ccbench.runner.one_file import evaluate_file
     from ccbench.training.parallel import leads
 
-    record, path = evaluate_file(
-        file,
-        dataset=given["dataset"],
-        architecture=given["arch"],
-        protocol=given["protocol"],
-        seed=given["seed"],
-        base_seed=given["base_seed"],
-        teacher=_options.teacher(given),
-        source=_options.source(given, given["dataset"] or ""),
-        device=given["device"],
-        precision=given["precision"],
-        threads=counted_threads(given["threads"], given["device"]),
-        compile=given["compile_"],
-        out=given["out"],
-    )
+    try:
+        record, path = evaluate_file(
+            file,
+            dataset=given["dataset"],
+            architecture=given["arch"],
+            protocol=given["protocol"],
+            seed=given["seed"],
+            base_seed=given["base_seed"],
+            teacher=_options.teacher(given),
+            source=_options.source(given, given["dataset"] or ""),
+            device=given["device"],
+            precision=given["precision"],
+            threads=counted_threads(given["threads"], given["device"]),
+            compile=given["compile_"],
+            out=given["out"],
+        )
+    except Ended as end:
+        raise defect("evaluate", file.stem, end, mend="ccbench plugins shows where its parts come from") from None
     if not leads():
         return
     from ccbench.leaderboard.baselines import standing

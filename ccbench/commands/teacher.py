@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ccbench.commands import _options
+from ccbench.commands._show import defect
 
 
 @click.command()
@@ -23,10 +24,14 @@ def teacher(file: Path | None, **given: Any) -> None:
     sets in it the averaged ones are taken, model_ema before model, and named). Without FILE it is trained by the
     protocol's recipe, once: runs find it in the cache. Use it with --teacher FILE.
     """
+    from ccbench.data import open_dataset
     from ccbench.machine import counted_threads
     from ccbench.methods.teacher_source import TeacherSource
     from ccbench.offers.discovery import plugins
     from ccbench.offers.expressions import read_call
+    from ccbench.records.facts import Taught
+    from ccbench.runner.alone import Ended, alone
+    from ccbench.runner.artifacts import plugins_of
     from ccbench.runner.device import check_device, use_machine
     from ccbench.runner.training import Teaching
     from ccbench.runner.work import Context
@@ -39,18 +44,24 @@ def teacher(file: Path | None, **given: Any) -> None:
     offers = plugins()
     network = source.architecture or load_protocol(given["protocol"], offers).teacher.architecture
     read_call("architecture", network, offers)
+    data, cache = _options.source(given, given["dataset"]), default_store().root
     context = Context(
         dataset=given["dataset"],
-        source=_options.source(given, given["dataset"]),
-        cache=default_store().root,
+        source=data,
+        cache=cache,
         protocol=given["protocol"],
         base_seed=given["base_seed"],
         device=given["device"],
         precision=given["precision"],
         threads=counted_threads(given["threads"], given["device"]),
         teacher=source,
+        plugins=[*plugins_of(given["dataset"], given["protocol"], network, "", source, offers)],
+        entry=open_dataset(given["dataset"], plugins=offers, source=data, cache=cache).key,
     )
-    facts = Teaching(context=context).run()
+    try:
+        facts = Taught.from_plain(alone(Teaching(context=context)))
+    except Ended as end:
+        raise defect("teacher", network, end, mend="ccbench plugins shows where its parts come from") from None
     which = f" ({facts.teacher_weights})" if facts.teacher_weights else ""
     click.echo(
         f"{network}{f' from {file}{which}' if file else ''}: {facts.teacher_accuracy:.2%} on the test split of "

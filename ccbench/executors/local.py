@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from multiprocessing import connection, forkserver, get_context
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from ccbench.errors import MethodError, Skipped, Unfit, UserError, short_of_memory
@@ -103,7 +104,10 @@ class LocalExecutor:
     def _start(self, item: WorkItem) -> None:
         until = time.monotonic() + (item.timeout if item.timeout is not None else float("inf"))
         worker = _Worker(
-            os.environ.copy(), self._threads, self._limit or share_of_memory(1 if item.fresh else self.capacity)
+            os.environ.copy(),
+            str(Path.cwd()),
+            self._threads,
+            self._limit or share_of_memory(1 if item.fresh else self.capacity),
         )
         process: BaseProcess | sealing.SealedProcess
         mine, theirs = connection.Pipe()
@@ -210,12 +214,13 @@ class _Worker:
     """What a process is told beside its item.
 
     Attributes:
-        environment: the parent's; a fork server has that of its own start.
+        environment, folder: the parent's; a fork server has those of its own start.
         threads: of every pool.
         memory: bytes, or None.
     """
 
     environment: dict[str, str]
+    folder: str
     threads: int
     memory: int | None
 
@@ -234,6 +239,7 @@ def _live(pipe: connection.Connection, worker: _Worker, function: str, payload: 
         os.setsid()  # so that whatever it starts ends with it
     os.environ.clear()
     os.environ.update(worker.environment)
+    os.chdir(worker.folder)
     threading.Thread(target=_die_with, args=(pipe,), daemon=True).start()
     use_threads(worker.threads)
     try:

@@ -139,7 +139,7 @@ class Items:
         return max(1, _protocol(cell.protocol, self.plugins).train.batch // 4)
 
     def _context(self, cell: Cell, method: str = "") -> Context:
-        named = _named(cell.dataset, cell.protocol, cell.architecture, method, self.teacher, self.plugins)
+        names = plugins_of(cell.dataset, cell.protocol, cell.architecture, method, self.teacher, self.plugins)
         return Context.of(
             cell,
             source=self.source.for_dataset(cell.dataset),
@@ -147,7 +147,7 @@ class Items:
             device=self.device,
             precision=self.precision,
             teacher=self.teacher,
-            plugins=[*named],
+            plugins=[*names],
             entry=self.entries.get(cell.dataset, ""),
         )
 
@@ -161,10 +161,17 @@ def artifact_key(cell: Cell, expression: Expression) -> str:
 
 
 @lru_cache
-def _named(
+def plugins_of(
     dataset: str, protocol: str, architecture: str, method: str, teacher: TeacherSource, plugins: Plugins
 ) -> tuple[str, ...]:
-    """The plugins whose offers a piece of work names, or one of the stages that it needs."""
+    """The ids of the plugins whose offers a piece of work names, or one of the stages that it needs.
+
+    Args:
+        dataset, protocol, architecture: names.
+        method: a method expression, or "" for a training.
+        teacher: the user's own.
+        plugins: where names are looked up.
+    """
     with plugins.asked() as ids:
         recipe = load_protocol(protocol, plugins)
         setting = identity.Setting.of(recipe, plugins, teacher)

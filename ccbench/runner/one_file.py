@@ -17,9 +17,11 @@ from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import plugins
 from ccbench.offers.expressions import Expression, parse, read_call
 from ccbench.records.cells import Cell
-from ccbench.records.facts import Compressed
+from ccbench.records.facts import Compressed, Trained
 from ccbench.records.out_folder import claimed
 from ccbench.records.record import Record, named, read_all, write_record
+from ccbench.runner.alone import alone
+from ccbench.runner.artifacts import plugins_of
 from ccbench.runner.device import check_device
 from ccbench.runner.display import Watch
 from ccbench.runner.plan import Conditions, Data, Request, canonical, option_text
@@ -27,7 +29,7 @@ from ccbench.runner.training import Training
 from ccbench.runner.work import Context
 from ccbench.store import default_store, file_digest
 from ccbench.training import load_protocol
-from ccbench.training.parallel import leads
+from ccbench.training.parallel import launched, leads
 
 
 def evaluate_file(
@@ -110,12 +112,19 @@ def evaluate_file(
     with claimed(out) if leads() else nullcontext():
         with Watch(cell.title, "training") if leads() else nullcontext() as heard:
             context = Context.of(
-                cell, source=source, cache=store.root, device=device, precision=precision, teacher=request.teacher
+                cell,
+                source=source,
+                cache=store.root,
+                device=device,
+                precision=precision,
+                teacher=request.teacher,
+                plugins=[*plugins_of(dataset, protocol, network, "", request.teacher, offers)],
+                entry=splits.key,
             )
             training = Training(
                 context=context, artifact=file, architecture=network, seed_value=cell.seed_value, compile=compile
             )
-            outcome = training.run(heard)
+            outcome = training.run(heard) if launched() else Trained.from_plain(alone(training, heard))
         facts = Compressed(
             sha256=digest,
             bytes=file.stat().st_size,

@@ -230,7 +230,7 @@ def labels(lab: Lab) -> str:
 @_check("counted by its file")
 def counted(lab: Lab) -> str:
     """The size, the bits per pixel and the share kept are those of the file, whatever the result says of itself."""
-    shape = lab.splits.train.shape
+    shape, sizes = lab.splits.train.shape, set()
     for title, _, made in lab.all_levels():
         path, own = lab.folder / "counted.ccb", lab.folder / "own.ccb"
         path.write_bytes(made.file)
@@ -243,7 +243,10 @@ def counted(lab: Lab) -> str:
             ("bits_per_pixel", made.result.bits_per_pixel, back.bits_per_pixel),
         ):
             need(found == true, f"at {title} {what} says {float(found):.4g}, its file has {float(true):.4g}")
-    return f"{len(lab.levels)} files"
+        sizes |= {back.shape} - {(shape.height, shape.width)}
+    larger = ", ".join(f"{width} x {height}" for height, width in sorted(sizes))
+    own_size = f"; pictures of {larger} where the set has {shape.width} x {shape.height}" if sizes else ""
+    return f"{len(lab.levels)} files{own_size}"
 
 
 @_check("file round trip")
@@ -275,7 +278,7 @@ def test_data(lab: Lab) -> str:
 
 @_check("nothing global changed")
 def undisturbing(lab: Lab) -> str:
-    """Random states, working folder, PyTorch's settings, the streams and the training set itself are as before."""
+    """Random states, working folder, PyTorch's settings, streams, functions, the training set itself are as before."""
     changed = sorted({w for _, _, made in lab.all_levels() for w in made.warnings if w not in notes_of(made.result)})
     need(not changed, "; ".join(changed))
     from ccbench.testing.images import image_set
@@ -283,7 +286,7 @@ def undisturbing(lab: Lab) -> str:
     before, now = image_set("train"), lab.splits.train
     same = np.array_equal(now.images, before.images) and np.array_equal(now.labels, before.labels)
     need(same, "the training set itself was changed")
-    return "random states, working folder, PyTorch's settings, streams, training set"
+    return "random states, working folder, PyTorch's settings, streams, functions, training set"
 
 
 @_check("one object, two calls")

@@ -63,6 +63,8 @@ def test_a_sound_method_passes_every_check():
         ("kit-forgets-gradients", "nothing global changed", "whether PyTorch computes gradients"),
         ("kit-takes-threads", "nothing global changed", "PyTorch's number of threads"),
         ("kit-silences", "nothing global changed", "sys.stdout"),
+        ("kit-patches-loss", "nothing global changed", "torch.nn.functional.cross_entropy"),
+        ("kit-patches-save", "nothing global changed", "CompressedDataset.save"),
         ("kit-loses-ids", "second step of a pipeline", ""),
         ("kit-undocumented", "spec and parameters documented", "'count' has no doc"),
         ("kit-bad-default", "spec and parameters documented", "does not accept its own default"),
@@ -125,6 +127,13 @@ def test_a_method_may_decline_some_budgets():
     assert report.ok, str(report)
     detail = next(o.detail for o in report.outcomes if o.name == "budget respected")
     assert detail.startswith("1/12 kept: 0.083")
+
+
+def test_larger_pictures_are_said():
+    report = check("kit-enlarges")
+    assert report.ok, str(report)
+    detail = next(o.detail for o in report.outcomes if o.name == "counted by its file")
+    assert "pictures of 64 x 64 where the set has 32 x 32" in detail
 
 
 def test_no_check_is_a_failure():

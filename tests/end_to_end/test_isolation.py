@@ -199,3 +199,14 @@ def test_the_digest_of_a_file_is_its_own(ccbench, records, tmp_path, variables):
     file = tmp_path / "out" / "artifacts" / record["artifact"]
     assert record["bytes"] == file.stat().st_size
     assert json.loads(file.with_suffix(".json").read_text())["sha256"] == record["artifact_sha256"]
+
+
+def test_a_file_is_compressed_and_evaluated_where_the_plugin_is_not_imported(ccbench, records, tmp_path, variables):
+    patching = variables("patching")
+    ccbench("compress", "-m", "random", "--ratio", "0.9", "set.ccb", env=patching)
+    ccbench("evaluate", "set.ccb", "-p", "tiny", "-o", "out", env=patching)
+    (record,) = records(tmp_path / "out")
+    assert record["accuracy"] < 0.9
+    done = ccbench("compress", "-m", "hostile-leaves", "--ratio", "0.9", "x.ccb", env=variables("hostile"), code=2)
+    assert "exit code 7" in done.stderr
+    assert "hostile" in done.stderr

@@ -50,6 +50,9 @@ def ccbench_methods():
         _spec("forgets-gradients", "ForgetsGradients"),
         _spec("takes-threads", "TakesThreads"),
         _spec("silences", "Silences"),
+        _spec("patches-loss", "PatchesLoss"),
+        _spec("patches-save", "PatchesSave"),
+        _spec("enlarges", "Enlarges"),
         _spec("no-bits", "Relabels", budgets="bits", bits=()),
     ]
 
@@ -214,6 +217,39 @@ class Silences(Sound):
 
         sys.stdout = io.StringIO()
         return super().compress(task)
+
+
+class PatchesLoss(Sound):
+    def compress(self, task):
+        import torch.nn.functional
+
+        real = torch.nn.functional.cross_entropy
+        torch.nn.functional.cross_entropy = lambda *args, **more: real(*args, **more) / 2
+        return super().compress(task)
+
+
+class PatchesSave(Sound):
+    def compress(self, task):
+        from ccbench import CompressedDataset
+
+        real = CompressedDataset.save
+        CompressedDataset.save = lambda *args, **more: real(*args, **more)
+        return super().compress(task)
+
+
+class Enlarges:
+    """Pictures of four times as many pixels, counted as images: allowed, and said."""
+
+    def compress(self, task):
+        import numpy as np
+
+        from ccbench import CompressedDataset, RawImages
+
+        data, ids = task.dataset, np.arange(task.images)
+        large = data.images[ids].repeat(2, axis=1).repeat(2, axis=2)
+        return CompressedDataset(
+            RawImages(large), np.full(len(ids), -1), data.labels[ids], classes=data.classes, nominal="images"
+        )
 
 
 class LosesIds:
