@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from ccbench.commands import _options
+from ccbench.commands._show import plain
 from ccbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -74,9 +75,9 @@ def asked(given: dict[str, Any], *, opened: bool) -> Asked:
     rows, columns = chosen(suite, given["rows"], given["columns"])
     cells = Lookup(plugins(), _options.source(given)).cells(suite, rows, columns)
     cells = _at_hand(cells, given) if opened else cells
-    lines = left_out(cells)
-    plain = _options.request({**given, "methods": (), "seeds": _seeds(given, suite.seeds)})
-    common = {name: getattr(plain, name) for name in ("seeds", "base_seed", "teacher", "precision", "threads")}
+    lines = [plain(line) for line in left_out(cells)]
+    own = _options.request({**given, "methods": (), "seeds": _seeds(given, suite.seeds)})
+    common = {name: getattr(own, name) for name in ("seeds", "base_seed", "teacher", "precision", "threads")}
     found = requests(cells, **common)
     if not found:
         raise UserError(f"nothing of suite {suite.name} can run here", found="\n         ".join(lines) or suite.missing)

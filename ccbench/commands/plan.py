@@ -129,8 +129,9 @@ def _costs(
     from dataclasses import asdict
     from pathlib import Path
 
-    from ccbench.commands._show import table
+    from ccbench.commands._show import plain, table
     from ccbench.errors import few
+    from ccbench.machine import any_gpu
     from ccbench.offers.discovery import plugins
     from ccbench.records.record import read_all
     from ccbench.suites import costs
@@ -138,11 +139,13 @@ def _costs(
     folders = given["records"] or [*dict.fromkeys((given["out"], *sorted(Path("leaderboards").glob("*"))))]
     known = costs.Throughput(read_all(*folders)[0], plugins())
     to_run = [c for c in made.cells if state[c.id] == "to run"]
-    found = costs.costs(asked.cells, made, to_run, records, known)
+    here = [record for record in records if costs.on_gpu(record) == any_gpu()]
+    found = costs.costs(asked.cells, made, to_run, here, known)
     facts = {"rows": [asdict(cost) for cost in found], "left_out": list(asked.lines)}
     if not found:
         return [], facts
     where = f"of GPUs the trainings alone, by the images per second recorded in {few([str(f) for f in folders], 2)}"
     none = "" if known.gpus else "; no throughput of a GPU is recorded there"
     head = f"cost by row; of this machine from the records in {given['out']}; {where}{none}:"
-    return [head, table(costs.table(found, known.gpus))], facts
+    rows = [tuple(map(plain, row)) for row in costs.table(found, known.gpus)]
+    return [head, table(rows)], facts

@@ -55,6 +55,7 @@ class Record(Row):
         final_loss, iterations, images_per_second: of the training.
         teacher_accuracy: of the teacher on the test split, a fraction; ``teacher_bytes`` the size of its weights,
             which no ratio counts.
+        compress_memory: bytes, the peak of the process that made the file, with the stages that it made.
         peak_memory: bytes, of the training.
         test_images: that it was tested on, of which ``accuracy`` is a share.
         labels: what it learned from: ``hard``, ``soft`` (those of the file) or ``teacher``; "" where nobody wrote it.
@@ -88,6 +89,7 @@ class Record(Row):
     compress_seconds: Seconds | None = field(default=None, metadata=_MEAN)
     stage_seconds: dict[str, Seconds] = field(default_factory=dict)
     construction_seconds: Seconds | None = field(default=None, metadata=_MEAN)
+    compress_memory: Count | None = None
     accuracy: Share | None = None
     best_accuracy: Share | None = field(default=None, metadata=_MEAN)
     final_loss: Number | None = None
@@ -133,6 +135,7 @@ class Record(Row):
         if file:
             measured |= {name: getattr(file, name) for name in _OF_FILE}
             measured |= {"nominal_ratio": float(1 - file.nominal_kept), "measured_ratio": 1 - file.measured_kept}
+            measured["compress_memory"] = file.peak_memory
         return cls(
             **{name: getattr(cell, name) for name in ROW},
             cell=cell.id,

@@ -51,7 +51,7 @@ class Throughput:
         rates: dict[tuple[str, Picture], list[float]] = defaultdict(list)
         for record in records:
             device, shape = record.environment.get("device"), self._shape(record.dataset)
-            if record.ok and record.images_per_second and isinstance(device, str) and shape and _is_gpu(record):
+            if record.ok and record.images_per_second and isinstance(device, str) and shape and on_gpu(record):
                 rates[device, (record.architecture, shape.height, shape.width)].append(record.images_per_second)
         self._rates = {key: statistics.median(found) for key, found in rates.items()}
 
@@ -76,7 +76,8 @@ class Throughput:
         return getattr(spec, "shape", None)
 
 
-def _is_gpu(record: Record) -> bool:
+def on_gpu(record: Record) -> bool:
+    """Whether a record's network was trained on a GPU."""
     return "tf32" in record.environment  # which nothing else has
 
 

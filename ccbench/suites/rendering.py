@@ -1,4 +1,4 @@
-"""A suite's table as CSV, Markdown, HTML or LaTeX. Fractions in CSV, per cent everywhere else."""
+"""A suite's table as CSV, Markdown, HTML or LaTeX. Fractions and bytes in CSV, per cent and MB everywhere else."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ccbench.suites.table import BEST, SECOND, Entry, Table, lines
 
 FORMATS = ("csv", "md", "html", "latex")
 _SHARES = {"accuracy", "best_accuracy", "teacher_accuracy"}  # shown in per cent
+_BYTES = ("bytes", "compress_memory", "peak_memory")  # shown in MB, whatever ends so
 _EMPTY = "–"
 _APART = "≠"
 _STYLE = (
@@ -70,6 +71,8 @@ def notes(table: Table) -> list[str]:
 def _number(value: float, field: str, form: str = "") -> str:
     if field in _SHARES:
         return format(100 * value, form + ".2f")
+    if field.endswith(_BYTES):
+        return format(value / 1e6, form + ",.4g" if value < 1e9 else form + ",.0f")
     return format(value, form + ".5g")
 
 

@@ -21,7 +21,7 @@ FIELDS = tuple(
     in {
         "accuracy", "best_accuracy", "nominal_ratio", "measured_ratio", "bytes", "images", "colorfulness",
         "color_distance", "compress_seconds", "construction_seconds", "train_seconds", "images_per_second",
-        "peak_memory", "teacher_accuracy", "teacher_bytes",
+        "compress_memory", "peak_memory", "teacher_accuracy", "teacher_bytes",
     }
 )  # fmt: skip
 """What a column may show of a record, and ``stage_seconds.NAME``."""

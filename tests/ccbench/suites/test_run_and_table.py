@@ -43,7 +43,7 @@ name = "=Median cut"
 method = "mediancut"
 [[rows]]
 name = "Nobody's"
-missing = '<script>alert(1)</script> \\write18{{x}}'
+missing = "<script>alert(1)</script> \\\\write18{{x}} \\u001b[31m"
 """
 STRANGE = MARKUP.replace("'x'", "x")
 
@@ -79,6 +79,7 @@ def done(tmp_path_factory):
 
 def test_a_run_says_what_it_leaves_out_and_counts_the_rest(done):
     assert "left out: Nobody's: " in done.first.err
+    assert "\x1b" not in done.first.err
     assert "cells: 4 ok" in done.first.err
     assert done.run("run", "--suite", "mine.toml", "--columns", "0.92", "--quiet").err.count("4 cached") == 1
 
@@ -106,6 +107,7 @@ def test_costs_on_a_gpu_come_from_its_recorded_throughput(done):
     from ccbench.records.record import checksum
 
     facts = json.loads(file.read_text())
+    assert facts["compress_memory"] > 10e6  # of a process with numpy in it
     facts["images_per_second"] = 1000.0
     facts["environment"] |= {"device": "NVIDIA X100", "tf32": "no"}
     facts["checksum"] = checksum(facts)
@@ -256,3 +258,34 @@ def test_the_mark_says_that_two_intervals_do_not_meet(value, std, runs, apart):
     assert ours.half == pytest.approx(0.02484, abs=1e-5)
     assert entry.apart is apart
     assert Entry(entry.cell, Measured((0.1,)), entry.theirs).apart is None  # one seed has no interval
+
+
+def test_the_map_counts_rows_by_where_they_stand(tmp_path):
+    """Of four rows one agrees, one does not, one cannot be built, and one has a single seed, which says nothing."""
+    from ccbench.suites.standing import Count, Machine, standings
+
+    (tmp_path / "n.csv").write_text(
+        ",".join(COLUMNS) + "\n" + "".join(f"random,{n},photodigits,quicknet,0.5,,,0.8,,p,\n" for n in "abcd")
+    )
+    rows = "".join(f'[[rows]]\nname = "{n}"\nmethod = "random"\nkey = "{n}"\n' for n in "abd")
+    (tmp_path / "x.toml").write_text(
+        'title = "t"\npaper = "p"\nsource = "p"\nnumbers = ["n.csv"]\n[all]\ndataset = "photodigits"\n'
+        'protocol = "quick"\n[[columns]]\nratio = 0.5\nname = "2"\n[[rows]]\nname = "c"\nmissing = "none"\n' + rows
+    )
+    suite = read_file(tmp_path / "x.toml")
+    said = {("a", "2"): Measured((0.79, 0.8, 0.82)), ("b", "2"): Measured((0.5, 0.51)), ("d", "2"): Measured((0.8,))}
+    found = standings(suite, Lookup(plugins()), Machine(None, gpu=False), Fixed(said))
+    assert Count.of(suite, found) == Count("x", rows=4, here=3, needs=0, unbuilt=1, results=3, within=1)
+    assert [one.within for one in found if one.row == "a"] == [True]
+
+
+def test_a_dataset_is_here_where_its_folder_is(tmp_path):
+    from ccbench.suites.model import read
+    from ccbench.suites.standing import Machine
+
+    lookup, suite = Lookup(plugins()), read("dcq-table1", plugins())
+    found = lookup.cell(suite, suite.rows[0], suite.columns[0]).found
+    assert [*Machine(tmp_path, gpu=True).lacks(found, suite)] == ["dataset cifar10"]
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    assert [*Machine(tmp_path, gpu=True).lacks(found, suite)] == []
+    assert [*Machine(tmp_path, gpu=False).lacks(found, suite)] == ["a GPU"]
