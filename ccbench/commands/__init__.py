@@ -18,6 +18,7 @@ _SUMMARIES = {
     "merge": "Bring the records of several output folders into one.",
     "compare": "Show what changed between two output folders, and whether it is more than noise.",
     "verify": "Hold records against themselves, their files and what is installed here.",
+    "publish": "Write a board to browse, exports and a manifest, for a static host.",
     "list": "List methods, datasets, architectures, protocols and every other offer.",
     "describe": "Show everything known about one name.",
     "plugins": "Show every plugin, what it offers, and what is broken.",

@@ -38,10 +38,45 @@ def png(subject: Subject, *, images: int = 8, **_: Any) -> bytes:
     for label in chosen:
         where = np.flatnonzero(compressed.labels == label)
         pictures = [shown(pixels_of(compressed, place), size) for place in where[spread(len(where), images)]]
-        count = f"{len(where):,} image{'s' * (len(where) != 1)}"
-        sheet.append(Row(compressed.classes[label], count, pictures))
-    thinned = len(chosen) < len(compressed.classes)
-    return drawn(sheet, size, f"{len(chosen)} of {len(compressed.classes)} classes" if thinned else "")
+        sheet.append(Row(compressed.classes[label], _count(where), pictures))
+    return drawn(sheet, size, _thinned(chosen, subject))
+
+
+def beside(subject: Subject, *, classes: int = 5, images: int = 8) -> bytes:
+    """A PNG file: of each class a row of compressed images and, where the original is the very one, theirs below.
+
+    Images that were made and not taken stand alone.
+
+    Args:
+        subject: what is looked at.
+        classes: shown at most, >= 1, evenly spaced over those there are; ``images`` likewise of each class.
+
+    Raises:
+        UserError: an encoded image is damaged.
+    """
+    compressed, original = subject.compressed, subject.unchanged
+    chosen, size = spread(len(compressed.classes), classes), shown_size(*compressed.shape)
+    sheet = []
+    for label in chosen:
+        where = np.flatnonzero(compressed.labels == label)
+        where = where[spread(len(where), images)]
+        sheet.append(
+            Row(compressed.classes[label], "compressed", [shown(pixels_of(compressed, p), size) for p in where])
+        )
+        ids = compressed.ids[where]
+        if original is not None and len(ids) and ids.min() >= 0 and ids.max() < len(original):
+            sheet.append(Row("", "original", [shown(np.asarray(original.images[i]), size) for i in ids]))
+    return drawn(sheet, size, _thinned(chosen, subject))
+
+
+def _count(where: np.ndarray) -> str:
+    return f"{len(where):,} image{'s' * (len(where) != 1)}"
+
+
+def _thinned(chosen: np.ndarray, subject: Subject) -> str:
+    """A title where not all classes are shown."""
+    every = len(subject.compressed.classes)
+    return f"{len(chosen)} of {every} classes" if len(chosen) < every else ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -29,19 +30,38 @@ def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False) -> pd.
     Raises:
         UserError: there is no record, or one of a newer version.
     """
-    read = [read_all(out) for out in dict.fromkeys(Path(out).resolve() for out in outs)]
-    records = [record for found, _ in read for record in found]
-    problems = [problem for _, found in read for problem in found]
-    if not records:
+    return framed(read_folders(outs), published=published)
+
+
+class Held(NamedTuple):
+    """What an output folder holds: its records, and a line for each file left out."""
+
+    out: Path
+    records: list[Record]
+    problems: list[str]
+
+
+def read_folders(outs: Sequence[Path]) -> list[Held]:
+    """What each folder holds, see :func:`ccbench.records.record.read_all`; a folder named twice is read once.
+
+    Raises:
+        UserError: there is no record in any of them, or one of a newer version.
+    """
+    read = [Held(out, *read_all(out)) for out in dict.fromkeys(Path(out).resolve() for out in outs)]
+    problems = [problem for held in read for problem in held.problems]
+    if not any(held.records for held in read):
         raise UserError("there are no result records", mend="ccbench run writes them, or name their folder with --out",
                         found="; ".join([*map(str, outs), *problems[:3]]))  # fmt: skip
-    verdicts, unread = read_verdicts(outs)
+    return read
+
+
+def framed(read: Sequence[Held], *, published: bool = False) -> pd.DataFrame:
+    """As :func:`load`, of what :func:`read_folders` found."""
+    records = [record for held in read for record in held.records]
+    verdicts, unread = read_verdicts(held.out for held in read)
+    problems = [*(problem for held in read for problem in held.problems), *unread]
     frame = table(records, verdicts)
-    remarks = [
-        *_twice([found for found, _ in read]),
-        *_machines(records),
-        *(f"left out: {w}" for w in (*problems, *unread)),
-    ]
+    remarks = [*_twice([held.records for held in read]), *_machines(records), *(f"left out: {w}" for w in problems)]
     if published:
         theirs = published_rows()
         pairs = frame[["dataset", "architecture"]].drop_duplicates()
@@ -50,7 +70,7 @@ def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False) -> pd.
     return frame
 
 
-def _twice(read: list[list[Record]]) -> list[str]:
+def _twice(read: Sequence[list[Record]]) -> list[str]:
     """A remark where several folders hold the same cells: each counts once."""
     cells = Counter(cell for records in read for cell in {record.cell for record in records})
     several = [cell for cell, folders in cells.items() if folders > 1]
@@ -108,8 +128,11 @@ def write(out: str | Path, *, published: bool = False) -> pd.DataFrame:
 
 def write_files(frame: pd.DataFrame, folder: str | Path, chosen: Sequence[str] = ()) -> None:
     """The three files of a table; see :func:`write`. ``chosen`` as for :func:`ccbench.leaderboard.render`."""
-    folder = Path(folder)
+    for name, content in table_files(frame, chosen).items():
+        atomic_write(Path(folder) / name, content)
+
+
+def table_files(frame: pd.DataFrame, chosen: Sequence[str] = ()) -> dict[str, str | bytes]:
+    """What :func:`write_files` writes, by name."""
     text = render(frame, "md", chosen) + "\n![Accuracy against bytes kept](leaderboard.png)\n"
-    atomic_write(folder / "leaderboard.csv", render(frame, "csv"))
-    atomic_write(folder / "leaderboard.png", png(frame))
-    atomic_write(folder / "leaderboard.md", text)
+    return {"leaderboard.csv": render(frame, "csv"), "leaderboard.png": png(frame), "leaderboard.md": text}

@@ -120,6 +120,7 @@ ALLOWED = {
     "records": "errors schema seeds budget store offers",
     "leaderboard": "errors budget store offers records",
     "inspection": "errors quantities budget store data archive colors leaderboard",
+    "publishing": "errors schema quantities store offers data records leaderboard inspection",
     "runner": "errors seeds quantities budget machine store offers executors data coding archive colors training "
     "methods stages records leaderboard",
     "verification": "errors quantities budget machine store offers executors data archive training methods records "
@@ -128,7 +129,7 @@ ALLOWED = {
     "api": "machine data offers methods records runner",
     "recommend": "errors store offers data archive api",
     "commands": "errors seeds quantities machine store offers data archive training methods "
-    "records leaderboard inspection runner verification testing recommend",
+    "records leaderboard inspection publishing runner verification testing recommend",
 }
 
 

@@ -5,9 +5,8 @@ import pytest
 from ccbench.records.record import Record
 
 
-@pytest.fixture
-def make():
-    """Records with hand-written numbers: make(method, ratio, [accuracy or status, ...], **changes)."""
+def maker():
+    """Makes records with hand-written numbers: make(method, ratio, [accuracy or status, ...], **changes)."""
     count = 0
 
     def records(method, ratio, outcomes, **changes):
@@ -29,3 +28,9 @@ def make():
         return made
 
     return records
+
+
+@pytest.fixture
+def make():
+    """See :func:`maker`."""
+    return maker()
