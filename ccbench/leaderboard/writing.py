@@ -134,5 +134,10 @@ def write_files(frame: pd.DataFrame, folder: str | Path, chosen: Sequence[str] =
 
 def table_files(frame: pd.DataFrame, chosen: Sequence[str] = ()) -> dict[str, str | bytes]:
     """What :func:`write_files` writes, by name."""
+    return {**texts(frame, chosen), "leaderboard.png": png(frame)}
+
+
+def texts(frame: pd.DataFrame, chosen: Sequence[str] = ()) -> dict[str, str]:
+    """The files of :func:`write_files` that are text."""
     text = render(frame, "md", chosen) + "\n![Accuracy against bytes kept](leaderboard.png)\n"
-    return {"leaderboard.csv": render(frame, "csv"), "leaderboard.png": png(frame), "leaderboard.md": text}
+    return {"leaderboard.csv": render(frame, "csv"), "leaderboard.md": text}

@@ -124,7 +124,7 @@ ALLOWED = {
     "runner": "errors seeds quantities budget machine store offers executors data coding archive colors training "
     "methods stages records leaderboard",
     "verification": "errors quantities budget machine store offers executors data archive training methods records "
-    "runner",
+    "leaderboard publishing runner",
     "testing": "errors budget store offers executors data archive training methods",
     "api": "machine data offers methods records runner",
     "recommend": "errors store offers data archive api",
