@@ -13,6 +13,7 @@ import click
 
 from ccbench.commands import _options
 from ccbench.commands._show import plain
+from ccbench.errors import UserError
 
 if TYPE_CHECKING:
     from ccbench.verification.findings import Report
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 )
 @click.option("--sample", type=click.IntRange(1), metavar="N",
               help="Of so many records, drawn anew each time; default: of all.")  # fmt: skip
+@click.option("--ci", is_flag=True,
+              help="For a repository: tables, manifest and protocol versions must hold as well.")  # fmt: skip
+@click.option("--since", type=_options.Place(file_okay=False), metavar="DIR",
+              help="With --ci: an earlier copy; every record in it must still be there.")  # fmt: skip
 @click.option("--format", "fmt", type=click.Choice(["text", "json"]), default="text", show_default=True,
               help="What is printed.")  # fmt: skip
 @click.option("--data-root", type=_options.Place(), envvar="CCBENCH_DATA", help="Folder of datasets; or CCBENCH_DATA.")
@@ -35,7 +40,9 @@ if TYPE_CHECKING:
 @click.option("--device", help="cpu, cuda or cuda:0; default: the best there is.")
 @click.option("--timeout", type=_options.Finite(min=0, min_open=True),
               help="Seconds after which one compression or training is killed.")  # fmt: skip
-def verify(paths: tuple[Path, ...], fmt: str, data_root: Path | None, **given: Any) -> int:
+def verify(
+    paths: tuple[Path, ...], fmt: str, data_root: Path | None, ci: bool, since: Path | None, **given: Any
+) -> int:
     """Hold result records against themselves, their files and what is installed here.
 
     OUT is an output folder, or one that holds several; RECORD a file under its results/. In seconds: nothing is made
@@ -48,9 +55,15 @@ def verify(paths: tuple[Path, ...], fmt: str, data_root: Path | None, **given: A
     from ccbench.verification.installed import Installed
     from ccbench.verification.look import look, subjects
 
+    if since is not None and not ci:
+        raise UserError("--since is for a repository of leaderboards", mend="add --ci")
     found = subjects(paths)
     installed = Installed(plugins(), data_root, default_store().root)
     report = look(found, installed)
+    if ci:
+        from ccbench.verification.repository import hold
+
+        hold(report, paths, found, since)
     if given["recompress"] or given["retrain"]:
         _again(found, installed, report, quiet=fmt == "json", **given)
     if fmt == "json":

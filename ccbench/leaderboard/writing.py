@@ -58,14 +58,10 @@ def read_folders(outs: Sequence[Path]) -> list[Held]:
 def framed(read: Sequence[Held], *, published: bool = False) -> pd.DataFrame:
     """As :func:`load`, of what :func:`read_folders` found."""
     records = [record for held in read for record in held.records]
-    verdicts, unread = read_verdicts([held.out for held in read])
+    verdicts, unread = read_verdicts(held.out for held in read)
+    problems = [*(problem for held in read for problem in held.problems), *unread]
     frame = table(records, verdicts)
-    problems = [problem for held in read for problem in held.problems]
-    remarks = [
-        *_twice([held.records for held in read]),
-        *_machines(records),
-        *(f"left out: {w}" for w in (*problems, *unread)),
-    ]
+    remarks = [*_twice([held.records for held in read]), *_machines(records), *(f"left out: {w}" for w in problems)]
     if published:
         theirs = published_rows()
         pairs = frame[["dataset", "architecture"]].drop_duplicates()
@@ -138,5 +134,10 @@ def write_files(frame: pd.DataFrame, folder: str | Path, chosen: Sequence[str] =
 
 def table_files(frame: pd.DataFrame, chosen: Sequence[str] = ()) -> dict[str, str | bytes]:
     """What :func:`write_files` writes, by name."""
+    return {**texts(frame, chosen), "leaderboard.png": png(frame)}
+
+
+def texts(frame: pd.DataFrame, chosen: Sequence[str] = ()) -> dict[str, str]:
+    """The files of :func:`write_files` that are text."""
     text = render(frame, "md", chosen) + "\n![Accuracy against bytes kept](leaderboard.png)\n"
-    return {"leaderboard.csv": render(frame, "csv"), "leaderboard.png": png(frame), "leaderboard.md": text}
+    return {"leaderboard.csv": render(frame, "csv"), "leaderboard.md": text}

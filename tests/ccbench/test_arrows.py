@@ -125,7 +125,7 @@ ALLOWED = {
     "methods stages records leaderboard",
     "suites": "errors schema quantities budget machine store offers data methods training records leaderboard runner",
     "verification": "errors quantities budget machine store offers executors data archive training methods records "
-    "runner",
+    "leaderboard publishing runner",
     "testing": "errors budget store offers executors data archive training methods",
     "api": "machine data offers methods records runner",
     "recommend": "errors store offers data archive api",
