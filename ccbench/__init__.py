@@ -21,6 +21,7 @@ from ccbench.offers.specs import (
     ProtocolSpec,
     ScoreSpec,
     StageSpec,
+    SuiteSpec,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ __all__ = [
     "RawImages",
     "ScoreSpec",
     "StageSpec",
+    "SuiteSpec",
     "UserError",
     "export",
     "hookimpl",

@@ -29,6 +29,7 @@ from ccbench.offers.specs import (
     ProtocolSpec,
     ScoreSpec,
     StageSpec,
+    SuiteSpec,
 )
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ __all__ = [
     "ScoreSpec",
     "StageContext",
     "StageSpec",
+    "SuiteSpec",
     "Task",
     "Teacher",
     "Unfit",

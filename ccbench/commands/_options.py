@@ -149,7 +149,6 @@ CELLS = [
         "--methods",
         "-m",
         type=LIST,
-        required=True,
         help="Method expressions: dcq,ccs[score=el2n],ccs[fraction=0.1]+dcq[bits=2]; all is every method there is "
         "but those that take many hours, all-GROUP every one of a group.",
     ),
@@ -206,7 +205,7 @@ def request(given: dict[str, Any]) -> Any:
     from ccbench.runner.plan import Request
 
     return Request(
-        methods=given["methods"],
+        methods=given["methods"] or (),
         budgets=budgets(given),
         datasets=given["dataset"],
         architectures=given["arch"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from ccbench.commands._show import as_json, label_of, plain, table, type_of, war
 from ccbench.errors import UserError
 from ccbench.offers.cards import Card
 from ccbench.offers.discovery import KINDS, Plugins, plugins
-from ccbench.offers.specs import NeedingSpec, Param, Spec, did_you_mean
+from ccbench.offers.specs import NeedingSpec, Param, Spec, SuiteSpec, did_you_mean
 
 _SHOWN = {"kind", "name", "summary", "params", "distribution", "module"}  # these have a place of their own
 
@@ -25,7 +26,7 @@ def describe(name: str, as_data: bool) -> None:
     offers = plugins()
     specs = _find(name, offers)
     if as_data:
-        data = [{**as_json(spec, offers), "card": offers.card(spec)} for spec in specs]
+        data = [{**as_json(spec, offers), "card": offers.card(spec), **_more(spec, offers)} for spec in specs]
         click.echo(json.dumps(data, indent=1, default=str))
     else:
         click.echo("\n\n".join(_text(name, spec, offers) for spec in specs))
@@ -77,6 +78,8 @@ def _text(name: str, spec: Spec, offers: Plugins) -> str:
             lines.append(plain_indent(f"{param.name}={default}  ({_takes(param)})", "    "))
             lines += _wrapped(param.doc, "        ")
     lines += _questions(card)
+    if isinstance(spec, SuiteSpec):
+        lines += ["", *_suite_lines(spec, offers)]
     return "\n".join(lines)
 
 
@@ -87,6 +90,29 @@ def _questions(card: Card) -> list[str]:
         lines += _wrapped(f"- {one['question']}", "    ", "      ")
         lines += _wrapped(f"choice: {one['choice']}", "      ")
     return ["", "  left open by the definition, and what was chosen", *lines] if lines else []
+
+
+def _more(spec: Spec, offers: Plugins) -> dict[str, Any]:
+    """What the table of a suite says, and where its rows stand by the results in this folder; nothing of other kinds.
+
+    Raises:
+        UserError: its file cannot be read.
+    """
+    if not isinstance(spec, SuiteSpec):
+        return {}
+    from ccbench.suites.described import told
+
+    return {"suite": told(spec.name, offers, (Path("ccbench-out"),))}
+
+
+def _suite_lines(spec: Spec, offers: Plugins) -> list[str]:
+    from ccbench.suites.described import text
+
+    lines: list[str] = []
+    for line in text(_more(spec, offers)["suite"]):
+        deep = "  " + " " * (len(line) - len(line.lstrip()))
+        lines += _wrapped(line, deep, deep + "  ")
+    return lines
 
 
 def _wrapped(text: str, indent: str, later: str | None = None) -> list[str]:

@@ -20,7 +20,11 @@ _SUFFIXES = {".csv": "csv", ".md": "md", ".html": "html", ".htm": "html", ".tex"
               help="Print this format. [default: a table on a terminal, Markdown elsewhere]")  # fmt: skip
 @click.option("--published", is_flag=True, help="Set published numbers beside ours, marked by their source.")
 @click.option("--columns", type=_options.LIST, default="", metavar="NAMES",
-              help="Further columns of the tables, such as colorfulness,color_distance; CSV has them all.")  # fmt: skip
+              help="Further columns of the tables, such as colorfulness,color_distance; CSV has them all. "
+                   "With --suite: of its columns those named.")  # fmt: skip
+@click.option("--suite", metavar="NAME|FILE.toml",
+              help="A paper's table instead: our numbers beside the published; see ccbench list suites.")  # fmt: skip
+@click.option("--rows", type=_options.LIST, default="", metavar="NAMES", help="Of the suite: rows by key or name.")
 @click.option("--output", type=_options.Place(dir_okay=False), metavar="FILE",
               help="Write here instead of printing; the ending tells the format: csv, md, html, tex, png.")  # fmt: skip
 @click.option("--write", "folder", type=_options.Place(file_okay=False), metavar="DIR",
@@ -30,6 +34,8 @@ def leaderboard(
     fmt: str | None,
     published: bool,
     columns: tuple[str, ...],
+    suite: str | None,
+    rows: tuple[str, ...],
     output: Path | None,
     folder: Path | None,
 ) -> None:
@@ -44,12 +50,20 @@ def leaderboard(
             raise UserError("the ending of --output tells the format", found=output.name,
                             mend="one of " + " ".join(_SUFFIXES) + ", or give --format")  # fmt: skip
         chosen = fmt or ending or "csv"
+    outs = outs or (Path("ccbench-out"),)
+    if suite is not None:
+        if folder is not None or published:
+            raise UserError("--write and --published are not for a suite's table", mend="--output FILE")
+        _suite(suite, rows, columns, outs, output, chosen if output else fmt or "md")
+        return
+    if rows:
+        raise UserError("--rows is part of a suite", mend="--suite NAME; see ccbench list suites")
     from ccbench.leaderboard.columns import check_columns
     from ccbench.leaderboard.rendering import render
     from ccbench.leaderboard.writing import load, write_files
 
     check_columns(columns)
-    frame = load(outs or (Path("ccbench-out"),), published=published)
+    frame = load(outs, published=published)
     for note in frame.attrs["notes"]:
         click.echo(f"note: {note}", err=True)
     if output is not None:
@@ -67,3 +81,34 @@ def leaderboard(
     if folder is not None:
         write_files(frame, folder, columns)
         click.echo(f"wrote leaderboard.csv, leaderboard.md and leaderboard.png into {folder}/", err=True)
+
+
+def _suite(
+    name: str,
+    rows: tuple[str, ...],
+    columns: tuple[str, ...],
+    outs: tuple[Path, ...],
+    output: Path | None,
+    fmt: str,
+) -> None:
+    """Print or write the table of a suite."""
+    from ccbench.offers.discovery import plugins
+    from ccbench.records.record import read_all
+    from ccbench.suites.grid import Lookup
+    from ccbench.suites.model import chosen, read
+    from ccbench.suites.rendering import render
+    from ccbench.suites.results import Results
+    from ccbench.suites.table import build
+
+    suite = read(name, plugins())
+    records, problems = read_all(*outs)
+    for problem in problems:
+        click.echo(f"note: left out: {problem}", err=True)
+    text = render(build(suite, *chosen(suite, rows, columns), Lookup(plugins()), Results(records)), fmt)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    from ccbench.store import atomic_write
+
+    atomic_write(output, text)
+    click.echo(f"wrote {output}", err=True)

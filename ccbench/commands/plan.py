@@ -8,11 +8,18 @@ from typing import Any
 
 import click
 
-from ccbench.commands import _options
+from ccbench.commands import _options, _suite
 
 
 @click.command()
-@_options.add(*_options.CELLS)
+@_options.add(_suite.NAME, *_suite.PARTS, *_options.CELLS)
+@click.option(
+    "--records",
+    multiple=True,
+    type=_options.Place(),
+    metavar="DIR",
+    help="With --suite: output folders whose records tell the throughput of GPUs. [default: leaderboards/* here]",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with every cell.")
 def plan(**given: Any) -> None:
     """Show every cell of a run: what is there, what would run, what is skipped and why, and how long it takes."""
@@ -24,11 +31,11 @@ def plan(**given: Any) -> None:
     from ccbench.runner.estimate import estimate
     from ccbench.runner.execute import plan_run
 
-    request = _options.request(given)
+    asked = _suite.asked(given, opened=False)
     records, problems = read_all(given["out"])
     # what is there already is told by what the images are; where nothing is there, nothing has to be opened
     recorded = {r.dataset for r in records}
-    made = plan_run(request, _options.source(given), plugins(), given["device"], look=recorded)
+    made = plan_run(asked.requests, _options.source(given), plugins(), given["device"], look=recorded)
     cached = {r.cell for r in latest(records) if r.ok}
     state = {c.id: "skipped" if c.skip else "cached" if c.id in cached else "to run" for c in made.cells}
     steps = {
@@ -74,6 +81,7 @@ def plan(**given: Any) -> None:
                     "seconds": left.seconds if left.unknown < left.cells else None,
                     "unknown": left.unknown,
                     "unmeasured": left.unmeasured,
+                    **_costs(asked, made, state, given, records)[1],
                 },
                 indent=1,
             )
@@ -108,3 +116,33 @@ def plan(**given: Any) -> None:
     click.echo(", ".join(f"{n} {what}" for what, n in total.items()))
     if total["to run"]:
         click.echo(f"estimated time of one job, from the records in {given['out']}: {left.text}")
+    for line in (*_costs(asked, made, state, given, records)[0], *(f"left out: {line}" for line in asked.lines)):
+        click.echo(line)
+
+
+def _costs(
+    asked: _suite.Asked, made: Any, state: dict[str, str], given: dict[str, Any], records: list[Any]
+) -> tuple[list[str], dict[str, Any]]:
+    """What each row of a suite costs: lines for people, and the same as JSON; nothing without a suite."""
+    if not asked.cells:
+        return [], {}
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from ccbench.commands._show import table
+    from ccbench.errors import few
+    from ccbench.offers.discovery import plugins
+    from ccbench.records.record import read_all
+    from ccbench.suites import costs
+
+    folders = given["records"] or [*dict.fromkeys((given["out"], *sorted(Path("leaderboards").glob("*"))))]
+    known = costs.Throughput(read_all(*folders)[0], plugins())
+    to_run = [c for c in made.cells if state[c.id] == "to run"]
+    found = costs.costs(asked.cells, made, to_run, records, known)
+    facts = {"rows": [asdict(cost) for cost in found], "left_out": list(asked.lines)}
+    if not found:
+        return [], facts
+    where = f"of GPUs the trainings alone, by the images per second recorded in {few([str(f) for f in folders], 2)}"
+    none = "" if known.gpus else "; no throughput of a GPU is recorded there"
+    head = f"cost by row; of this machine from the records in {given['out']}; {where}{none}:"
+    return [head, table(costs.table(found, known.gpus))], facts

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from ccbench.commands import _options
+from ccbench.commands import _options, _suite
 
 
 @click.command()
-@_options.add(*_options.CELLS)
+@_options.add(_suite.NAME, *_suite.PARTS, *_options.CELLS)
 @click.option(
     "--jobs",
     "-j",
@@ -54,7 +54,10 @@ def run(**given: Any) -> int:
         sealed=given["sealed"],
         display="quiet" if given["quiet"] else "auto",
     )
-    summary = execute(_options.request(given), options)
+    asked = _suite.asked(given, opened=True)
+    for line in asked.lines:
+        click.echo(f"left out: {line}", err=True)
+    summary = execute(asked.requests, options)
     if sys.stdout is not None and sys.stdout.isatty():
         from ccbench.leaderboard.terminal import show
         from ccbench.leaderboard.writing import load

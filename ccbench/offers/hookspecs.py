@@ -61,6 +61,11 @@ def ccbench_groups() -> list[specs.GroupSpec]:
 
 
 @hookspec
+def ccbench_suites() -> list[specs.SuiteSpec]:
+    """Tables of papers as rows and columns, for ``ccbench run --suite NAME``."""
+
+
+@hookspec
 def ccbench_commands() -> list[specs.CommandSpec]:
     """Subcommands of ``ccbench``."""
 

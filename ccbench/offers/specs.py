@@ -408,6 +408,7 @@ class DatasetSpec(Spec):
         license: of the images, for people.
         packaged: folders of installed packages that hold the images, such as ``"sklearn/datasets/data"``; what is
             sealed does not see them.
+        places: folders below ``--data-root``, in one of which the images lie, for whoever asks without opening them.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -416,6 +417,7 @@ class DatasetSpec(Spec):
     resizable: bool = False
     license: str = ""
     packaged: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -551,6 +553,31 @@ class GroupSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SuiteSpec(Spec):
+    """A table of a paper, or another set of rows that belong together, as data: ``ccbench run --suite NAME``.
+
+    Attributes:
+        table: ``"package:path/inside.toml"``: rows, columns, protocol and seeds; see :mod:`ccbench.suites.model`.
+    """
+
+    kind: ClassVar[str] = "suite"
+    target: str = ""
+    version: str = field(default="1")
+    table: str = ""
+
+    def check_place(self) -> None:
+        """Raise UserError unless it names a table and nothing else."""
+        check_reference(self.table, f"suite {self.name}: table")
+        if self.target or self.params or self.aliases:
+            raise UserError(f"suite {self.name}: a suite has a table, and no target, parameters or aliases")
+
+    @property
+    def place(self) -> str:
+        """What the offer is made from: its table."""
+        return self.table
+
+
+@dataclass(frozen=True, kw_only=True)
 class CommandSpec(Spec):
     """A subcommand; its target is a ``click.Command``."""
 
@@ -611,6 +638,7 @@ OFFERS: tuple[type[Spec], ...] = (
     StageSpec,
     ScoreSpec,
     GroupSpec,
+    SuiteSpec,
     CommandSpec,
 )
 KINDS = tuple(cls.kind for cls in OFFERS)

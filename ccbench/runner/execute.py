@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +26,7 @@ from ccbench.runner.device import check_device, on_gpu
 from ccbench.runner.display import Display, make_display
 from ccbench.runner.few_images import few_notes
 from ccbench.runner.guarded import Guarded
-from ccbench.runner.plan import Data, Plan, Request, make_plan, option_text
+from ccbench.runner.plan import Data, Plan, Request, joined, make_plan, option_text
 from ccbench.runner.schedule import Artifact, ArtifactEnded, Scheduler
 from ccbench.runner.work import shorten
 from ccbench.store import default_store
@@ -80,7 +81,7 @@ class Summary:
 
 
 def plan_run(
-    request: Request,
+    request: Request | Sequence[Request],
     source: DataSource,
     offers: Plugins,
     device: str | None = None,
@@ -91,7 +92,7 @@ def plan_run(
     """The plan of a request.
 
     Args:
-        request: what is asked for.
+        request: what is asked for; of several each cell once.
         source: where datasets come from.
         offers: where names are looked up.
         device: where methods would compute; None is the best there is.
@@ -102,10 +103,11 @@ def plan_run(
     Raises:
         UserError: no cell of it can run, the request names something unknown, or a dataset cannot be opened.
     """
-    cache, notes = default_store().root, list[str]()
+    root, notes = default_store().root, list[str]()
 
+    @cache
     def data(dataset: str) -> Data:
-        where: dict[str, Any] = {"plugins": offers, "source": source.for_dataset(dataset), "cache": cache}
+        where: dict[str, Any] = {"plugins": offers, "source": source.for_dataset(dataset), "cache": root}
         options = option_text(source)
         if look is not None and dataset not in look:
             return Data(shape_of(dataset, **where, notes=notes), options=options)
@@ -114,7 +116,7 @@ def plan_run(
         test = "" if isinstance(splits.tested, NoTest) and not tested else splits.test.digest
         return Data(splits.train.shape, splits.train.digest, test, options, splits.key)
 
-    plan = make_plan(request, offers, data, device=device)
+    plan = joined([make_plan(one, offers, data, device=device) for one in _several(request)])
     plan.notes += [*notes, *few_notes(plan.cells, plan.expressions, {n: d.shape for n, d in plan.data.items()})]
     if not plan.runnable:
         reasons = list(dict.fromkeys(c.skip for c in plan.cells))
@@ -124,8 +126,12 @@ def plan_run(
     return plan
 
 
-def execute(request: Request, options: Options) -> Summary:
-    """Do what is missing of a request.
+def _several(request: Request | Sequence[Request]) -> Sequence[Request]:
+    return [request] if isinstance(request, Request) else request
+
+
+def execute(request: Request | Sequence[Request], options: Options) -> Summary:
+    """Do what is missing of a request, or of several with one teacher and number format.
 
     Raises:
         UserError: what the user can mend, before any work starts.
@@ -141,7 +147,7 @@ def execute(request: Request, options: Options) -> Summary:
     with claimed(options.out):
         largest = max(data.shape.raw_bytes for data in plan.data.values())
         jobs, threads = workers(options.jobs, options.threads, gpu=on_gpu(options.device), dataset_bytes=largest)
-        items = _items(request, options, offers, jobs, plan)
+        items = _items(_several(request)[0], options, offers, jobs, plan)
         known, problems = _known(plan, options.out, sealed=options.sealed)
         done = {i: r.accuracy for i, r in known.items() if r.ok and r.accuracy is not None}
         attempts = {i: r.attempt for i, r in known.items()}

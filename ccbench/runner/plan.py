@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
@@ -111,6 +111,19 @@ class Plan:
     def runnable(self) -> list[Cell]:
         """Cells without a reason to skip."""
         return [c for c in self.cells if not c.skip]
+
+
+def joined(plans: Sequence[Plan]) -> Plan:
+    """Several plans as one: each cell once, notes and problems once."""
+    whole = Plan()
+    cells = {cell: None for plan in plans for cell in plan.cells}
+    whole.cells = list(cells)
+    for plan in plans:
+        whole.expressions |= plan.expressions
+        whole.data |= plan.data
+        whole.notes += [note for note in plan.notes if note not in whole.notes]
+        whole.problems += [problem for problem in plan.problems if problem not in whole.problems]
+    return whole
 
 
 def make_plan(request: Request, plugins: Plugins, data_of: Callable[[str], Data], *, device: str | None = None) -> Plan:

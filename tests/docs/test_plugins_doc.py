@@ -75,7 +75,9 @@ def test_each_example_loads_alone_and_its_targets_can_be_imported(module):
         spec = found.get(kind, name)
         spec.check()
         assert spec.summary
-        if kind != "group":  # which is methods of others
+        if kind == "suite":
+            assert spec.table.startswith(f"{module}:")
+        elif kind != "group":  # which is methods of others
             assert spec.target.startswith(f"{module}:")
             assert callable(spec.load())
         for param in spec.params:
@@ -238,6 +240,21 @@ def test_the_score_is_fed_by_a_proxy_run(tmp_path):
     score = run_stage(bench, data, "score", {"score": "confidence"})["score"]
     assert score.shape == (96,)
     assert 0 < score.min() <= score.max() < 1
+
+
+def test_the_suite_is_read_and_each_of_its_cells_exists():
+    from ccbench.suites.grid import Lookup
+    from ccbench.suites.model import read
+
+    found = load("example_suite", discover=True)
+    (text,) = re.findall(
+        r"^```toml\n# two-ratios\.toml\n(.*?)^```", SECTIONS["ccbench_suites"], re.MULTILINE | re.DOTALL
+    )
+    Path(sys.modules["example_suite"].__file__).with_name("two-ratios.toml").write_text(text)
+    cells = Lookup(found).cells(read("two-ratios", found))
+    assert [(c.row.key, c.column.key, c.reason) for c in cells] == [
+        ("random", "83%", ""), ("random", "92%", ""), ("mediancut", "83%", ""), ("mediancut", "92%", ""),
+    ]  # fmt: skip
 
 
 def test_the_command_runs():

@@ -33,7 +33,7 @@ def cell(number, method, dataset, bits):
               "ccs[score=el2n]": 15, "tdds": 15, "dcq": 15, "full": 3}),
     (4, 40, {"random": 8, "el2n": 8, "ccs": 8, "tdds": 8,
              **dict.fromkeys((f"ccs[fraction=0.1]+dcq[bits={q}]" for q in (2, 3, 4, 5)), 2)}),
-    (15, 32, dict.fromkeys(("adq", "dqas", "dq", "dual"), 8)),
+    (15, 40, dict.fromkeys(("adq", "dqas", "dq", "dual", "dcq"), 8)),
     (6, 108, dict.fromkeys(("octree", "mediancut", "dcq", "cqformer", "colorcnn", "colorcnn-plus"), 18)),
 ])  # fmt: skip
 def test_counts(number, count, per_method):

@@ -222,5 +222,5 @@ def test_published_names_are_read_as_they_were(tmp_path, monkeypatch):
     (tmp_path / "published").mkdir()
     head = "method,label,dataset,architecture,ratio,ratio_printed,bits,accuracy,accuracy_std,source,note"
     (tmp_path / "published" / "x.csv").write_text(f"{head}\n,'=X,cifar10,resnet18,0.9,,,0.5,,a paper,\n")
-    monkeypatch.setattr("ccbench.leaderboard.papers.registry", lambda: tmp_path)
+    monkeypatch.setattr("ccbench.leaderboard.numbers.registry", lambda: tmp_path)
     assert published()["method"].tolist() == ["=X"]
