@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ARTIFACTS = "artifacts"
-OURS = ("assets", "data", "rows", "methods")  # folders that pages lie in
+OURS = ("assets", "data", "rows", "methods", "suites")  # folders that pages lie in
 
 
 @dataclass(frozen=True)

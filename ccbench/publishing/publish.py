@@ -20,6 +20,7 @@ from ccbench.publishing.folder import Folder
 from ccbench.publishing.looks import Looks, look
 from ccbench.publishing.manifest import Artifact, Manifest, is_path
 from ccbench.publishing.methods import Method, methods_of
+from ccbench.publishing.papers import paper_tables
 from ccbench.publishing.site import vendored
 from ccbench.publishing.site.pages import Site
 from ccbench.records.record import FOLDER
@@ -89,7 +90,8 @@ def publish(outs: Sequence[Path], folder: Path, wishes: Wishes, *, plugins: Plug
         _tables(target, source, held)
     artifacts = _artifacts(target, board, wishes.largest)
     looks = _looks(board, wishes, plugins, store)
-    site = Site(board, methods, looks, wishes.title, __version__)
+    papers, unread = paper_tables(board, plugins)
+    site = Site(board, methods, looks, papers, wishes.title, __version__)
     for path, text in site.pages():
         target.put(path, "page" if path.endswith(".html") else "data", text)
     for found in looks.values():
@@ -105,7 +107,7 @@ def publish(outs: Sequence[Path], folder: Path, wishes: Wishes, *, plugins: Plug
     places = [source.place for source in board.sources]
     originals = [source.place for source in board.sources if source.original]
     sealed = target.seal(__version__, places, originals, artifacts)
-    return Published(sealed, len(board.lines), [clean(note) for note in (*notes, absent) if note])
+    return Published(sealed, len(board.lines), [clean(note) for note in (*notes, *unread, absent) if note])
 
 
 def _records(target: Folder, source: Source) -> list[str]:

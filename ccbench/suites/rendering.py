@@ -124,16 +124,23 @@ def _html(table: Table) -> str:
     escape = ESCAPES["html"]
     name = escape(title(table.suite))
     parts = ["<!DOCTYPE html>", f'<html lang="en"><head><meta charset="utf-8"><title>{name}</title>',
-             f"<style>{_STYLE}</style></head><body>", f"<h1>{name}</h1>", "<table><thead>"]  # fmt: skip
+             f"<style>{_STYLE}</style></head><body>", f"<h1>{name}</h1>", html_table(table)]  # fmt: skip
+    foot = [f"<p>{escape(note)}</p>" for note in notes(table)]
+    return "\n".join([*parts, *foot, "</body></html>", ""])
+
+
+def html_table(table: Table) -> str:
+    """The table alone, as an HTML element; every text in it is escaped."""
+    escape = ESCAPES["html"]
     groups = "".join(f'<th scope="colgroup" colspan="{n}">{escape(group)}</th>' for group, n in _groups(table))
     columns = "".join(f'<th scope="col">{escape(column.name)}</th>' for column in table.columns)
-    corner = '<th class="l">Method</th><th class="l">number</th>'
-    parts += [f"<tr><td></td><td></td>{groups}</tr>", f"<tr>{corner}{columns}</tr>", "</thead><tbody>"]
+    corner = '<th scope="col" class="l">Method</th><th scope="col" class="l">number</th>'
+    spans = f"<tr><td></td><td></td>{groups}</tr>" if any(group for group, _ in _groups(table)) else ""
+    parts = [f"<table><thead>{spans}", f"<tr>{corner}{columns}</tr>", "</thead><tbody>"]
     for row, what, texts in lines(table, _marked(table, escape, "<b>{}</b>", "<u>{}</u>")):
         cells = "".join(f"<td>{text}</td>" for text in texts)
         parts.append(f'<tr class="{what}"><th class="l" scope="row">{escape(row.name)}</th><td>{what}</td>{cells}</tr>')
-    foot = [f"<p>{escape(note)}</p>" for note in notes(table)]
-    return "\n".join([*parts, "</tbody></table>", *foot, "</body></html>", ""])
+    return "\n".join([*parts, "</tbody></table>"])
 
 
 def _latex(table: Table) -> str:

@@ -120,17 +120,17 @@ ALLOWED = {
     "records": "errors schema seeds budget store offers",
     "leaderboard": "errors budget store offers records",
     "inspection": "errors quantities budget store data archive colors leaderboard",
-    "publishing": "errors schema quantities store offers data records leaderboard inspection",
     "runner": "errors seeds quantities budget machine store offers executors data coding archive colors training "
     "methods stages records leaderboard",
     "suites": "errors schema quantities budget machine store offers data methods training records leaderboard runner",
+    "publishing": "errors schema quantities store offers data records leaderboard inspection suites",
     "verification": "errors quantities budget machine store offers executors data archive training methods records "
     "leaderboard publishing runner",
     "testing": "errors budget store offers executors data archive training methods",
     "api": "machine data offers methods records runner",
     "recommend": "errors store offers data archive api",
     "commands": "errors seeds quantities machine store offers data archive training methods "
-    "records leaderboard inspection publishing runner suites verification testing recommend",
+    "records leaderboard inspection runner suites publishing verification testing recommend",
 }
 
 

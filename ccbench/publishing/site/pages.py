@@ -20,9 +20,11 @@ from ccbench.publishing.again import command
 from ccbench.publishing.board import Attempt, Board, Line
 from ccbench.publishing.looks import Looks
 from ccbench.publishing.methods import Method, steps_of
+from ccbench.publishing.papers import PaperTable
 from ccbench.publishing.site import vendored
 
-MENU = (("Board", "index.html"), ("Methods", "methods.html"), ("Tables", "tables.html"), ("Files", "files.html"))
+PAPERS = "papers.html"
+_MENU = (("Board", "index.html"), ("Methods", "methods.html"), ("Tables", "tables.html"), ("Files", "files.html"))
 DATA = "data/board.js"
 _CAPTION = "One line for each row, failed and skipped ones too. The buttons in the head sort it."
 _MIB = 1 << 20
@@ -44,6 +46,7 @@ class Site:
         board: what they show.
         methods: of the board's rows, by name.
         looks: by a row's id, what its compressed file gave, where it was at hand.
+        papers: papers' tables of which the board has numbers.
         title: of every page.
         version: of ccbench.
     """
@@ -51,6 +54,7 @@ class Site:
     board: Board
     methods: Mapping[str, Method]
     looks: Mapping[str, Looks] = field(default_factory=dict)
+    papers: Sequence[PaperTable] = ()
     title: str = "ccbench leaderboard"
     version: str = ""
 
@@ -60,6 +64,10 @@ class Site:
         yield "index.html", self._index()
         yield "methods.html", self._page("methods.html", "methods.html", methods=list(self.methods.values()))
         yield "tables.html", self._tables()
+        if self.papers:
+            yield PAPERS, self._page("papers.html", PAPERS, papers=self.papers)
+        for paper in self.papers:
+            yield paper.page, self._page("paper.html", paper.page, paper=paper)
         for line in self.board.lines:
             yield line.page, self._row(line)
         for method in self.methods.values():
@@ -87,9 +95,20 @@ class Site:
         texts = notes(self.board.frame)
         return texts[: len(texts) - len(self.board.notes)]
 
+    @cached_property
+    def _menu(self) -> list[tuple[str, str]]:
+        papers = [("Papers", PAPERS)] if self.papers else []
+        return [
+            ("Board", "index.html"),
+            ("Methods", "methods.html"),
+            ("Tables", "tables.html"),
+            *papers,
+            ("Files", "files.html"),
+        ]
+
     def _page(self, template: str, path: str, **facts: Any) -> str:
         last = max((a.record.finished for line in self.board.lines for a in line.attempts), default="")
-        common = {"title": self.title, "version": self.version, "menu": MENU, "here": path, "last": last[:10],
+        common = {"title": self.title, "version": self.version, "menu": self._menu, "here": path, "last": last[:10],
                   "root": "../" * path.count("/")}  # fmt: skip
         return self._templates.get_template(template).render(**common, **facts)
 

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from pathlib import Path
 
 import jsonschema
 import pandas as pd
@@ -22,6 +23,8 @@ from ccbench.publishing.manifest import read
 from ccbench.publishing.publish import Wishes, publish
 from ccbench.records.record import read_all, write_record
 from ccbench.store import default_store, file_digest
+
+BOARDS = Path(__file__).parents[3] / "leaderboards"
 
 
 def again(outs, folder, **wishes):
@@ -269,3 +272,19 @@ def test_what_was_verified_travels_along(small, tmp_path):
     told = again([small], tmp_path / "site")
     assert told.manifest.files["ccbench-out/verified/photodigits/cell1.json"].what == "verification"
     assert (tmp_path / "site" / "ccbench-out" / "verified" / "photodigits" / "cell1.json").read_text() == "{}"
+
+
+def test_a_papers_table_is_shown_where_the_board_has_a_number_of_it(tmp_path):
+    again([BOARDS / "cifar10-dcq-50"], tmp_path / "site")
+    accuracy = row(tmp_path / "site", "dcq", kept="1/24")["accuracy"]["mean"]
+    text = (tmp_path / "site" / "suites" / "dcq-table20.html").read_text()
+    assert "ccbench run --suite dcq-table20" in text
+    assert f"<td>ours</td><td>{100 * accuracy:.2f} (n=1)</td>" in text
+    assert "<td>published</td><td>75.01</td>" in text  # the paper's Table 20, 50 epochs
+    assert f"<td>difference</td><td>{100 * accuracy - 75.01:+.2f}</td>" in text
+    assert "suites/dcq-table20.html" in (tmp_path / "site" / "papers.html").read_text()
+    assert 'href="papers.html"' in (tmp_path / "site" / "index.html").read_text()
+
+
+def test_a_board_without_a_papers_number_has_no_page_of_papers(published):
+    assert not (published[0] / "papers.html").exists()
