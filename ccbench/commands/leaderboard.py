@@ -21,6 +21,8 @@ _SUFFIXES = {".csv": "csv", ".md": "md", ".html": "html", ".htm": "html", ".tex"
 @click.option("--published", is_flag=True, help="Set published numbers beside ours, marked by their source.")
 @click.option("--columns", type=_options.LIST, default="", metavar="NAMES",
               help="Further columns of the tables, such as colorfulness,color_distance; CSV has them all.")  # fmt: skip
+@click.option("--against", default="", metavar="METHOD",
+              help="Test every row against this method's, paired over seeds, in a column of its own.")  # fmt: skip
 @click.option("--output", type=_options.Place(dir_okay=False), metavar="FILE",
               help="Write here instead of printing; the ending tells the format: csv, md, html, tex, png.")  # fmt: skip
 @click.option("--write", "folder", type=_options.Place(file_okay=False), metavar="DIR",
@@ -30,6 +32,7 @@ def leaderboard(
     fmt: str | None,
     published: bool,
     columns: tuple[str, ...],
+    against: str,
     output: Path | None,
     folder: Path | None,
 ) -> None:
@@ -49,7 +52,7 @@ def leaderboard(
     from ccbench.leaderboard.writing import load, write_files
 
     check_columns(columns)
-    frame = load(outs or (Path("ccbench-out"),), published=published)
+    frame = load(outs or (Path("ccbench-out"),), published=published, against=against)
     for note in frame.attrs["notes"]:
         click.echo(f"note: {note}", err=True)
     if output is not None:
