@@ -15,6 +15,7 @@ _SUMMARIES = {
     "inspect": "Show what a compressed dataset holds, its ratios and colours, and write figures of it.",
     "recommend": "Try methods on a sample of a dataset and say which one to take for a size or a loss.",
     "leaderboard": "Tables and figure from result records.",
+    "ranks": "Average ranks of methods, whether they differ, and which cannot be told apart.",
     "merge": "Bring the records of several output folders into one.",
     "compare": "Show what changed between two output folders, and whether it is more than noise.",
     "verify": "Hold records against themselves, their files and what is installed here.",

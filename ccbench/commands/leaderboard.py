@@ -22,6 +22,8 @@ _SUFFIXES = {".csv": "csv", ".md": "md", ".html": "html", ".htm": "html", ".tex"
 @click.option("--columns", type=_options.LIST, default="", metavar="NAMES",
               help="Further columns of the tables, such as colorfulness,color_distance; CSV has them all. "
                    "With --suite: of its columns those named.")  # fmt: skip
+@click.option("--against", default="", metavar="METHOD",
+              help="Test every row against this method's, paired over seeds, in a column of its own.")  # fmt: skip
 @click.option("--suite", metavar="NAME|FILE.toml",
               help="A paper's table instead: our numbers beside the published; see ccbench list suites.")  # fmt: skip
 @click.option("--rows", type=_options.LIST, default="", metavar="NAMES", help="Of the suite: rows by key or name.")
@@ -34,6 +36,7 @@ def leaderboard(
     fmt: str | None,
     published: bool,
     columns: tuple[str, ...],
+    against: str,
     suite: str | None,
     rows: tuple[str, ...],
     output: Path | None,
@@ -52,8 +55,8 @@ def leaderboard(
         chosen = fmt or ending or "csv"
     outs = outs or (Path("ccbench-out"),)
     if suite is not None:
-        if folder is not None or published:
-            raise UserError("--write and --published are not for a suite's table", mend="--output FILE")
+        if folder is not None or published or against:
+            raise UserError("--write, --published and --against are not for a suite's table", mend="--output FILE")
         _suite(suite, rows, columns, outs, output, chosen if output else fmt or "md")
         return
     if rows:
@@ -63,7 +66,7 @@ def leaderboard(
     from ccbench.leaderboard.writing import load, write_files
 
     check_columns(columns)
-    frame = load(outs, published=published)
+    frame = load(outs, published=published, against=against)
     for note in frame.attrs["notes"]:
         click.echo(f"note: {note}", err=True)
     if output is not None:

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ccbench.leaderboard.tables import BUDGET, CONDITIONS
+import pandas as pd
+
+from ccbench.errors import UserError
+from ccbench.leaderboard.tables import BUDGET, CONDITIONS, MEASURED
 from ccbench.records.cells import ROW
 from ccbench.records.record import Record, latest
 
@@ -133,6 +136,21 @@ def against(records: Iterable[Record], name: str) -> dict[tuple[Any, ...], str]:
         texts |= {key: f"{d}{'*' * (adjusted.get(key, 1) < ALPHA)}" for key, d in found.items()}
         texts[reference] = "reference"
     return texts
+
+
+def with_tests(frame: pd.DataFrame, records: Iterable[Record], name: str) -> pd.DataFrame:
+    """The table with a column ``against``, see :func:`against`; empty for published rows and where nothing compares.
+
+    Raises:
+        UserError: no row that has a number is of that method.
+    """
+    texts = against(records, name)
+    if not texts:
+        found = ", ".join(sorted(set(frame.loc[frame["accuracy_mean"].notna(), "method"])))
+        raise UserError(f"there is no row {name!r} to compare with", found=f"{found:.300}")
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    keys = (tuple(row[n] for n in ROW) if row["source"] == MEASURED else () for row in rows)
+    return frame.assign(against=pd.Series([texts.get(key, "") for key in keys], frame.index, "object"))
 
 
 def _reference(

@@ -13,6 +13,7 @@ from ccbench.errors import UserError, few
 from ccbench.leaderboard.figure import png
 from ccbench.leaderboard.papers import published as published_rows
 from ccbench.leaderboard.rendering import render
+from ccbench.leaderboard.significance import with_tests
 from ccbench.leaderboard.tables import table
 from ccbench.records.merging import machine, said
 from ccbench.records.record import Record, read_all
@@ -20,17 +21,18 @@ from ccbench.records.verdicts import read_verdicts
 from ccbench.store import atomic_write
 
 
-def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False) -> pd.DataFrame:
+def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False, against: str = "") -> pd.DataFrame:
     """The table of every record under some output folders; ``.attrs["notes"]`` names unreadable files.
 
     Args:
         outs: folders that hold ``results/``.
         published: whether to append the registry's rows of the same datasets and ratios.
+        against: a method that every row is tested against over seeds, in a column ``against``; "" for no such column.
 
     Raises:
-        UserError: there is no record, or one of a newer version.
+        UserError: there is no record, one of a newer version, or no row of that method.
     """
-    return framed(read_folders(outs), published=published)
+    return framed(read_folders(outs), published=published, against=against)
 
 
 class Held(NamedTuple):
@@ -55,7 +57,7 @@ def read_folders(outs: Sequence[Path]) -> list[Held]:
     return read
 
 
-def framed(read: Sequence[Held], *, published: bool = False) -> pd.DataFrame:
+def framed(read: Sequence[Held], *, published: bool = False, against: str = "") -> pd.DataFrame:
     """As :func:`load`, of what :func:`read_folders` found."""
     records = [record for held in read for record in held.records]
     verdicts, unread = read_verdicts(held.out for held in read)
@@ -66,6 +68,7 @@ def framed(read: Sequence[Held], *, published: bool = False) -> pd.DataFrame:
         theirs = published_rows()
         pairs = frame[["dataset", "architecture"]].drop_duplicates()
         frame, remarks = _beside(frame, theirs, pairs, remarks)
+    frame = with_tests(frame, records, against) if against else frame
     frame.attrs["notes"] = remarks
     return frame
 
