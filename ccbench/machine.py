@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -28,6 +29,20 @@ def cores(root: Path = Path("/")) -> int:
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([allowed, *(math.ceil(quota) for quota in _quotas(root))]))
+
+
+def processor(root: Path = Path("/")) -> str:
+    """The model of the processor, as the system names it.
+
+    Args:
+        root: the folder that has the system's ``proc``.
+    """
+    try:
+        lines = (root / "proc" / "cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model", "Hardware")))
+    return next(filter(None, named), "") or platform.processor() or platform.machine()
 
 
 def memory(root: Path = Path("/")) -> int | None:

@@ -64,7 +64,7 @@ def versions() -> Iterator[Row]:
 
 def devices() -> Iterator[Row]:
     """Processors, threads, GPUs, and the number format that is faster on each."""
-    yield "cpu", f"{machine.cores()} cores usable, {platform.processor() or platform.machine()}"
+    yield "cpu", f"{machine.cores()} cores usable, {machine.processor()}"
     size = machine.memory()
     yield "memory", "unknown" if size is None else f"{size / 2**30:.1f} GiB usable"
     asked = os.environ.get("OMP_NUM_THREADS", "not set")

@@ -9,14 +9,16 @@ import click
 
 from ccbench.commands import _options
 from ccbench.commands._show import defect
+from ccbench.records.artifacts import ARTIFACTS
+from ccbench.records.record import read_one
 
 
 @click.command()
 @click.argument("file", type=_options.Place(dir_okay=False))
 @click.option("--dataset", "-d", help="Whose test split; default: the one FILE was made from.")
 @click.option("--arch", "-a", help="A network; default: the protocol's own.")
-@click.option("--protocol", "-p", default="quick", show_default=True, help="The evaluation recipe.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Index of the repetition.")
+@click.option("--protocol", "-p", help="The evaluation recipe; default: the one FILE was made under.")
+@click.option("--seed", type=click.IntRange(0), help="Index of the repetition; default: the one FILE was made for.")
 @_options.add(*_options.TEACHER, *_options.DATA, *_options.MACHINE, *_options.THREADS)
 @click.option("--compile", "compile_", is_flag=True, help="Put the network through torch.compile.")
 @click.option(
@@ -27,10 +29,13 @@ from ccbench.commands._show import defect
     show_default=True,
     help="Where the record goes.",
 )
-def evaluate(file: Path, **given: Any) -> None:
+@click.pass_context
+def evaluate(ctx: click.Context, file: Path, **given: Any) -> None:
     """Train a network on FILE and test it on the dataset's own test split.
 
-    The record belongs to a row of the leaderboard of --out; what stands beside it there is named.
+    The record belongs to a row of the leaderboard of --out; what stands beside it there is named. The file of a run is
+    trained on as that run did, seeds and all, and makes a record of the same row; whether it agrees with those that
+    are in --out and beside the file is said.
     """
     from ccbench.runner.device import check_device, use_machine
 
@@ -48,7 +53,7 @@ def evaluate(file: Path, **given: Any) -> None:
             architecture=given["arch"],
             protocol=given["protocol"],
             seed=given["seed"],
-            base_seed=given["base_seed"],
+            base_seed=given["base_seed"] if _said(ctx, "base_seed") else None,
             teacher=_options.teacher(given),
             source=_options.source(given, given["dataset"] or ""),
             device=given["device"],
@@ -62,6 +67,7 @@ def evaluate(file: Path, **given: Any) -> None:
     if not leads():
         return
     from ccbench.leaderboard.baselines import standing
+    from ccbench.verification.agreement import agreements
 
     click.echo(
         f"{file}: accuracy {record.accuracy:.2%} on {record.dataset} ({record.architecture}, protocol "
@@ -69,3 +75,16 @@ def evaluate(file: Path, **given: Any) -> None:
     )
     for line in standing(record, [given["out"]]):
         click.echo(line)
+    for line in agreements(read_one(path), [given["out"], *_home(file)]):
+        click.echo(line)
+
+
+def _said(ctx: click.Context, name: str) -> bool:
+    """Whether an option was given, be it at its default."""
+    return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+
+def _home(file: Path) -> list[Path]:
+    """The output folder of the run that a file lies in."""
+    home = file.absolute().parent
+    return [home.parent] if home.name == ARTIFACTS else []

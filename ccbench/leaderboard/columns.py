@@ -83,6 +83,12 @@ _BITS = "Bits per pixel: the file's bits by the pixels of the whole training set
 _COMPRESS = "Compressing: wall clock without the stages that the method needs."
 _CONSTRUCTION = "Construction: compressing, and every stage that it needs, when it was made, whichever row made it."
 _LEARNED = "Learned rate: the learning rate that came with the images, by which the network was trained."
+VERIFIED = Column(
+    "Verified",
+    lambda row: row["verified"],
+    right=False,
+    note="Verified: of how many seeds the file, made again, has the same bytes, and the training, done again, agrees.",
+)
 CHOSEN = {  # by their names in leaderboard.csv
     "best_accuracy_mean": _number("Best accuracy (%)", "best_accuracy_mean", ".2f", 100, _BEST),
     "colorfulness": _number("Colourfulness", "colorfulness", ".2f", 1, _COLOURFULNESS),
@@ -150,6 +156,7 @@ def columns(rows: pd.DataFrame, chosen: Sequence[str] = ()) -> list[Column]:
         *[_text("Source", "source")] * has_published(rows),
         *[_text("Picture", "picture")] * bool((rows["picture"] != "").any()),
         *[_text("Sealed", "sealed")] * bool((rows["sealed"] == "yes").any()),
+        *[VERIFIED] * bool((rows["verified"] != "").any()),
         *[_text("Match", "match")] * bool((rows["match"] != "nominal").any()),
         *[_text("Coding", "coding")] * bool((~rows["coding"].isin(["none", ""])).any()),
     ]

@@ -12,6 +12,7 @@ import pandas as pd
 from ccbench.leaderboard import robust
 from ccbench.records.cells import ROW
 from ccbench.records.record import MEANS, Record, latest
+from ccbench.records.verdicts import Verdict
 
 _FIRST = (
     "method", "dataset", "architecture", "protocol", "ratio", "nominal_ratio", "measured_ratio", "bytes",
@@ -19,10 +20,10 @@ _FIRST = (
     "diff_random", "diff_full", "source",
 )  # fmt: skip
 _MEANS = {name: f"{name}_mean" if name == "best_accuracy" else name for name in MEANS}
-_LAST = ("ipc", "bits_per_pixel", "picture", "sealed", "labels", robust.LABEL, robust.AUGMENTATION)
+_LAST = ("ipc", "bits_per_pixel", "picture", "sealed", "labels", robust.LABEL, robust.AUGMENTATION, "verified")
 COLUMNS = tuple(dict.fromkeys((*_FIRST, *_MEANS.values(), *_LAST, *ROW)))
 _WHOLE = ("bytes", "n_seeds", "planned_seeds", "teacher_bytes", "threads", "base_seed")
-_TEXT = ("status", "source", "picture", "sealed", "labels", *(name for name in ROW if name not in _WHOLE))
+_TEXT = ("status", "source", "picture", "sealed", "labels", "verified", *(name for name in ROW if name not in _WHOLE))
 SECTION = ["dataset", "protocol", "protocol_version", "architecture"]
 _SORTED = {*SECTION, "match", "method", "teacher", "kept"}
 METHOD = ("method", "method_version", "made")
@@ -31,11 +32,15 @@ CONDITIONS = tuple(name for name in ROW if name not in {*METHOD, *BUDGET, "codin
 MEASURED = "measured"
 
 
-def table(records: Iterable[Record]) -> pd.DataFrame:
+def table(records: Iterable[Record], verdicts: Mapping[str, Verdict] | None = None) -> pd.DataFrame:
     """The leaderboard of any number of records.
 
     A row stands for one :data:`ccbench.records.cells.ROW`: everything that can change a number but the seed. Of each
     cell the record that counts is used (:func:`ccbench.records.record.latest`), so that n counts distinct seeds.
+
+    Args:
+        records: of any number of folders.
+        verdicts: what became of doing their work again, by their checksums.
 
     Returns:
         Columns ``COLUMNS``. Accuracies and differences are fractions; ``accuracy_std`` is the sample
@@ -50,14 +55,15 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
         ``diff_full`` are differences of means to the row ``random`` at the same budget and to the
         row ``full``, both of the same data, network, recipe, number format, threads and base seed; by the same
         teacher or, where no such row is there, by none; missing where there is none either,
-        or more than one version. The two robust scores: :mod:`ccbench.leaderboard.robust`. ``teacher`` is empty for
-        a row without. ``status`` is ``ok``, ``partial (2 of 3: 1 timeout)``, ``failed: reason`` or
+        or more than one version. The two robust scores: :mod:`ccbench.leaderboard.robust`. ``verified`` says of how
+        many of the seeds that are ok the file or the training was done again, and with what result. ``teacher`` is
+        empty for a row without. ``status`` is ``ok``, ``partial (2 of 3: 1 timeout)``, ``failed: reason`` or
         ``skipped: reason``. Sorted by section, ratio, then accuracy.
     """
     groups: dict[tuple[Any, ...], dict[int, Record]] = defaultdict(dict)
     for record in sorted(latest(records), key=lambda r: r.weight):
         groups[*record.row.values(), round(record.ratio, 9)][record.seed] = record
-    frame = as_frame([_row([seeds[s] for s in sorted(seeds)]) for seeds in groups.values()])
+    frame = as_frame([_row([seeds[s] for s in sorted(seeds)], verdicts or {}) for seeds in groups.values()])
     return order(robust.with_scores(with_differences(frame)))
 
 
@@ -65,7 +71,7 @@ def as_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Rows as a frame with the columns of :func:`table` and fixed types, even where there are no rows."""
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     kinds = {c: "object" if c in _TEXT else "Int64" if c in _WHOLE else "float64" for c in COLUMNS}
-    texts = {c: frame[c].fillna("") for c in _TEXT if c in ROW or c in ("picture", "labels")}
+    texts = {c: frame[c].fillna("") for c in _TEXT if c in ROW or c in ("picture", "labels", "verified")}
     return frame.assign(**texts).astype(kinds)
 
 
@@ -108,7 +114,7 @@ def order(frame: pd.DataFrame) -> pd.DataFrame:
     return keyed.sort_values(by, kind="stable", ignore_index=True).drop(columns="_rank")
 
 
-def _row(group: list[Record]) -> dict[str, Any]:
+def _row(group: list[Record], verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
     ok = [r for r in group if r.ok and r.accuracy is not None and 0 <= r.accuracy <= 1]
     accuracies = [float(r.accuracy) for r in ok if r.accuracy is not None]
     planned = max(len(group), *(max(r.seed + 1, r.planned_seeds or 0) for r in group))
@@ -126,6 +132,7 @@ def _row(group: list[Record]) -> dict[str, Any]:
         "source": MEASURED,
         "ipc": None if images is None or classes is None else images / classes,
         "picture": next((r.picture for r in ok), ""),
+        "verified": _verified(ok, verdicts),
         "sealed": "yes" if ok and all(r.sealed for r in ok) else "",
         "labels": "+".join(sorted({r.labels for r in ok})),
         "bits_per_pixel": None if (ratio := means["measured_ratio"]) is None else 24 * (1 - ratio),
@@ -143,6 +150,18 @@ def _classes(group: list[Record]) -> int | None:
     spec = plugins().all("dataset").get(base_name(group[0].dataset))
     shape = getattr(spec, "shape", None)
     return shape.classes if shape else None
+
+
+def _verified(ok: list[Record], verdicts: Mapping[str, Verdict]) -> str:
+    """``file 3 of 3, training 1 of 3``: of how many seeds each came out the same; what did not is said."""
+    found = [verdicts[r.checksum] for r in ok if r.checksum in verdicts and verdicts[r.checksum].cell == r.cell]
+    counts = {
+        "file": sum(v.file == "same" for v in found),
+        "training": sum(v.training in ("equal", "within") for v in found),
+        "file differs": sum(v.file == "differs" for v in found),
+        "training differs": sum(v.training == "outside" for v in found),
+    }
+    return ", ".join(f"{what} {n} of {len(ok)}" for what, n in counts.items() if n)
 
 
 def _mean(records: list[Record], name: str) -> float | None:

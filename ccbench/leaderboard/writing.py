@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from ccbench.errors import UserError
+from ccbench.errors import UserError, few
 from ccbench.leaderboard.figure import png
 from ccbench.leaderboard.papers import published as published_rows
 from ccbench.leaderboard.rendering import render
 from ccbench.leaderboard.tables import table
+from ccbench.records.merging import machine, said
 from ccbench.records.record import Record, read_all
+from ccbench.records.verdicts import read_verdicts
 from ccbench.store import atomic_write
 
 
@@ -56,9 +58,10 @@ def read_folders(outs: Sequence[Path]) -> list[Held]:
 def framed(read: Sequence[Held], *, published: bool = False) -> pd.DataFrame:
     """As :func:`load`, of what :func:`read_folders` found."""
     records = [record for held in read for record in held.records]
-    problems = [problem for held in read for problem in held.problems]
-    frame = table(records)
-    remarks = [*_twice([held.records for held in read]), *(f"left out: {w}" for w in problems)]
+    verdicts, unread = read_verdicts(held.out for held in read)
+    problems = [*(problem for held in read for problem in held.problems), *unread]
+    frame = table(records, verdicts)
+    remarks = [*_twice([held.records for held in read]), *_machines(records), *(f"left out: {w}" for w in problems)]
     if published:
         theirs = published_rows()
         pairs = frame[["dataset", "architecture"]].drop_duplicates()
@@ -75,6 +78,19 @@ def _twice(read: Sequence[list[Record]]) -> list[str]:
         return []
     remark = "cells are in more than one folder; of each the record that finished well last counts, once"
     return [f"{len(several)} of {len(cells)} {remark}"]
+
+
+def _machines(records: list[Record]) -> list[str]:
+    """A remark where cells were run on several machines: each seed counts once."""
+    cells: dict[str, list[Record]] = defaultdict(list)
+    for record in {record.checksum: record for record in records if record.ok}.values():
+        cells[record.cell].append(record)
+    several = [found for found in cells.values() if len({machine(record) for record in found}) > 1]
+    if not several:
+        return []
+    told = [f"{f[0].method} seed {f[0].seed}: {' and '.join(sorted(map(said, f)))}" for f in several]
+    head = f"{len(several)} cells were run on more than one machine; a seed counts once, by the record that ended last"
+    return [f"{head}: {few(told, 6)}"]
 
 
 def _beside(

@@ -128,6 +128,7 @@ class Trained(Plain):
     Attributes:
         accuracy .. learned_lr: see :class:`ccbench.training.Outcome`.
         teacher_accuracy, teacher_bytes: see :class:`Taught`; None without a teacher.
+        test_images: in the test split.
         environment: versions, device, threads that were there.
         started: ISO 8601 in UTC.
     """
@@ -139,6 +140,7 @@ class Trained(Plain):
     iterations: Count | None = None
     final_loss: Number | None = None
     peak_memory: Count | None = None
+    test_images: Count | None = None
     labels: str = ""
     learned_lr: Positive | None = None
     teacher_accuracy: Share | None = None

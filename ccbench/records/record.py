@@ -56,10 +56,13 @@ class Record(Row):
         teacher_accuracy: of the teacher on the test split, a fraction; ``teacher_bytes`` the size of its weights,
             which no ratio counts.
         peak_memory: bytes, of the training.
+        test_images: that it was tested on, of which ``accuracy`` is a share.
         labels: what it learned from: ``hard``, ``soft`` (those of the file) or ``teacher``; "" where nobody wrote it.
         learned_lr: the learning rate that came with the images, where it was used.
         artifact: file name under ``artifacts/``.
-        environment: versions, device, threads that were there.
+        environment: what it was measured on (versions of ccbench, Python, torch, torchvision, timm and numpy,
+            ``device``, ``cpu``, ``kernels``, threads, ``cuda`` and ``cudnn`` on a GPU), and what it takes to make it
+            again (``command``, ``commit``, ``plugins`` with their versions).
         started, finished: ISO 8601 in UTC.
         checksum: sha256 over everything else; a record that does not fit it was changed by somebody.
     """
@@ -91,6 +94,7 @@ class Record(Row):
     iterations: Count | None = None
     images_per_second: Positive | None = None
     train_seconds: Seconds | None = None
+    test_images: Count | None = None
     labels: str = ""
     learned_lr: Positive | None = field(default=None, metadata=_MEAN)
     teacher_accuracy: Share | None = field(default=None, metadata=_MEAN)
@@ -151,6 +155,11 @@ class Record(Row):
         return self.status == "ok"
 
     @property
+    def lone(self) -> bool:
+        """Whether its row is of one file that no run is known to have made; see ``ccbench evaluate``."""
+        return self.method.endswith(")")
+
+    @property
     def weight(self) -> tuple[bool, str, int]:
         """Of two records of one seed the one with the greater weight counts."""
         return self.ok, self.finished, self.attempt
@@ -166,7 +175,7 @@ class Record(Row):
 
 _OF_OUTCOME = (
     "accuracy", "best_accuracy", "final_loss", "iterations", "images_per_second", "train_seconds", "teacher_accuracy",
-    "teacher_bytes", "peak_memory", "labels", "learned_lr", "environment", "started",
+    "teacher_bytes", "peak_memory", "labels", "learned_lr", "environment", "started", "test_images",
 )  # fmt: skip
 _OF_FILE = (
     "bytes",
@@ -233,34 +242,46 @@ def read_all(*outs: str | Path) -> tuple[list[Record], list[str]]:
     """
     records: list[Record] = []
     problems: list[str] = []
-    paths = {os.path.realpath(path): path for out in outs for path in (Path(out) / FOLDER).rglob("*.json")}
+    paths = {os.path.realpath(path): path for out in outs for path in files_under(out)}
     for _, path in sorted(paths.items()):
-        if path.name.startswith("."):
-            continue  # another process's temporary file
-        if not path.is_file():
-            problems.append(f"{path}: neither a file nor a link to one")
-            continue
         try:
-            facts = parse(path.read_bytes())
-        except (OSError, ValueError) as error:
-            problems.append(f"{path}: not readable as JSON ({error})")
-            continue
-        if isinstance(facts, dict) and isinstance(facts.get("schema"), int) and facts["schema"] > SCHEMA:
-            raise UserError(
-                "a result record was written by a newer version of ccbench",
-                found=f"schema {facts['schema']} in {path}; this version knows up to {SCHEMA}",
-                mend="upgrade ccbench, or name another folder with --out",
-            )
-        try:
-            record = checked(facts)
+            records.append(read_one(path))
         except ValueError as error:
-            problems.append(f"{path}: not a result record ({error})")
-            continue
-        if record.checksum == checksum(facts):
-            records.append(record)
-        else:
-            problems.append(f"{path}: its content does not fit its checksum; it was changed after it was written")
+            problems.append(f"{path}: {error}")
     return records, problems
+
+
+def files_under(out: str | Path) -> list[Path]:
+    """The files of records under an output folder, in the order of their paths; temporary ones are none."""
+    return sorted(path for path in (Path(out) / FOLDER).rglob("*.json") if not path.name.startswith("."))
+
+
+def read_one(path: Path) -> Record:
+    """The record in a file.
+
+    Raises:
+        ValueError: there is none, or it does not fit its checksum; the text says how.
+        UserError: a newer version wrote it.
+    """
+    if not path.is_file():
+        raise ValueError("neither a file nor a link to one")
+    try:
+        facts = parse(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"not readable as JSON ({error})") from None
+    if isinstance(facts, dict) and isinstance(facts.get("schema"), int) and facts["schema"] > SCHEMA:
+        raise UserError(
+            "a result record was written by a newer version of ccbench",
+            found=f"schema {facts['schema']} in {path}; this version knows up to {SCHEMA}",
+            mend="upgrade ccbench, or name another folder with --out",
+        )
+    try:
+        record = checked(facts)
+    except ValueError as error:
+        raise ValueError(f"not a result record ({error})") from None
+    if record.checksum != checksum(facts):
+        raise ValueError("its content does not fit its checksum; it was changed after it was written")
+    return record
 
 
 def latest(records: Iterable[Record]) -> list[Record]:

@@ -17,6 +17,7 @@ from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression, parse, read_call
 from ccbench.records.cells import Cell, slug
 from ccbench.records.facts import Compressed
+from ccbench.records.origin import origin
 from ccbench.runner.compressing import Compression, Measurement, Share
 from ccbench.runner.fences import seal
 from ccbench.runner.plan import Plan
@@ -80,7 +81,7 @@ class Items:
 
     def _compression(self, cell: Cell, path: Path, key: str) -> Compression:
         return Compression(
-            context=self._context(cell, cell.method),
+            context=self.context(cell, cell.method),
             log=self._log(key),
             method=cell.method,
             kept=cell.kept,
@@ -95,7 +96,7 @@ class Items:
         if not self.sealed:
             return None
         writes = [path.parent, self._log("")]
-        return seal(self._context(cell, cell.method), expression, self.plugins, writes)
+        return seal(self.context(cell, cell.method), expression, self.plugins, writes)
 
     def _measure(
         self, work: Compression, expression: Expression, name: str, path: Path, made: Mapping[str, Any]
@@ -110,7 +111,7 @@ class Items:
             return []
         return [
             Share(
-                context=self._context(cell, cell.method),
+                context=self.context(cell, cell.method),
                 log=self._log(name := f"{key}-part{part}"),
                 method=cell.method,
                 kept=cell.kept,
@@ -125,7 +126,7 @@ class Items:
     def evaluate(self, cell: Cell, artifact: Artifact, micro_batch: int | None) -> WorkItem:
         """The training of one cell."""
         return Training(
-            context=self._context(cell),
+            context=self.context(cell),
             log=self._log(cell.id),
             artifact=artifact.path,
             architecture=cell.architecture,
@@ -138,8 +139,8 @@ class Items:
         """The micro-batch to try after running out of memory; the effective batch stays."""
         return max(1, _protocol(cell.protocol, self.plugins).train.batch // 4)
 
-    def _context(self, cell: Cell, method: str = "") -> Context:
-        names = plugins_of(cell.dataset, cell.protocol, cell.architecture, method, self.teacher, self.plugins)
+    def context(self, cell: Cell, method: str = "") -> Context:
+        """What the work on a cell has in common with other work; ``method`` where its code takes part."""
         return Context.of(
             cell,
             source=self.source.for_dataset(cell.dataset),
@@ -147,9 +148,16 @@ class Items:
             device=self.device,
             precision=self.precision,
             teacher=self.teacher,
-            plugins=[*names],
+            plugins=[*self._named(cell, method)],
             entry=self.entries.get(cell.dataset, ""),
         )
+
+    def origin(self, cell: Cell) -> dict[str, str]:
+        """What a record of a cell says of the command and the plugins behind it."""
+        return origin(self._named(cell, cell.method))
+
+    def _named(self, cell: Cell, method: str) -> tuple[str, ...]:
+        return plugins_of(cell.dataset, cell.protocol, cell.architecture, method, self.teacher, self.plugins)
 
     def _log(self, name: str) -> Path:
         return self.out / "logs" / name

@@ -7,7 +7,8 @@ import sys
 
 import ccbench
 from ccbench.errors import UserError
-from ccbench.machine import any_gpu, use_threads, workers
+from ccbench.machine import any_gpu, processor, use_threads, workers
+from ccbench.records.origin import of
 
 
 def check_device(asked: str | None) -> None:
@@ -58,7 +59,7 @@ def compute_with(threads: int, device: str) -> None:
 
 
 def environment(device: str) -> dict[str, str]:
-    """What a figure was measured on."""
+    """What a figure was measured on; the process that asked for it adds :func:`ccbench.records.origin.origin`."""
     import torch
 
     gpu = device.startswith("cuda")
@@ -67,7 +68,11 @@ def environment(device: str) -> dict[str, str]:
         "ccbench": ccbench.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
+        **{name: edition for name in ("torchvision", "timm", "numpy") if (edition := of(name))},
         "device": name,
+        "cpu": processor(),
+        "kernels": torch.backends.cpu.get_cpu_capability(),
+        **({"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())} if gpu else {}),
         "threads": str(torch.get_num_threads()),
         **({"tf32": "convolutions" if torch.backends.cudnn.allow_tf32 else "no"} if gpu else {}),
         "system": platform.system(),

@@ -249,11 +249,13 @@ def _work(executor: Executor, artifacts: list[Artifact], items: Items, book: Boo
                 if artifact.own:
                     shutil.rmtree(artifact.own, ignore_errors=True)
                 if event.finished.status == "ok":
-                    artifact.facts = _given(Compressed, event.finished)[1] or Compressed.read(artifact.path)
+                    artifact.facts = given(Compressed, event.finished)[1] or Compressed.read(artifact.path)
                 if artifact.facts:
                     display.compressed(artifact.cells, artifact.facts)
                 continue
-            finished, outcome = _given(Trained, event.finished)
+            finished, outcome = given(Trained, event.finished)
+            if outcome:
+                outcome.environment.update(items.origin(event.cell))
             record = book.write(
                 event.cell,
                 finished.status,
@@ -272,7 +274,7 @@ def _work(executor: Executor, artifacts: list[Artifact], items: Items, book: Boo
         display.tick(running)
 
 
-def _given(kind: type[Facts], finished: Finished) -> tuple[Finished, Facts | None]:
+def given(kind: type[Facts], finished: Finished) -> tuple[Finished, Facts | None]:
     """What an item gave, typed; an executor that gives back something else has failed it."""
     if finished.status != "ok":
         return finished, None

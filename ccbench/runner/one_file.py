@@ -18,6 +18,7 @@ from ccbench.offers.discovery import plugins
 from ccbench.offers.expressions import Expression, parse, read_call
 from ccbench.records.cells import Cell
 from ccbench.records.facts import Compressed, Trained
+from ccbench.records.origin import origin
 from ccbench.records.out_folder import claimed
 from ccbench.records.record import Record, named, read_all, write_record
 from ccbench.runner.alone import alone
@@ -37,9 +38,9 @@ def evaluate_file(
     *,
     dataset: str | None = None,
     architecture: str | None = None,
-    protocol: str = "quick",
-    seed: int = 0,
-    base_seed: int = 0,
+    protocol: str | None = None,
+    seed: int | None = None,
+    base_seed: int | None = None,
     teacher: TeacherSource | None = None,
     source: DataSource,
     device: str | None = None,
@@ -54,7 +55,9 @@ def evaluate_file(
         file: made by ``ccbench compress`` or by a run.
         dataset: whose test split; None for the one the file was made from.
         architecture: None for the protocol's own.
-        seed: index of the repetition.
+        protocol: None for the one that the file was made under, otherwise ``quick``.
+        seed, base_seed: index of the repetition, and what its seed is derived from; None for the file's own, otherwise
+            0.
         teacher: instead of the protocol's own.
         source: where the dataset comes from.
         precision: number format of the training; None for the protocol's own.
@@ -76,6 +79,9 @@ def evaluate_file(
     dataset = canonical(dataset, offers)
     source = source_of(compressed, dataset, source)
     check_device(device)
+    meta = compressed.meta
+    protocol, seed = protocol or meta.get("protocol") or "quick", meta.get("seed") or 0 if seed is None else seed
+    base_seed = meta.get("base_seed", 0) if base_seed is None else base_seed
     recipe = load_protocol(protocol, offers).at(precision)
     network = read_call("architecture", architecture or recipe.architecture, offers).label
     store = default_store()
@@ -125,6 +131,7 @@ def evaluate_file(
                 context=context, artifact=file, architecture=network, seed_value=cell.seed_value, compile=compile
             )
             outcome = training.run(heard) if launched() else Trained.from_plain(alone(training, heard))
+            outcome.environment.update(origin(context.plugins or ()))
         facts = Compressed(
             sha256=digest,
             bytes=file.stat().st_size,

@@ -73,6 +73,7 @@ class Training(Work):
             where["micro_batch"] = str(self.micro_batch)
         return Trained(
             **asdict(outcome),
+            test_images=len(splits.test),
             teacher_accuracy=taught.teacher_accuracy if taught else None,
             teacher_bytes=taught.teacher_bytes if taught else None,
             environment=where,

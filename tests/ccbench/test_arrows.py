@@ -124,11 +124,13 @@ ALLOWED = {
     "methods stages records leaderboard",
     "suites": "errors schema quantities budget machine store offers data methods training records leaderboard runner",
     "publishing": "errors schema quantities store offers data records leaderboard inspection suites",
+    "verification": "errors quantities budget machine store offers executors data archive training methods records "
+    "runner",
     "testing": "errors budget store offers executors data archive training methods",
     "api": "machine data offers methods records runner",
     "recommend": "errors store offers data archive api",
     "commands": "errors seeds quantities machine store offers data archive training methods "
-    "records leaderboard inspection runner suites publishing testing recommend",
+    "records leaderboard inspection runner suites publishing verification testing recommend",
 }
 
 

@@ -11,7 +11,7 @@ from ccbench.executors import Finished
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.records.facts import Compressed, Trained
 from ccbench.runner.compressing import Compression, Measurement, Share
-from ccbench.runner.execute import _given
+from ccbench.runner.execute import given
 from ccbench.runner.training import Teaching, Training
 from ccbench.runner.work import Context, Work, shorten
 from ccbench.store import file_digest
@@ -84,14 +84,14 @@ def test_facts_are_the_same_on_the_other_side():
     ids=lambda value: str(value)[:50],
 )  # fmt: skip
 def test_an_executor_that_gives_back_something_else_has_failed_the_item(value):
-    finished, facts = _given(Trained, Finished("x", "ok", value=value))
+    finished, facts = given(Trained, Finished("x", "ok", value=value))
     assert facts is None
     assert finished.status == "failed"
     assert "gave back no Trained" in finished.reason
 
 
 def test_a_training_that_diverged_has_ended_well():
-    _, facts = _given(Trained, Finished("x", "ok", value={"accuracy": 0.1, "final_loss": float("nan")}))
+    _, facts = given(Trained, Finished("x", "ok", value={"accuracy": 0.1, "final_loss": float("nan")}))
     assert facts is not None
 
 
@@ -104,13 +104,13 @@ def test_facts_of_a_file_that_break_their_types_are_no_facts(tmp_path, wrong):
     assert Compressed.read(artifact) == facts
     artifact.with_suffix(".json").write_text(json.dumps({**facts.plain(), **wrong}))
     assert Compressed.read(artifact) is None
-    finished, given = _given(Compressed, Finished("x", "ok", value={**facts.plain(), **wrong}))
-    assert (finished.status, given) == ("failed", None)
+    finished, found = given(Compressed, Finished("x", "ok", value={**facts.plain(), **wrong}))
+    assert (finished.status, found) == ("failed", None)
 
 
 def test_what_did_not_end_well_stays_as_it_is():
     finished = Finished("x", "timeout", "too long")
-    assert _given(Trained, finished) == (finished, None)
+    assert given(Trained, finished) == (finished, None)
 
 
 def test_a_long_log_keeps_its_beginning_and_its_end(tmp_path):
