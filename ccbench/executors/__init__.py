@@ -10,6 +10,8 @@ from ccbench.executors.sealing import Seal
 from ccbench.offers.hookspecs import hookimpl
 from ccbench.offers.specs import ExecutorSpec
 
+HEAVY = "ccbench.runner.heavy"  # imports what all work of a run needs, see WorkItem.warm
+
 
 @dataclass(frozen=True)
 class WorkItem:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ccbench.data import DataSource, Splits, open_dataset, opened
-from ccbench.executors import WorkItem
+from ccbench.executors import HEAVY, WorkItem
 from ccbench.executors.sealing import Seal
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import only, plugins
@@ -167,7 +167,7 @@ class Work:
         payload = {**plain, "kind": type(self).__name__}
         function, by = f"{type(self).__module__}:do", self.context.foreign
         what = self.doing + (f", with code of {by}" if by else "")
-        return WorkItem(name, function, payload, timeout, what=what, warm="ccbench.runner.heavy", seal=seal)
+        return WorkItem(name, function, payload, timeout, what=what, warm=HEAVY, seal=seal)
 
     @property
     def doing(self) -> str:

@@ -18,7 +18,7 @@ from ccbench.archive import CompressedDataset
 from ccbench.budget import Budget, DataShape
 from ccbench.data import DataSource, Splits, open_dataset
 from ccbench.errors import MethodError, Skipped
-from ccbench.executors import Finished, WorkItem
+from ccbench.executors import HEAVY, Finished, WorkItem
 from ccbench.executors.local import LocalExecutor
 from ccbench.methods.compress import compress
 from ccbench.methods.guard import watch_test_split
@@ -164,7 +164,7 @@ class Lab:
             "path": sys.path,
         }
         executor = _executor()
-        executor.submit(WorkItem("kit", "ccbench.testing.lab:make_apart", payload, self.timeout))
+        executor.submit(WorkItem("kit", "ccbench.testing.lab:make_apart", payload, self.timeout, warm=HEAVY))
         while not (ended := executor.wait(1.0)):
             pass
         return ended[0]

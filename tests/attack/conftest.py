@@ -3,12 +3,8 @@
 ``CCBENCH_ATTACK=N`` makes each long one N times as long. What each tried and what it found stands at the end.
 """
 
-import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -68,27 +64,16 @@ def cases(short: int, long: int):
 
 
 @pytest.fixture
-def call(tmp_path):
-    """Run a command line in a fork of a process that has imported what it takes: ``call("list", "methods")``."""
-    folder = Path(__file__).resolve().parent
-    variables = {**os.environ, "CCBENCH_CACHE": str(tmp_path / "cache"), "PYTHONHASHSEED": "0"}
-    server = subprocess.Popen(
-        [sys.executable, str(folder / "server.py")],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables, cwd=folder.parents[1],
-    )  # fmt: skip
+def call(forked, tmp_path):
+    """Run a command line with a cache of its own: ``call("list", "methods")`` has ``code`` and ``text``."""
+    cache = {"CCBENCH_CACHE": str(tmp_path / "cache")}
 
     def run(*arguments, folder=tmp_path, seconds=60, variables=(), limits=()):
-        case = {
-            "arguments": [str(a) for a in arguments], "folder": str(folder), "seconds": seconds,
-            "variables": dict(variables), "limits": dict(limits),
-        }  # fmt: skip
-        server.stdin.write(json.dumps(case) + "\n")
-        server.stdin.flush()
-        return json.loads(server.stdout.readline())
+        given = {**os.environ, **cache, **dict(variables)}
+        done = forked(arguments, folder, variables=given, seconds=seconds, limits=limits)
+        return {"code": done.code, "text": done.out + done.err}
 
-    yield run
-    server.stdin.close()
-    server.wait(60)
+    return run
 
 
 def fault_of(done, *arguments, codes=(0, 1, 2)):

@@ -1,6 +1,7 @@
 """Files whose content cannot be: records, facts beside files, the marker of an output folder, ``.ccb`` files."""
 
 import json
+import os
 import random
 import shutil
 
@@ -36,16 +37,17 @@ def changed(rng, facts):
     return text[: rng.randrange(len(text))] if rng.random() < 0.05 else text
 
 
-@pytest.fixture
-def out(call, tmp_path):
-    """A finished run of two rows."""
-    folder = tmp_path / "out"
-    done = call("run", "-m", "random,mediancut", "--ratio", "0.96", "--seeds", "1", "-q", "--out", folder, seconds=300)
-    assert done["code"] == 0, done["text"]
-    return folder
+@pytest.fixture(scope="module")
+def out(forked, tmp_path_factory):
+    """A finished run of two rows; nobody changes it."""
+    place = tmp_path_factory.mktemp("whole")
+    words = ("run", "-m", "random,mediancut", "--ratio", "0.96", "--seeds", "1", "-q", "--out", "out")
+    done = forked(words, place, variables=os.environ)
+    assert done.code == 0, done.out + done.err
+    return place / "out"
 
 
-@cases(25, 1500)
+@cases(15, 1500)
 def test_records(call, tally, tmp_path, out, many):
     """The board goes on without a record that cannot be, and names it; one whose checksum fits is shown escaped."""
     from ccbench.records.record import checksum
@@ -76,7 +78,7 @@ def test_records(call, tally, tmp_path, out, many):
         shutil.rmtree(copy)
 
 
-@cases(20, 800)
+@cases(12, 800)
 def test_what_lies_beside(call, tally, tmp_path, out, many):
     """The marker of the folder and the facts beside a file; a run that finds them broken says so or makes them anew."""
     rng = random.Random(1)
@@ -98,7 +100,7 @@ def test_what_lies_beside(call, tally, tmp_path, out, many):
         shutil.rmtree(copy)
 
 
-@cases(40, 2500)
+@cases(10, 2500)
 def test_archives(call, tally, tmp_path, out, many):
     """Bytes of a ``.ccb`` file that were changed, cut off or doubled."""
     rng = random.Random(2)

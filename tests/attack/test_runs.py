@@ -9,6 +9,7 @@ import sys
 import time
 
 import pandas as pd
+import pytest
 
 from tests.attack.conftest import cases, fault_of
 
@@ -24,43 +25,26 @@ NUMBERS = [
     "status",
 ]
 ASKED = ("run", "-m", "random,mediancut", "--ratio", "0.96", "--seeds", "2", "-p", "tiny", "-q", "--jobs", "2")
-TINY = """
-from ccbench import ProtocolSpec, hookimpl
-
-def tiny():
-    base = {"architecture": "quicknet", "batch": 64, "lr": 0.05, "weight_decay": 5e-4, "crop_padding": 2}
-    return {"train": {**base, "iterations": 12}, "proxy": {**base, "epochs": 2}}
-
-@hookimpl
-def ccbench_protocols():
-    return [ProtocolSpec(name="tiny", target="tiny_attack:tiny", version="1", summary="for tests")]
-"""
 
 
-def _variables(tmp_path):
-    (tmp_path / "tiny_attack.py").write_text(TINY)
-    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    return {"PYTHONPATH": paths, "CCBENCH_PLUGINS": "tiny_attack", "CCBENCH_CACHE": str(tmp_path / "cache")}
+@pytest.fixture
+def variables(tiny_path, tmp_path):
+    """Variables under which ``--protocol tiny`` exists, with a cache that is empty at first."""
+    paths = os.pathsep.join([str(tiny_path), os.environ.get("PYTHONPATH", "")])
+    return {"PYTHONPATH": paths, "CCBENCH_PLUGINS": "tiny_protocol", "CCBENCH_CACHE": str(tmp_path / "cache")}
 
 
 def _command(out):
     return [sys.executable, "-m", "ccbench", *ASKED, "--out", str(out)]
 
 
-def _finished(tmp_path, out, variables):
-    done = subprocess.run(
-        _command(out), env={**os.environ, **variables}, capture_output=True, text=True, timeout=300, cwd=tmp_path
-    )
-    return {"code": done.returncode, "text": done.stdout + done.stderr}
-
-
 def _numbers(out):
     return pd.read_csv(out / "leaderboard.csv")[NUMBERS]
 
 
-def _same(tmp_path, out, variables, expected):
+def _same(call, out, variables, expected):
     """Finish a run; what is wrong with its end, or ""."""
-    done = _finished(tmp_path, out, variables)
+    done = call(*ASKED, "--out", out, variables=variables, seconds=300)
     if fault := fault_of(done, "run", codes=(0,)):
         return fault
     left = [p.name for p in out.rglob("*.part")]
@@ -68,11 +52,11 @@ def _same(tmp_path, out, variables, expected):
 
 
 @cases(1, 40)
-def test_kills(tally, tmp_path, many):
+def test_kills(call, tally, tmp_path, variables, many):
     """The whole group, the run alone, or a worker, by SIGKILL, SIGTERM or SIGINT."""
-    rng, variables = random.Random(0), _variables(tmp_path)
+    rng = random.Random(0)
     started = time.monotonic()
-    assert _finished(tmp_path, tmp_path / "whole", variables)["code"] == 0
+    assert call(*ASKED, "--out", tmp_path / "whole", variables=variables, seconds=300)["code"] == 0
     took, expected = time.monotonic() - started, _numbers(tmp_path / "whole")
     for number in range(many):
         out = tmp_path / f"out{number}"
@@ -85,15 +69,15 @@ def test_kills(tally, tmp_path, many):
         if process.poll() is None:
             (os.killpg if rng.random() < 0.5 else os.kill)(process.pid, sign)
         process.wait(60)
-        tally.count(_same(tmp_path, out, variables, expected))
+        tally.count(_same(call, out, variables, expected))
         shutil.rmtree(out)
 
 
 @cases(1, 20)
-def test_full_disks(tally, tmp_path, many):
+def test_full_disks(call, tally, tmp_path, variables, many):
     """No file may grow beyond a random size."""
-    rng, variables = random.Random(1), _variables(tmp_path)
-    assert _finished(tmp_path, tmp_path / "whole", variables)["code"] == 0
+    rng = random.Random(1)
+    assert call(*ASKED, "--out", tmp_path / "whole", variables=variables, seconds=300)["code"] == 0
     expected = _numbers(tmp_path / "whole")
     for number in range(many):
         out, blocks = tmp_path / f"out{number}", int(10 ** rng.uniform(0, 4))  # of 1,024 bytes
@@ -103,5 +87,5 @@ def test_full_disks(tally, tmp_path, many):
             cwd=tmp_path,
         )  # fmt: skip
         fault = fault_of({"code": done.returncode, "text": done.stdout + done.stderr}, command, codes=(0, 1, 2, -25))
-        tally.count(fault or _same(tmp_path, out, variables, expected))
+        tally.count(fault or _same(call, out, variables, expected))
         shutil.rmtree(out, ignore_errors=True)

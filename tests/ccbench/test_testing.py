@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -262,41 +260,38 @@ def test_breaches_of_a_dataset():
     assert "licence" in found["spec and parameters documented"]
 
 
-def command(*args):
-    return subprocess.run(
-        [sys.executable, "-m", "ccbench", "-p", "kit_animals", *args],
-        env={**os.environ, "PYTHONPATH": str(ZOO), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+@pytest.fixture
+def command(forked, tmp_path):
+    """Call the command line, where the animals are."""
+    variables = {**os.environ, "PYTHONPATH": str(ZOO), "OMP_NUM_THREADS": "1"}
+    return lambda *args: forked(["-p", "kit_animals", *args], tmp_path, variables=variables)
 
 
-def test_the_command_exits_1_for_a_breach_and_its_json_is_clean():
+def test_the_command_exits_1_for_a_breach_and_its_json_is_clean(command):
     done = command("check", "kit-relabels", "--json")
-    assert done.returncode == 1, done.stderr
-    data = json.loads(done.stdout)
+    assert done.code == 1, done.err
+    data = json.loads(done.out)
     assert (data["kind"], data["subject"], data["ok"], data["ran"]) == ("method", "kit-relabels", False, 20)
     assert "labels and pixels true" in {o["name"] for o in data["outcomes"] if o["status"] == "failed"}
 
 
-def test_the_command_says_where_a_method_failed_and_where_the_rest_is_told():
+def test_the_command_says_where_a_method_failed_and_where_the_rest_is_told(command):
     done = command("check", "kit-raises")
-    assert done.returncode == 1
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("failed")]
+    assert done.code == 1
+    (line,) = [line for line in done.out.splitlines() if line.startswith("failed")]
     where = re.search(r"ValueError: the animal bites \(kit_animals\.py:(\d+)\)$", line)
     source = (ZOO / "kit_animals.py").read_text().splitlines()
     assert "the animal bites" in source[int(where.group(1)) - 1]
-    assert "Traceback" not in done.stdout + done.stderr
-    log = Path(re.fullmatch(r"tracebacks: (.*)\n", done.stderr).group(1))
+    assert "Traceback" not in done.out + done.err
+    log = Path(re.fullmatch(r"tracebacks: (.*)\n", done.err).group(1))
     assert "Traceback" in log.read_text()
     log.unlink()
 
 
-def test_the_command_knows_datasets_and_exits_0():
+def test_the_command_knows_datasets_and_exits_0(command):
     done = command("check", "photodigits")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "dataset photodigits: 9 checks ran, 0 failed"
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == "dataset photodigits: 9 checks ran, 0 failed"
 
 
 @pytest.mark.parametrize(
@@ -309,8 +304,8 @@ def test_the_command_knows_datasets_and_exits_0():
         (str(ZOO), f"ccbench check folder:{ZOO}"),
     ],
 )
-def test_the_command_exits_2_for_a_name_that_nobody_has(name, said):
+def test_the_command_exits_2_for_a_name_that_nobody_has(command, name, said):
     done = command("check", name)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == 2
+    assert said in done.err
+    assert "Traceback" not in done.err

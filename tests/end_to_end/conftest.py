@@ -1,4 +1,4 @@
-"""Real runs of the command line, in processes of their own."""
+"""Real runs of the command line, each in a process of its own."""
 
 import os
 import signal
@@ -7,34 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-TINY = """
-from ccbench import ProtocolSpec, hookimpl
-
-def tiny():
-    base = {"architecture": "quicknet", "batch": 64, "lr": 0.05, "weight_decay": 5e-4, "crop_padding": 2}
-    return {"train": {**base, "iterations": 12}, "proxy": {**base, "epochs": 2}}
-
-def taught():
-    mixed = {"labels": "teacher", "temperature": 4.0, "mix": "cutmix", "mix_alpha": 1.0, "crop_scale": 0.5}
-    train = {"architecture": "quicknet", "batch": 32, "lr": 0.002, "optimizer": "adamw", "epochs_of": "budget"}
-    return {**tiny(), "train": {**train, **mixed, "epochs": 3}}
-
-@hookimpl
-def ccbench_protocols():
-    return [
-        ProtocolSpec(name="tiny", target="tiny_protocol:tiny", version="1", summary="for tests"),
-        ProtocolSpec(name="taught", target="tiny_protocol:taught", version="1", summary="for tests, with a teacher"),
-    ]
-"""
-
-
-@pytest.fixture(scope="session")
-def tiny_path(tmp_path_factory):
-    """A folder for PYTHONPATH with a plugin whose protocol takes a second."""
-    folder = tmp_path_factory.mktemp("tiny")
-    (folder / "tiny_protocol.py").write_text(TINY)
-    return folder
 
 
 @pytest.fixture
@@ -50,24 +22,30 @@ def environment(tiny_path):
 
 
 @pytest.fixture
-def ccbench(environment, tiny_path, tmp_path):
-    """Call the command line: ``ccbench("run", ...)`` gives the finished process; ``code`` is checked."""
+def ccbench(environment, forked, tiny_path, tmp_path):
+    """Call the command line: ``ccbench("run", ...)`` gives ``stdout`` and ``stderr``; ``code`` is checked.
 
-    def call(*arguments, code=0, cwd=tmp_path, env=(), timeout=240):
-        done = subprocess.run(
-            [sys.executable, "-m", "ccbench", *map(str, arguments)],
-            cwd=cwd,
-            env={**environment, **dict(env)},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
+    It runs in a fork of a process that has imported the large libraries; ``fresh=True`` starts Python anew, for tests
+    of what happens at the start, and so does a variable that Python or its libraries read then.
+    """
+
+    def call(*arguments, code=0, cwd=tmp_path, env=(), timeout=240, fresh=False):
+        words, given = [str(a) for a in arguments], {**environment, **dict(env)}
+        if fresh or any(name.startswith(_AT_START) for name in dict(env)):
+            command = [sys.executable, "-m", "ccbench", *words]
+            done = subprocess.run(command, cwd=cwd, env=given, capture_output=True, text=True, timeout=timeout)
+        else:
+            ended = forked(words, cwd, variables=given, seconds=timeout)
+            done = subprocess.CompletedProcess(words, ended.code, ended.out, ended.err)
         assert done.returncode == code, f"exit {done.returncode}, wanted {code}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stdout + done.stderr
         return done
 
     vars(call)["path"] = str(tiny_path)
     return call
+
+
+_AT_START = ("OMP_", "MKL_", "OPENBLAS_", "CUDA_", "LD_")
 
 
 def _listen():

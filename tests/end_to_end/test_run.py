@@ -76,6 +76,8 @@ def test_match_bytes_holds_the_file_to_the_budget(ccbench, tmp_path, records):
         "0.9",
         "--match",
         "bytes",
+        "--coding",
+        "none",
     )
     for record in records(tmp_path / "ccbench-out"):
         assert record["status"] == "ok"
@@ -129,8 +131,7 @@ def test_compress_evaluate_export(ccbench, tmp_path, records):
 
 
 def test_evaluate_names_its_row_and_what_stands_beside_it(ccbench, tmp_path):
-    ccbench("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random,full", "--ratio", "0.875", "-q")
-    ccbench("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random", "--ratio", "0.9", "-q")
+    ccbench("run", "--protocol", "tiny", "--seeds", "1", "--methods", "random,full", "--ratio", "0.875,0.9", "-q")
     table = (tmp_path / "ccbench-out" / "leaderboard.csv").read_bytes()
     ccbench("compress", "--method", "mediancut", "--bits", "3", "set.ccb")
     *_, row, beside = ccbench("evaluate", "set.ccb", "--protocol", "tiny").stdout.splitlines()

@@ -176,7 +176,7 @@ def run(ccbench, tmp_path, spying, dataset, *more):
 
 
 @needs_seal
-@pytest.mark.parametrize("dataset", ["folder", "photodigits"])
+@pytest.mark.parametrize("dataset", ["folder", pytest.param("photodigits", marks=pytest.mark.slow)])
 def test_no_way_leads_out_of_a_seal(ccbench, records, tmp_path, spying, dataset):
     run(ccbench, tmp_path, spying, dataset, "--sealed")
     for found in spied(tmp_path / "out"):
