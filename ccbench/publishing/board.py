@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ccbench.errors import UserError
 from ccbench.leaderboard.writing import Held, framed, read_folders
+from ccbench.records import verdicts
 from ccbench.records.cells import ROW, slug
 from ccbench.records.record import FOLDER, Record, latest
 from ccbench.store import file_digest
@@ -54,7 +55,14 @@ class Attempt:
     @property
     def path(self) -> str:
         """Where its file lies in the published folder; "" where it has another name than a run gives it."""
-        file = self.record.path(self.source.out)
+        return self._published(self.record.path(self.source.out))
+
+    @property
+    def verdict(self) -> str:
+        """Where it is said what became of doing its work again; "" where nobody did."""
+        return self._published(verdicts.place(self.record, self.source.out))
+
+    def _published(self, file: Path) -> str:
         return self.source.path(*file.relative_to(self.source.out).parts) if file.is_file() else ""
 
     @property

@@ -147,7 +147,7 @@ def _row(line: Line, methods: Mapping[str, Method]) -> dict[str, Any]:
         "accuracy": {"mean": values["accuracy_mean"], "std": values["accuracy_std"], "n": values["n_seeds"],
                      "planned": values["planned_seeds"]},
         "measures": {name: values[name] for name in _MEASURES if values[name] is not None},
-        "verified": values.get(shown.VERIFIED) or "",
+        "verified": values["verified"],
         "command": command(values),
         "records": [attempt.path for attempt in line.attempts if attempt.path],
     }  # fmt: skip

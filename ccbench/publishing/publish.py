@@ -24,9 +24,9 @@ from ccbench.publishing.papers import paper_tables
 from ccbench.publishing.site import vendored
 from ccbench.publishing.site.pages import Site
 from ccbench.records.record import FOLDER
+from ccbench.records.verdicts import FOLDER as VERDICTS
 from ccbench.store import Store
 
-VERIFIED = "verified"  # of an output folder: what became of doing its records' work again
 _TABLES = ("leaderboard.csv", "leaderboard.md", "leaderboard.png")
 
 
@@ -113,7 +113,7 @@ def publish(outs: Sequence[Path], folder: Path, wishes: Wishes, *, plugins: Plug
 def _records(target: Folder, source: Source) -> list[str]:
     """Plan every record's file, readable or not: whoever looks can judge. Returns a line for those that cannot go."""
     strange = []
-    for folder, what in ((FOLDER, "record"), (VERIFIED, "verification")):
+    for folder, what in ((FOLDER, "record"), (VERDICTS, "verification")):
         for file in sorted((source.out / folder).rglob("*.json")):
             place = source.path(*file.relative_to(source.out).parts)
             if file.name.startswith("."):

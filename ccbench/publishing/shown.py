@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ccbench.leaderboard.columns import ALWAYS, CHOSEN, IDENTITY, Column
+from ccbench.leaderboard.columns import ALWAYS, CHOSEN, IDENTITY, VERIFIED, Column
 from ccbench.leaderboard.escaping import clean
 from ccbench.publishing.board import Line
 from ccbench.publishing.methods import Method, kind_of
@@ -14,10 +14,9 @@ from ccbench.publishing.methods import Method, kind_of
 STATES = ("ok", "partial", "failed", "skipped")
 FILTERS = {"dataset": "Dataset", "budget": "Budget", "protocol": "Protocol", "network": "Network", "kind": "Kind",
            "state": "State"}  # fmt: skip
-VERIFIED = "verified"  # the column of the table that says how far a row was checked
 _ALWAYS = ("method", "ratio", "nominal_ratio", "measured_ratio", "bytes", "accuracy", "n", "vs_random", "vs_full")
 _SHOWN = {"method", "dataset", "protocol", "network", "ratio", "measured_ratio", "bytes", "accuracy", "n", "vs_random",
-          "vs_full", "status", VERIFIED}  # fmt: skip
+          "vs_full", "status", "verified"}  # fmt: skip
 _NARROW = {"method", "dataset", "bytes", "accuracy", "status"}
 
 
@@ -63,7 +62,7 @@ def columns(lines: Sequence[Line], methods: Mapping[str, Method]) -> list[Shown]
         **IDENTITY,
         "picture": _text("Picture", lambda row: row["picture"]),
         "sealed": _text("Sealed", lambda row: row["sealed"]),
-        VERIFIED: _text("Verified", lambda row: row.get(VERIFIED) or ""),
+        "verified": VERIFIED,
     }
     every = {"method": always.pop("method"), **place, **always, **further,
              "state": _text("State", state), "status": _text("Status", lambda row: row["status"])}  # fmt: skip

@@ -145,7 +145,7 @@ class Site:
         known = {one.key: one for one in self.columns}
         looks = self.looks.get(line.id)
         told = {key: (one.column.title, text) for key, one in known.items() if (text := one.text(line.values))}
-        apart = {*_RESULT, *_FILE, *_IDENTITY, "method", "state", "status", shown.VERIFIED}
+        apart = {*_RESULT, *_FILE, *_IDENTITY, "method", "state", "status", "verified"}
         parts = looks.parts if looks else {}
         size = sum(parts.values())
         return self._page(
@@ -159,7 +159,8 @@ class Site:
             result=[told[key] for key in _RESULT if key in told],
             identity=[*(told[key] for key in _IDENTITY if key in told), *_digests(line, told, apart)],
             command=clean(command(line.values), 4000),
-            verified=line.values.get(shown.VERIFIED) or "Nobody has checked this row here.",
+            verified=line.values["verified"] or "Nobody has done this row's work again here.",
+            verdicts=[(attempt.record.seed, attempt.verdict) for attempt in line.counting if attempt.verdict],
             attempts=_filled([_attempt(attempt) for attempt in line.attempts]),
             retried=any(not attempt.counts for attempt in line.attempts),
             reasons=_reasons(line.attempts),

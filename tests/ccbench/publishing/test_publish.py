@@ -22,6 +22,7 @@ from ccbench.publishing import exports
 from ccbench.publishing.manifest import read
 from ccbench.publishing.publish import Wishes, publish
 from ccbench.records.record import read_all, write_record
+from ccbench.records.verdicts import Verdict, write_verdict
 from ccbench.store import default_store, file_digest
 
 BOARDS = Path(__file__).parents[3] / "leaderboards"
@@ -159,7 +160,7 @@ def test_a_row_says_everything_of_its_seeds_with_units(published):
     links = re.findall(r'href="\.\./(ccbench-out/results/[^"]+)"', text)
     assert len(links) == 3
     assert all((folder / link).is_file() for link in links)
-    assert "Nobody has checked this row here." in text
+    assert "Nobody has done this row&#39;s work again here." in text
 
 
 def test_a_method_has_its_card_and_a_stranger_says_that_it_is_not_here(published):
@@ -266,12 +267,18 @@ def test_tables_of_a_folder_that_stays_are_left_alone_where_they_say_the_same(sm
     assert (home / "digits" / "leaderboard.csv").read_text() == (home / "leaderboard.csv").read_text()
 
 
-def test_what_was_verified_travels_along(small, tmp_path):
-    (small / "verified" / "photodigits").mkdir(parents=True)
-    (small / "verified" / "photodigits" / "cell1.json").write_text("{}")
+def test_what_was_verified_travels_along_and_the_row_says_so(small, tmp_path):
+    for record in read_all(small)[0]:
+        verdict = Verdict(record=record.checksum, cell=record.cell, file="same", training="equal", accuracy=0.5)
+        write_verdict(verdict, record, small)
     told = again([small], tmp_path / "site")
-    assert told.manifest.files["ccbench-out/verified/photodigits/cell1.json"].what == "verification"
-    assert (tmp_path / "site" / "ccbench-out" / "verified" / "photodigits" / "cell1.json").read_text() == "{}"
+    files = [path for path, file in told.manifest.files.items() if file.what == "verification"]
+    assert len(files) == 2
+    assert all((tmp_path / "site" / path).is_file() for path in files)
+    text = page(tmp_path / "site", "random")
+    assert "file 2 of 2, training 2 of 2" in text
+    assert all(f'href="../{path}"' in text for path in files)
+    assert row(tmp_path / "site", "random")["verified"] == "file 2 of 2, training 2 of 2"
 
 
 def test_a_papers_table_is_shown_where_the_board_has_a_number_of_it(tmp_path):
