@@ -1,11 +1,15 @@
 """The registry's index, a page for people: every offer of ccbench but the commands, with its card.
 
-``python -m ccbench.offers.card_index`` writes ``registry/index.md`` anew; a test holds the file to the specs.
+``python -m ccbench.offers.card_index`` writes ``registry/index.md`` anew, and ``registry/schema.json``, what may stand
+in a card, for editors; tests hold both files to what they are written from.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+import msgspec
 
 from ccbench.offers import cards
 from ccbench.offers.discovery import KINDS, Plugins
@@ -32,6 +36,12 @@ def index() -> str:
     return "\n".join(lines) + "\n"
 
 
+def schema() -> str:
+    """What may stand in a card, as a JSON schema."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(head | msgspec.json.schema(cards.Contents), indent=2) + "\n"
+
+
 def _ours(spec: Spec, offers: Plugins) -> bool:
     owner = offers.owner(spec.kind, spec.name)
     return owner is not None and owner.distribution == "ccbench"
@@ -49,3 +59,4 @@ def _cells(spec: Spec) -> tuple[str, ...]:
 
 if __name__ == "__main__":
     atomic_write(cards.registry() / "index.md", index())
+    atomic_write(cards.registry() / "schema.json", schema())

@@ -1,22 +1,63 @@
 """Cards: the paper behind an offer and the questions that it leaves open, in TOML beside the plugin.
 
-A card says what its spec does not. ``registry/schema.json`` says what may stand in one. Published numbers are in the
-same folder, the registry.
+A card says what its spec does not. :class:`Contents` says what may stand in one, and ``registry/schema.json`` the same
+for editors. Published numbers are in the same folder, the registry.
 """
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ccbench.errors import UserError
 from ccbench.offers.resources import folders, read_table, resource
 from ccbench.offers.specs import Spec
+from ccbench.schema import fit
 
 Card = dict[str, Any]
+Text = Annotated[str, Meta(min_length=1)]
 _REGISTRY = "ccbench.registry"
+
+
+class Paper(Struct, forbid_unknown_fields=True):
+    """Where an offer was published."""
+
+    title: Text
+    authors: Text
+    venue: Text
+    year: Annotated[int, Meta(ge=1950, le=2100)]
+    section: Text | UnsetType = UNSET
+    url: Text | UnsetType = UNSET
+
+
+class Question(Struct, forbid_unknown_fields=True):
+    """What the definition leaves open, and which choice was taken."""
+
+    question: Text
+    choice: Text
+
+
+class Contents(Struct, forbid_unknown_fields=True):
+    """What an offer's spec does not say: where it comes from, and the choices taken where that leaves questions open.
+
+    Attributes:
+        paper: where it was published.
+        open: what that leaves open.
+        source: of a dataset, where the images come from.
+        test: of a dataset, how many test images it has.
+        trains: of a protocol, what is trained, on what and how long, in words; the numbers are in its recipe.
+        metric: of a protocol, what is reported.
+    """
+
+    paper: Paper | UnsetType = UNSET
+    open: list[Question] | UnsetType = UNSET
+    source: Text | UnsetType = UNSET
+    test: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    trains: Text | UnsetType = UNSET
+    metric: Text | UnsetType = UNSET
 
 
 @cache
@@ -58,9 +99,12 @@ def read(spec: Spec) -> Card | None:
         card = read_table(path)
     except (OSError, ValueError) as error:
         raise UserError(f"the card of {spec.kind} {spec.name} cannot be read", found=f"{path}: {error}") from error
-    fault = misfit(card, _schema())
-    if fault:
-        raise UserError(f"the card of {spec.kind} {spec.name} does not fit the schema", found=f"{path}: {fault}")
+    try:
+        fit(card, Contents)
+    except ValueError as error:
+        raise UserError(
+            f"the card of {spec.kind} {spec.name} does not fit the schema", found=f"{path}: {error}"
+        ) from error
     return card
 
 
@@ -77,33 +121,3 @@ def citation(card: Card | None) -> str:
         paper.get("url"),
     ]
     return ", ".join(filter(None, said))
-
-
-@cache
-def _schema() -> dict[str, Any]:
-    return json.loads((registry() / "schema.json").read_text(encoding="utf-8"))
-
-
-_TYPES: dict[str, type] = {"object": dict, "array": list, "string": str, "integer": int}
-
-
-def misfit(value: Any, schema: dict[str, Any], where: str = "") -> str:
-    """Why a value does not fit a JSON schema of objects, arrays, texts and whole numbers, or ""."""
-    at = f"{where}: " if where else ""
-    if not isinstance(value, _TYPES[schema["type"]]) or isinstance(value, bool):
-        return f"{at}{schema['type']} expected, found {value!r:.80}"
-    if isinstance(value, dict):
-        for key in schema.get("required", ()):
-            if key not in value:
-                return f"{at}{key} is missing"
-        for key in value:
-            if key not in schema["properties"]:
-                return f"{at}unknown key {key!r:.80}"
-        inner = [(value[key], schema["properties"][key], f"{where}.{key}".lstrip(".")) for key in value]
-        return next(filter(None, (misfit(*one) for one in inner)), "")
-    if isinstance(value, list):
-        items = (misfit(item, schema["items"], f"{where}[{place}]") for place, item in enumerate(value))
-        return next(filter(None, items), "")
-    if isinstance(value, str):
-        return "" if len(value) >= schema["minLength"] else f"{at}no text"
-    return "" if schema["minimum"] <= value <= schema.get("maximum", value) else f"{at}{value!r:.40} is out of range"

@@ -107,7 +107,7 @@ ALLOWED = {
     "budget": "errors quantities",
     "machine": "errors",
     "store": "errors schema",
-    "offers": "errors quantities budget store",
+    "offers": "errors schema quantities budget store",
     "executors": "errors machine offers",
     "data": "errors schema budget store offers",
     "coding": "errors machine",

@@ -96,11 +96,11 @@ def test_a_reference_stays_in_its_package(card):
     (None, "the card of method mine is not there"),
     ("open = [", "the card of method mine cannot be read"),
     ("\xff", "the card of method mine cannot be read"),
-    ('summary = "again"', "unknown key 'summary'"),
-    ('[[open]]\nquestion = "Why?"', "open[0]: choice is missing"),
+    ('summary = "again"', "unknown field `summary`"),
+    ('[[open]]\nquestion = "Why?"', "missing required field `choice`, at `open[0]`"),
     ("open = " + "[" * 100_000 + "]" * 100_000, "nested too deeply"),
-    ("test = -" + "9" * 4000, "test: -9999"),
-    ("test = nan", "integer expected"),
+    ("test = -" + "9" * 4000, "at `test`"),
+    ("test = nan", "Expected `int`, got `float`, at `test`"),
     ("#" * (5 << 20), "5,242,880 bytes"),
 ])  # fmt: skip
 def test_a_bad_card_is_an_error_of_its_plugin(package, text, reason):
