@@ -130,6 +130,7 @@ IDENTITY = {f.name: _identity(f) for f in fields(Row) if "title" in f.metadata}
 """What tells rows apart: a column where a table's rows differ in it, otherwise part of its caption."""
 WITH_TEACHER = ("teacher", "teacher_accuracy", "teacher_bytes")  # shown unasked where a row has a teacher
 LEARNED = ("labels", "learned_lr")  # shown unasked where a row was trained by what came with its images
+UNASKED = (*WITH_TEACHER, *LEARNED)
 
 
 def check_columns(names: Sequence[str]) -> tuple[str, ...]:

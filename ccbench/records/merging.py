@@ -14,7 +14,7 @@ from ccbench.records.artifacts import ARTIFACTS, held, renamed
 from ccbench.records.out_folder import claimed
 from ccbench.records.record import Record, files_under, read_one
 from ccbench.records.verdicts import place
-from ccbench.store import atomic_write, file_digest
+from ccbench.store import atomic_write, file_digest, new_file
 
 
 @dataclass
@@ -125,9 +125,8 @@ def _link(old: Path, new: Path) -> None:
     try:
         os.link(old.resolve(), new)
     except OSError:
-        part = new.with_name(f".{new.name}.part")
-        shutil.copyfile(old, part)
-        part.replace(new)
+        with new_file(new) as copy, old.open("rb") as file:
+            shutil.copyfileobj(file, copy)
 
 
 def _verdict(record: Record, source: Path, out: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ccbench.errors import UserError
-from ccbench.leaderboard.columns import CHOSEN
+from ccbench.leaderboard.columns import CHOSEN, UNASKED
 from ccbench.leaderboard.writing import load, texts
 from ccbench.publishing import manifest
 from ccbench.verification.findings import OTHER, WRONG, Checked, Finding, Report
@@ -63,21 +63,27 @@ def _tables(out: Path) -> Iterator[tuple[str, Finding]]:
             continue
         said = (out / name).read_text(encoding="utf-8", errors="replace")
         try:
-            made = _made(out, said)[name]
-            if said != made and "published" in said:
-                made = _made(out, said, published=True)[name]
+            tables = [made[name] for made in _made(out, said)]
         except UserError as error:
             yield name, Finding(WRONG, "table", error.what)
             continue
-        if said != made:
+        if said not in tables:
+            made = tables[0]
             mend = f"ccbench leaderboard --out {out} --write {out}"
             yield name, Finding(WRONG, "table", f"it is not what the records make: {_first(said, made)}; mend: {mend}")
 
 
-def _made(out: Path, said: str, *, published: bool = False) -> dict[str, str]:
-    """The tables of a folder with the columns that a table of it shows, and published rows where asked for."""
+def _made(out: Path, said: str) -> list[dict[str, str]]:
+    """The tables of a folder, as whoever wrote them may have asked for them.
+
+    Columns that one of them shows are shown by all where they were asked for, and by that one where they are shown
+    unasked; the same with published rows.
+    """
     heads = {cell.strip() for line in re.findall(r"^\| Method \|.*$", said, re.MULTILINE) for cell in line.split("|")}
-    return texts(load([out], published=published), [n for n, column in CHOSEN.items() if column.title in heads])
+    shown = [name for name, column in CHOSEN.items() if column.title in heads]
+    asked = [name for name in shown if name not in UNASKED]
+    frames = [load([out], published=published) for published in (False, True)[: 1 + ("published" in said)]]
+    return [texts(frame, columns) for frame in frames for columns in ([asked, shown] if asked != shown else [asked])]
 
 
 def _first(said: str, made: str) -> str:

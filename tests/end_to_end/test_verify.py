@@ -91,7 +91,8 @@ LIE = {
     "made": "0" * 12, "schema": None, "cell": "0" * 12, "attempt": 2, "status": "failed", "reason": "tired", "seed": 5,
     "seed_value": 1, "planned_seeds": 1, "ratio": 0.95, "nominal_ratio": 0.5, "measured_ratio": 0.95, "bytes": 300_000,
     "images": 50, "classes": 11, "picture": "8x8", "sealed": True, "colorfulness": 1.5, "color_distance": 0.0001,
-    "compress_seconds": 1e6, "stage_seconds": {"proxy": 1.0}, "construction_seconds": -0.9, "accuracy": 0.98765,
+    "compress_seconds": 1e6, "compress_memory": 1, "stage_seconds": {"proxy": 1.0}, "construction_seconds": -0.9,
+    "accuracy": 0.98765,
     "best_accuracy": 0.99, "final_loss": 0.1, "iterations": 40_000, "images_per_second": 1e6, "train_seconds": 0.001,
     "test_images": 10_000, "labels": "soft", "learned_lr": 0.5, "teacher_accuracy": 0.9, "teacher_bytes": 5,
     "peak_memory": 1, "artifact": "random-000000000000.ccb", "artifact_sha256": "0" * 64,
@@ -101,7 +102,8 @@ LIE = {
 BESIDE = {"sealed", "colorfulness", "color_distance"}  # found against what lies beside the file, not without it
 BY_FILE = {"picture", "images", "artifact_sha256"}  # found against the file, not without it
 NOBODY = {  # nothing here contradicts them
-    "attempt", "planned_seeds", "stage_seconds", "final_loss", "peak_memory", "environment", "started",
+    "attempt", "planned_seeds", "stage_seconds", "final_loss", "peak_memory", "compress_memory", "environment",
+    "started",
 }  # fmt: skip
 
 
