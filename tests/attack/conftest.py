@@ -56,11 +56,11 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def cases(short: int, long: int):
-    """A parameter ``many``: few cases in every run of the suite, many in the slow one."""
+    """A parameter ``many``: few cases in every run of the suite, or none, and many in the slow one."""
     times = float(os.environ.get("CCBENCH_ATTACK", "1"))
-    return pytest.mark.parametrize(
-        "many", [short, pytest.param(max(1, int(long * times)), marks=pytest.mark.slow)], ids=["short", "long"]
-    )
+    many = [*[pytest.param(short, id="short")] * bool(short)]
+    many.append(pytest.param(max(1, int(long * times)), marks=pytest.mark.slow, id="long"))
+    return pytest.mark.parametrize("many", many)
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def test_records(call, tally, tmp_path, out, many):
         shutil.rmtree(copy)
 
 
-@cases(12, 800)
+@cases(0, 800)
 def test_what_lies_beside(call, tally, tmp_path, out, many):
     """The marker of the folder and the facts beside a file; a run that finds them broken says so or makes them anew."""
     rng = random.Random(1)

@@ -45,6 +45,7 @@ def artifact(out):
     return file.read_bytes()
 
 
+@pytest.mark.slow
 def test_two_workers_share_the_pictures_and_damage_is_mended(ccbench, tmp_path, model, records):
     env = {"CCBENCH_CACHE": str(tmp_path / "cache")}.items()
     ccbench(*KIT, "--ipc", 2, "--methods", method(model), "--jobs", 2, "--out", "two", env=env)

@@ -48,6 +48,7 @@ def test_the_same_command_elsewhere_gives_the_same_numbers(ccbench, tmp_path, re
     assert sorted(map(key, records(tmp_path / "a"))) == sorted(map(key, records(tmp_path / "b")))
 
 
+@pytest.mark.slow
 def test_two_jobs_end_in_the_same_table_as_one(ccbench, tmp_path, records):
     for jobs in (1, 2):
         ccbench(*RUN, "--methods", "random,mediancut", "--jobs", jobs, "--out", f"jobs{jobs}")

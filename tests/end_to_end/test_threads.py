@@ -1,6 +1,9 @@
 """How many threads train, as asked for on the command line, and as a record says."""
 
+import pytest
 
+
+@pytest.mark.slow
 def test_threads_of_a_training_are_in_its_record(ccbench, records, tmp_path):
     given = ["--protocol", "tiny", "--seeds", "1", "--out", "out"]
     unset = {"OMP_NUM_THREADS": ""}

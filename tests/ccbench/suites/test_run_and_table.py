@@ -49,7 +49,7 @@ STRANGE = MARKUP.replace("'x'", "x")
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
+def done(forked, tmp_path_factory):
     """The suite, run once for real: two methods, one of two columns, two seeds."""
     import os
 
@@ -69,8 +69,7 @@ def done(tmp_path_factory):
     env = {**os.environ, "CCBENCH_PLUGINS": ""}
 
     def run(*args):
-        told = subprocess.run(["ccbench", *args], cwd=folder, env=env, capture_output=True, text=True)
-        return SimpleNamespace(code=told.returncode, out=told.stdout, err=told.stderr)
+        return forked(args, folder, variables=env)
 
     first = run("run", "--suite", "mine.toml", "--columns", "0.92", "--quiet")
     assert first.code == 0, first.err
