@@ -206,14 +206,15 @@ def _training(record: Record, installed: Installed, shape: DataShape | None, kno
     if shape is None or protocol.version != record.protocol_version:
         return
     kept = Budget(record.kept).images(shape)
+    sizes = [n for n in dict.fromkeys((kept, record.images or kept)) if n]  # a run goes by its budget, the first
     try:
-        recipes = [protocol.train.resolve(record.architecture, shape, n) for n in {kept, record.images or kept} if n]
+        recipes = [protocol.train.resolve(record.architecture, shape, n) for n in sizes]
     except UserError as error:
         yield Finding(OTHER, "architecture", error.what)
         return
     counts = [
         recipe.steps(n if recipe.epochs_of == "budget" else shape.images)
-        for n, recipe in zip({kept, record.images or kept}, recipes, strict=True)
+        for n, recipe in zip(sizes, recipes, strict=True)
     ]
     recipe = recipes[0]
     if record.iterations is not None and record.iterations not in counts[: None if record.lone else 1]:
