@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver, get_context
+from multiprocessing import connection, forkserver, get_context, resource_tracker
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -97,7 +97,8 @@ class LocalExecutor:
         while self._waiting and len(self._at_work) < self.capacity:
             item = self._waiting.popleft()
             try:
-                self._start(item)
+                with _uninterrupted():
+                    self._start(item)
             except OSError as error:  # no process or file handle to be had
                 self._unstarted.append(Finished(item.id, "failed", f"no process could be started for it: {error}"))
 
@@ -174,6 +175,7 @@ def _context(warm: str) -> BaseContext:
         return get_context("spawn")
     context = get_context("forkserver")
     context.set_forkserver_preload([warm] if warm else [])
+    resource_tracker.ensure_running()  # first: starting it lets SIGINT through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is no business of the server's
     pools = {name: os.environ.get(name) for name in POOLS}
     try:
@@ -185,6 +187,22 @@ def _context(warm: str) -> BaseContext:
             os.environ.update({} if value is None else {name: value})
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until a process is there to be ended: one that is told half of its start prints a traceback."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield  # other threads never see it, and a handler that is not Python's could not be put back
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 _STARTING = threading.Lock()
@@ -236,6 +254,7 @@ def _live(pipe: connection.Connection, worker: _Worker, function: str, payload: 
     """The whole life of a process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     if os.name == "posix":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # as the fork server has it
         os.setsid()  # so that whatever it starts ends with it
     os.environ.clear()
     os.environ.update(worker.environment)

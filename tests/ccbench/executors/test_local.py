@@ -245,3 +245,29 @@ def test_processes_are_forked_from_one_that_has_a_single_thread_and_no_gpu(tmp_p
         [sys.executable, "inherited.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200
     )
     assert done.stdout.strip() == "[1, False, False, 2]", done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others are spawned")
+def test_ctrl_c_waits_until_a_process_ignores_it():
+    local._context("")
+    server = vars(local.forkserver._forkserver)["_forkserver_pid"]
+    status = Path(f"/proc/{server}/status").read_text()
+    (held,) = (int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk"))
+    assert held & 1 << (signal.SIGINT - 1)
+
+
+def test_ctrl_c_waits_until_a_process_has_started(executor, monkeypatch):
+    one, start = executor(jobs=1), LocalExecutor._start
+
+    def interrupted(self, item):
+        signal.raise_signal(signal.SIGINT)
+        start(self, item)
+
+    monkeypatch.setattr(LocalExecutor, "_start", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            one.submit(WorkItem("a", "os:getpid"))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [f.status for f in until(one)] == ["ok"]
