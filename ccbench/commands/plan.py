@@ -139,7 +139,7 @@ def _costs(
     folders = given["records"] or [*dict.fromkeys((given["out"], *sorted(Path("leaderboards").glob("*"))))]
     known = costs.Throughput(read_all(*folders)[0], plugins())
     to_run = [c for c in made.cells if state[c.id] == "to run"]
-    here = [record for record in records if costs.on_gpu(record) == any_gpu()]
+    here = [record for record in records if record.on_gpu == any_gpu()]
     found = costs.costs(asked.cells, made, to_run, here, known)
     facts = {"rows": [asdict(cost) for cost in found], "left_out": list(asked.lines)}
     if not found:

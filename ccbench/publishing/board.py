@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 from ccbench.errors import UserError
 from ccbench.leaderboard.writing import Held, framed, read_folders
 from ccbench.records import verdicts
+from ccbench.records.artifacts import held
 from ccbench.records.cells import ROW, slug
 from ccbench.records.record import FOLDER, Record, latest
-from ccbench.store import file_digest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ARTIFACTS = "artifacts"
 OURS = ("assets", "data", "rows", "methods", "suites")  # folders that pages lie in
 
 
@@ -68,11 +67,7 @@ class Attempt:
     @property
     def artifact(self) -> Path | None:
         """The compressed file that it names, where it is at hand and has the record's digest."""
-        name = self.record.artifact
-        if not name or name != Path(name).name or name in {".", ".."} or "\\" in name or "\0" in name:
-            return None  # records come from strangers
-        file = self.source.out / ARTIFACTS / name
-        return file if file.is_file() and file_digest(file) == self.record.artifact_sha256 else None
+        return held(self.record, self.source.out)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ccbench.leaderboard.rendering import render
 from ccbench.leaderboard.writing import Held, framed, table_files
 from ccbench.offers.discovery import Plugins
 from ccbench.publishing import exports
-from ccbench.publishing.board import ARTIFACTS, Board, Source, gather
+from ccbench.publishing.board import Board, Source, gather
 from ccbench.publishing.folder import Folder
 from ccbench.publishing.looks import Looks, look
 from ccbench.publishing.manifest import Artifact, Manifest, is_path
@@ -23,6 +23,7 @@ from ccbench.publishing.methods import Method, methods_of
 from ccbench.publishing.papers import paper_tables
 from ccbench.publishing.site import vendored
 from ccbench.publishing.site.pages import Site
+from ccbench.records.artifacts import ARTIFACTS
 from ccbench.records.record import FOLDER
 from ccbench.records.verdicts import FOLDER as VERDICTS
 from ccbench.store import Store
@@ -148,7 +149,7 @@ def _artifacts(target: Folder, board: Board, largest: float) -> dict[str, Artifa
             continue
         size = attempt.record.bytes
         file = attempt.artifact if size is not None and size <= largest else None
-        place = attempt.source.path(ARTIFACTS, name)
+        place = attempt.source.path(ARTIFACTS, file.name) if file else ""
         if file is not None and is_path(place):
             target.put(place, "artifact", file)
             found[digest] = Artifact(name, size, place)

@@ -36,7 +36,7 @@ def machine(record: Record) -> str:
     """The device or processor that a record was measured on, and its torch, for people."""
     told = record.environment
     device = told.get("device", "an unknown machine")
-    name = told.get("cpu", device) if told.get("tf32") is None else device
+    name = device if record.on_gpu else told.get("cpu", device)
     return f"{name}, torch {told['torch']}" if "torch" in told else str(name)
 
 

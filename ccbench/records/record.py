@@ -163,6 +163,11 @@ class Record(Row):
         return self.method.endswith(")")
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether its network was trained on a GPU."""
+        return "tf32" in self.environment  # which nothing else has
+
+    @property
     def weight(self) -> tuple[bool, str, int]:
         """Of two records of one seed the one with the greater weight counts."""
         return self.ok, self.finished, self.attempt

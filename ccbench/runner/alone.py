@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 from ccbench.errors import MethodError, Skipped, UserError
 from ccbench.executors import Finished
 from ccbench.executors.local import LocalExecutor
-from ccbench.runner.work import Heard, Work, do
+from ccbench.runner.work import Heard, Work, do, progress_of, unheard
 
 
 class Ended(Exception):  # noqa: N818 - how it went is for whoever asked to judge
@@ -28,28 +26,27 @@ class Ended(Exception):  # noqa: N818 - how it went is for whoever asked to judg
         self.status, self.log = finished.status, log
 
 
-def alone(work: Work, heard: Heard | None = None, *, threads: int | None = None) -> Any:
+def alone(work: Work, heard: Heard | None = None) -> Any:
     """Do it, and give what it gives, as plain data.
 
     Args:
         work: its log is not used.
         heard: hears of the progress.
-        threads: of the process; None: those of the context.
 
     Raises:
         UserError, MethodError, Skipped: raised by the work.
         MemoryError: there was too little.
         Ended: everything else.
     """
-    executor = LocalExecutor(jobs=1, threads=threads or work.context.threads)
+    executor = LocalExecutor(jobs=1, threads=work.context.threads)
     try:
         with tempfile.TemporaryDirectory(prefix="ccbench-") as folder:
             log = Path(folder, "work")
             item = replace(work, log=log).item("work")
             executor.submit(replace(item, function=f"{__name__}:told", payload=dict(item.payload)))
             while not (ended := executor.wait(0.25)):
-                with suppress(OSError, ValueError, TypeError):
-                    (heard or _unheard)(*json.loads(log.with_suffix(".progress").read_text()))
+                if so_far := progress_of(log):
+                    (heard or unheard)(*so_far)
             (finished,) = ended
             printed = log.with_suffix(".log")
             text = finished.log or (printed.read_text(errors="replace") if printed.exists() else "")
@@ -80,7 +77,3 @@ def _raised(kind: str, what: str, found: str | None, mend: str | None) -> Except
     if kind == "user":
         return UserError(what, found=found, mend=mend)
     return MethodError(what) if kind == "MethodError" else Skipped(what)
-
-
-def _unheard(done: int, total: int, what: str = "") -> None:
-    """Progress that nobody follows."""

@@ -15,6 +15,7 @@ from ccbench.methods import identity
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression, parse, read_call
+from ccbench.records.artifacts import ARTIFACTS
 from ccbench.records.cells import Cell, slug
 from ccbench.records.facts import Compressed
 from ccbench.records.origin import origin
@@ -64,7 +65,7 @@ class Items:
             expression = plan.expressions[cell.method]
             key = artifact_key(cell, expression)
             if key not in artifacts:
-                path = self.out / "artifacts" / f"{slug(cell.method)}-{key}.ccb"
+                path = self.out / ARTIFACTS / f"{slug(cell.method)}-{key}.ccb"
                 facts = Compressed.read(path)
                 facts = facts if facts and (facts.sealed or not self.sealed) else None
                 group = (cell.dataset, cell.protocol) if expression.needs or expression.candidates else None

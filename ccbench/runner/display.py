@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
 import threading
@@ -15,6 +14,7 @@ from ccbench.records.cells import Cell
 from ccbench.records.facts import Compressed
 from ccbench.runner.pace import Pace, times, told
 from ccbench.runner.schedule import Artifact, Doing
+from ccbench.runner.work import progress_of
 
 _LONG = 60.0  # seconds after which a line says how far an item is, where no table does
 _RARELY = 600.0  # seconds between such lines at most; they come ever more rarely until then
@@ -96,11 +96,8 @@ class Display:
         """How far each running item says it is."""
         self._paces = {item: self._paces.get(item) or Pace() for item in running}
         for item, pace in self._paces.items():
-            try:
-                done, total, what = json.loads(self._progress(item).read_text())
-                pace.tell(int(done), int(total), str(what), now)
-            except (OSError, ValueError, TypeError):
-                continue  # it has not said anything yet, or is done
+            if so_far := progress_of(self.logs / item):
+                pace.tell(*so_far, now)
         training = [self._paces[item] for item, work in running.items() if work.cell]
         self._part = sum(min(p.done / p.total, 1) for p in training if p.what == _TRAINING and p.total > 0)
         return self._paces

@@ -211,8 +211,17 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, (Path, Fraction)) else value
 
 
-def _unheard(done: int, total: int, what: str = "") -> None:
+def unheard(done: int, total: int, what: str = "") -> None:
     """Progress that nobody follows."""
+
+
+def progress_of(log: Path) -> tuple[int, int, str] | None:
+    """How far the work with this log says it is: done, total, what; None while it has not said anything, or is done."""
+    try:
+        done, total, what = json.loads(log.with_suffix(".progress").read_text())
+        return int(done), int(total), str(what)
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 _LOG = 1 << 20  # bytes of a log that are kept, half from its beginning and half from its end
@@ -241,7 +250,7 @@ def _flush() -> None:
 def _logged(log: Path | None, heard: Heard | None = None) -> Iterator[Heard]:
     """Send this process's output to ``log.log`` and its progress to ``log.progress``, as ``done total what``."""
     if log is None:
-        yield heard or _unheard
+        yield heard or unheard
         return
     log.parent.mkdir(parents=True, exist_ok=True)
     last, told = 0.0, ""

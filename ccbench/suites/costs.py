@@ -51,7 +51,7 @@ class Throughput:
         rates: dict[tuple[str, Picture], list[float]] = defaultdict(list)
         for record in records:
             device, shape = record.environment.get("device"), self._shape(record.dataset)
-            if record.ok and record.images_per_second and isinstance(device, str) and shape and on_gpu(record):
+            if record.ok and record.images_per_second and isinstance(device, str) and shape and record.on_gpu:
                 rates[device, (record.architecture, shape.height, shape.width)].append(record.images_per_second)
         self._rates = {key: statistics.median(found) for key, found in rates.items()}
 
@@ -76,16 +76,11 @@ class Throughput:
         return getattr(spec, "shape", None)
 
 
-def on_gpu(record: Record) -> bool:
-    """Whether a record's network was trained on a GPU."""
-    return "tf32" in record.environment  # which nothing else has
-
-
 def _images(cell: PlanCell, shape: DataShape, plugins: Plugins) -> int:
     """How many images a training goes through."""
     kept = max(1, Budget(cell.kept).images(shape))
     recipe = load_protocol(cell.protocol, plugins).train.resolve(cell.architecture, shape, kept)
-    return recipe.steps(kept if recipe.epochs_of == "budget" else shape.images) * recipe.batch
+    return recipe.updates(kept, shape.images) * recipe.batch
 
 
 def costs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
@@ -188,15 +188,6 @@ def requests(cells: Iterable[Cell], **common: object) -> list[Request]:
         )
         for (dataset, protocol, network, labels, _), asked in budgets.items()
     ]
-
-
-def by_key(cells: Iterable[Cell]) -> Mapping[Key, list[Cell]]:
-    """The cells that exist, by their keys; two of a suite may be the same."""
-    found: dict[Key, list[Cell]] = {}
-    for cell in cells:
-        if cell.found:
-            found.setdefault(cell.found.key, []).append(cell)
-    return found
 
 
 def left_out(cells: Iterable[Cell]) -> list[str]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from ccbench.budget import DataShape
 from ccbench.errors import UserError
+from ccbench.leaderboard.intervals import half_width
 from ccbench.leaderboard.numbers import Number, read
 from ccbench.quantities import number
 from ccbench.suites.grid import Cell, Lookup
 from ccbench.suites.model import Place, Suite
-from ccbench.suites.results import half_width
 
 _BUDGET = ("ratio", "ratio_printed", "bits", "note")  # a cell that says one of these is found by it
 

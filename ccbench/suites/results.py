@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 from ccbench.errors import UserError
+from ccbench.leaderboard.intervals import half_width
 from ccbench.offers.specs import did_you_mean
 from ccbench.records.record import Record, latest
 from ccbench.suites.grid import Cell, Key
 
-LEVEL = 0.95
 FIELDS = tuple(
     f.name
     for f in fields(Record)
@@ -53,22 +52,6 @@ class Measured:
     def half(self) -> float | None:
         """Half the length of the 95 % interval of the mean, by Student's t over seeds; None for one seed."""
         return half_width(statistics.stdev(self.values), self.n) if self.n > 1 else None
-
-
-def half_width(deviation: float, n: int) -> float:
-    """Half the length of the 95 % interval of a mean.
-
-    Examples:
-        >>> round(half_width(1.0, 3), 4)  # t with two degrees of freedom is 4.3027
-        2.4841
-
-    Args:
-        deviation: sample standard deviation (ddof 1).
-        n: of how many values, at least 2.
-    """
-    from scipy.special import stdtrit  # listing suites without results needs none
-
-    return float(stdtrit(n - 1, (1 + LEVEL) / 2)) * deviation / math.sqrt(n)
 
 
 class Results:

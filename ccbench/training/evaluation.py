@@ -122,7 +122,7 @@ def evaluate(
         stored.space.check(size)
     plain = stored.resized(size)
     normalise = plain.inputs(recipe.normalise)
-    iterations = recipe.steps(kept if recipe.epochs_of == "budget" else full.images)
+    iterations = recipe.updates(kept, full.images)
     looks: list[float] = []
     held: list[DeviceData] = []
 

@@ -171,6 +171,10 @@ class Recipe:
             updates = (self.epochs or 0) * images / self.batch
         return max(self.min_iterations, math.ceil(updates), 1)
 
+    def updates(self, kept: int, full: int) -> int:
+        """:meth:`steps` of a training on so many images that the budget keeps, of so many in the full training set."""
+        return self.steps(kept if self.epochs_of == "budget" else full)
+
     def epoch(self, iteration: int, iterations: int) -> int:
         """The epoch, from 0, in which an iteration lies, of a training of so many; needs ``epochs``."""
         return int(iteration * (self.epochs or 0) // iterations)

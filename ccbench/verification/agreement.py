@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ccbench.leaderboard.intervals import LEVEL, quantile
 from ccbench.records.facts import Trained
 from ccbench.records.record import Record, latest, read_all
 
@@ -15,8 +16,6 @@ _SAME = (
     "device", "cpu", "kernels", "torch", "torchvision", "timm", "numpy", "cuda", "cudnn", "tf32", "threads", "compiled",
     "micro_batch", "system",
 )  # fmt: skip
-SHARE = 0.95
-"""Of the interval."""
 
 
 def same_machine(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool | None:
@@ -49,10 +48,7 @@ def interval(accuracies: Sequence[float]) -> float | None:
     """
     if len(accuracies) < 2:
         return None
-    from scipy.stats import t
-
-    quantile = float(t.ppf((1 + SHARE) / 2, len(accuracies) - 1))
-    return quantile * statistics.stdev(accuracies) * math.sqrt(2)
+    return quantile(len(accuracies)) * statistics.stdev(accuracies) * math.sqrt(2)
 
 
 def judge(record: Record, fresh: Trained | Record, accuracies: Sequence[float]) -> tuple[str, float | None, str]:
@@ -81,7 +77,7 @@ def judge(record: Record, fresh: Trained | Record, accuracies: Sequence[float]) 
     if margin is None:
         return "unjudged", None, f"{said}; {where}; one seed has no spread to hold that against"
     inside = abs(fresh.accuracy - record.accuracy) <= margin
-    how = f"the {SHARE:.0%} interval from {len(accuracies)} seeds is ± {100 * margin:.2f} points"
+    how = f"the {LEVEL:.0%} interval from {len(accuracies)} seeds is ± {100 * margin:.2f} points"
     return ("within" if inside else "outside"), min(margin, 1.0), f"{said}; {where}; {how}"
 
 

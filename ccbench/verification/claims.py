@@ -113,7 +113,7 @@ def _moment(text: str) -> float | None:
 def _machine(record: Record) -> Iterator[Finding]:
     """Threads are part of the row where a CPU trained."""
     told = record.environment.get("threads")
-    if record.ok and told is not None and "tf32" not in record.environment and told != str(record.threads):
+    if record.ok and told is not None and not record.on_gpu and told != str(record.threads):
         yield differs("threads", record.threads, told, "its environment says")
 
 
@@ -212,10 +212,7 @@ def _training(record: Record, installed: Installed, shape: DataShape | None, kno
     except UserError as error:
         yield Finding(OTHER, "architecture", error.what)
         return
-    counts = [
-        recipe.steps(n if recipe.epochs_of == "budget" else shape.images)
-        for n, recipe in zip(sizes, recipes, strict=True)
-    ]
+    counts = [recipe.updates(n, shape.images) for n, recipe in zip(sizes, recipes, strict=True)]
     recipe = recipes[0]
     if record.iterations is not None and record.iterations not in counts[: None if record.lone else 1]:
         yield differs("iterations", record.iterations, counts[0], f"protocol {record.protocol} asks for")

@@ -11,12 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from ccbench.errors import UserError
+from ccbench.leaderboard.intervals import half_width
 from ccbench.leaderboard.numbers import COLUMNS
 from ccbench.offers.discovery import plugins
 from ccbench.suites.grid import Lookup
 from ccbench.suites.model import read_file
 from ccbench.suites.rendering import render
-from ccbench.suites.results import Measured, Results, half_width
+from ccbench.suites.results import Measured, Results
 from ccbench.suites.table import build
 
 MARKUP = r"<b onload='x'>|\input{x}_$&%#~^ **=cmd"
