@@ -101,6 +101,7 @@
     const [key, way] = (params.get("sort") ?? "").split(":");
     table.order(key in at && ["asc", "desc"].includes(way) ? [[at[key] - FRONT, way]] : []);
     section.dataset.wanted = params.get("plot") ?? "";
+    delete section.dataset.chosen;
     table.search(search.value).draw();
     applying = false;
   };
@@ -108,7 +109,11 @@
   search.addEventListener("input", () => table.search(search.value).draw());
   form.addEventListener("change", () => table.draw());
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => { history.replaceState(null, "", location.pathname + location.search); setTimeout(apply); });
+  form.addEventListener("reset", (event) => {  // apply() sets every field itself, at once; the browser would do it after this handler
+    event.preventDefault();
+    history.replaceState(null, "", location.pathname + location.search);
+    apply();
+  });
   table.on("draw", remember);
   table.on("order", remember);
   addEventListener("hashchange", apply);
