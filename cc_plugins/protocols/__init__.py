@@ -54,6 +54,16 @@ def ccbench_protocols() -> list[ProtocolSpec]:
             )
             for epochs in (100, 125, 150)
         ),
+        *(
+            ProtocolSpec(
+                name=f"dcq-cifar-{name}",
+                card=f"ccbench.registry:protocols/dcq-cifar-{name}.toml",
+                recipe=f"cc_plugins.protocols:dcq-cifar-{name}.toml",
+                version="1",
+                summary=f"dcq-cifar with {what} in training, a row of DCQ's Table 17.",
+            )
+            for name, what in (("color-jitter", "other colours"), ("gaussian-blur", "blur"))
+        ),
         ProtocolSpec(
             name="dcq-tiny-imagenet",
             card="ccbench.registry:protocols/dcq-tiny-imagenet.toml",

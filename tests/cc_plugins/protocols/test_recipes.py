@@ -42,6 +42,15 @@ def test_the_lengths_of_table_20_are_dcq_cifar_with_fewer_updates(name, epochs):
     assert own.proxy == dataclasses.replace(longer.proxy, epochs=epochs)
 
 
+@pytest.mark.parametrize(("name", "change"), [
+    ("dcq-cifar-color-jitter", {"color_jitter": 0.4}), ("dcq-cifar-gaussian-blur", {"blur": 3}),
+])  # fmt: skip
+def test_the_augmentations_of_table_17_are_added_to_dcq_cifar_and_files_stay(name, change):
+    own, plain = load_protocol(name, FOUND), load_protocol("dcq-cifar", FOUND)
+    assert own.train == dataclasses.replace(plain.train, **change)
+    assert own.proxy == plain.proxy
+
+
 def test_dcq_tiny_imagenet_is_appendix_a1():
     protocol = load_protocol("dcq-tiny-imagenet", FOUND)
     train = protocol.train.resolve(None, DataShape(100_000, 64, 64, 200), 8_333)
