@@ -12,8 +12,8 @@ In this order, each piece written to ``figures.jsonl`` of the folder as soon as 
 
 The same command goes on where the last one ended: ``seconds=180`` is a piece of three minutes. CIFAR-10 lies under
 ``CCBENCH_DATA``; without it images are noise and no row is trained. Records are in ``records`` of the folder, and
-stages in its ``cache`` unless ``CCBENCH_CACHE`` names another. ``ccbench merge BOARD FOLDER/records --out NEW`` adds the
-records to a leaderboard. ``tiny=1`` tries all of it in seconds, on a CPU too.
+stages in its ``cache`` unless ``CCBENCH_CACHE`` names another. ``ccbench merge BOARD FOLDER/records --out NEW`` adds
+the records to a leaderboard. ``tiny=1`` tries all of it in seconds, on a CPU too.
 """
 
 from __future__ import annotations
