@@ -88,10 +88,10 @@ def main():
 
     import ccbench.leaderboard.writing
     import ccbench.runner.execute  # noqa: F401
-    from ccbench.executors import HEAVY
+    from ccbench.executors import TRAINING
     from ccbench.executors.local import _context
 
-    _context(HEAVY)
+    _context(TRAINING)
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     for line in sys.stdin:
