@@ -82,12 +82,15 @@ def answer(case):
 
 def main():
     """Until standard input ends."""
+    import matplotlib.backends.backend_agg  # noqa: F401
     import matplotlib.figure  # noqa: F401
-    import numpy  # noqa: F401
     import pandas  # noqa: F401
 
+    import ccbench.inspection
     import ccbench.leaderboard.writing
-    import ccbench.runner.execute  # noqa: F401
+    import ccbench.runner.execute
+    import ccbench.runner.heavy_training
+    import ccbench.verification.again  # noqa: F401
     from ccbench.executors import TRAINING
     from ccbench.executors.local import _context
 
