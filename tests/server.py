@@ -82,7 +82,7 @@ def answer(case):
 
 def main():
     """Until standard input ends."""
-    import matplotlib.backends.backend_agg  # noqa: F401
+    import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401
     import pandas  # noqa: F401
 
