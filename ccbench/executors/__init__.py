@@ -10,7 +10,8 @@ from ccbench.executors.sealing import Seal
 from ccbench.offers.hookspecs import hookimpl
 from ccbench.offers.specs import ExecutorSpec
 
-HEAVY = "ccbench.runner.heavy"  # imports what all work of a run needs, see WorkItem.warm
+HEAVY = "ccbench.runner.heavy"  # imports what all work needs, see WorkItem.warm
+TRAINING = "ccbench.runner.heavy_training"  # and what trainings need
 
 
 @dataclass(frozen=True)
