@@ -28,6 +28,7 @@ class WorkItem:
         what: what is done and by whom, in words that follow "while", for whoever reads that it ended badly.
         warm: a module that imports what the item will need; an executor may import it once for many items.
         seal: what it may see; only executors whose spec says ``seals`` are given one.
+        gpu: whether it may compute on one; an item that may not needs none to be free, and has its share of memory.
     """
 
     id: str
@@ -38,6 +39,7 @@ class WorkItem:
     what: str = ""
     warm: str = ""
     seal: Seal | None = None
+    gpu: bool = True
 
 
 @dataclass(frozen=True)

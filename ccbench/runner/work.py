@@ -178,7 +178,8 @@ class Work:
         payload = {**plain, "kind": type(self).__name__}
         function, by = f"{type(self).__module__}:do", self.context.foreign
         what = self.doing + (f", with code of {by}" if by else "")
-        return WorkItem(name, function, payload, timeout, what=what, warm=TRAINING if trains else HEAVY, seal=seal)
+        gpu, warm = self.context.device != "cpu", TRAINING if trains else HEAVY
+        return WorkItem(name, function, payload, timeout, what=what, warm=warm, seal=seal, gpu=gpu)
 
     @property
     def doing(self) -> str:

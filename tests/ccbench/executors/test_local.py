@@ -216,6 +216,16 @@ def test_a_fresh_process_may_use_what_its_share_did_not_hold(monkeypatch):
     assert ended == {"usual": 30 * 2**30, "fresh": 60 * 2**30}
 
 
+def test_an_item_that_computes_on_a_cpu_sees_no_gpu(executor):
+    """It would otherwise hold one that others wait for, and its memory would know no limit."""
+    two = executor(jobs=2)
+    for gpu in (True, False):
+        two.submit(WorkItem(str(gpu), "os:getenv", {"key": "CUDA_VISIBLE_DEVICES", "default": "all"}, gpu=gpu))
+    ended = {found.id: found.value for found in until(two, 2)}
+    assert ended["False"] == ""
+    assert ended["True"] == os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+
+
 INHERITED = """
 import os, sys
 from pathlib import Path
