@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from cc_plugins.datasets.litter import is_litter, leads_up
 from ccbench.data import TEST_SHARE
 from ccbench.errors import few
+from ccbench.files import special
 from ccbench.plugin import NoTest, UserError, held_back
-from ccbench.store import special
 
 if TYPE_CHECKING:
     import numpy as np

@@ -27,7 +27,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from cc_plugins.datasets.repairs import with_end, without_text
-from ccbench.store import special
+from ccbench.files import special
 
 ENDLESS = "a missing end marker (JPEG)"  # what a file was read in spite of
 _SWAPPED = frozenset({5, 6, 7, 8})  # EXIF orientations that lie on their side

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from cc_plugins.dc3.settings import Weights
+from ccbench.files import check_readable, file_digest
 from ccbench.plugin import UserError
-from ccbench.store import check_readable, file_digest
 
 WEIGHTS = {
     "unet": "unet/diffusion_pytorch_model.safetensors",

@@ -28,7 +28,7 @@ from msgspec import Meta, Struct
 
 from ccbench import schema
 from ccbench.errors import UserError
-from ccbench.store import new_file, readable
+from ccbench.files import new_file, readable
 
 SCHEMA = 1
 HEADER_LIMIT = 16 << 20  # bytes; far above any real header, far below what a flipped length would ask for

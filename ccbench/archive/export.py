@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ccbench.archive.compressed import CompressedDataset
-from ccbench.store import new_folder
+from ccbench.files import new_folder
 
 _CHUNK = 256
 

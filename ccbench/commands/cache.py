@@ -15,7 +15,8 @@ from filelock import FileLock, Timeout
 from ccbench.commands import _options
 from ccbench.commands._show import table
 from ccbench.errors import UserError
-from ccbench.store import default_store, part_of
+from ccbench.files import part_of
+from ccbench.store import default_store
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,11 @@ def inspect(file: Path, as_json: bool, **given: Any) -> None:
     from ccbench.runner.device import use_machine
 
     use_machine("cpu", None)
+    from ccbench.files import atomic_write
     from ccbench.inspection import FIGURES, SECTIONS, open_subject
     from ccbench.leaderboard.escaping import clean
     from ccbench.offers.discovery import plugins
-    from ccbench.store import atomic_write, default_store
+    from ccbench.store import default_store
 
     subject = open_subject(
         file,

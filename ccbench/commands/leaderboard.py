@@ -70,8 +70,8 @@ def leaderboard(
     for note in frame.attrs["notes"]:
         click.echo(f"note: {note}", err=True)
     if output is not None:
+        from ccbench.files import atomic_write
         from ccbench.leaderboard.figure import png
-        from ccbench.store import atomic_write
 
         atomic_write(output, png(frame) if chosen == "png" else render(frame, chosen, columns))
         click.echo(f"wrote {output}", err=True)
@@ -111,7 +111,7 @@ def _suite(
     if output is None:
         click.echo(text, nl=False)
         return
-    from ccbench.store import atomic_write
+    from ccbench.files import atomic_write
 
     atomic_write(output, text)
     click.echo(f"wrote {output}", err=True)

@@ -14,8 +14,8 @@ import click
 
 from ccbench.commands import _options
 from ccbench.errors import UserError
+from ccbench.files import new_folder
 from ccbench.offers.discovery import plugins
-from ccbench.store import new_folder
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # template: where it goes

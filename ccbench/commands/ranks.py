@@ -28,9 +28,9 @@ def ranks(outs: tuple[Path, ...], output: Path | None) -> None:
     if kind is None:
         found = output.name if output else ""
         raise UserError("the ending of --output tells the format", found=found, mend="one of " + " ".join(_SUFFIXES))
+    from ccbench.files import atomic_write
     from ccbench.leaderboard import ranks as told
     from ccbench.leaderboard.writing import load
-    from ccbench.store import atomic_write
 
     frame = load(outs or (Path("ccbench-out"),))
     for note in frame.attrs["notes"]:

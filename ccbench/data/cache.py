@@ -17,11 +17,12 @@ from ccbench.data.build import SPLITS, Progress, build, unshared
 from ccbench.data.images import ImageDataset, Splits, content_digest, describe, labels_digest
 from ccbench.data.source import DataSource, NoTest
 from ccbench.errors import UserError, few
+from ccbench.files import part_of, readable
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import edition, read_call
 from ccbench.offers.specs import DatasetSpec
 from ccbench.schema import Size, fit, parse
-from ccbench.store import Damaged, Entry, Store, part_of, readable
+from ccbench.store import Damaged, Entry, Store
 
 KIND = "datasets"
 FORMAT = 1  # of the entry's files

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ccbench.budget import Budget
 from ccbench.errors import UserError
+from ccbench.files import readable
 from ccbench.leaderboard.escaping import from_spreadsheet
 from ccbench.offers.cards import registry
-from ccbench.store import readable
 
 ACCURACY = "accuracy"
 _PLACE = ("method", "label", "dataset", "architecture", "ratio", "ratio_printed", "bits")

@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 from ccbench.errors import UserError
+from ccbench.files import readable
 from ccbench.leaderboard.columns import caption, cells, check_columns, columns, has_published
 from ccbench.leaderboard.escaping import ESCAPES, from_spreadsheet, spreadsheet
 from ccbench.leaderboard.robust import missing
 from ccbench.leaderboard.tables import MEASURED, SECTION
-from ccbench.store import readable
 
 FORMATS = ("csv", "md", "html", "latex")
 NOTE = (

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ccbench.errors import UserError, few
+from ccbench.files import atomic_write
 from ccbench.leaderboard.figure import png
 from ccbench.leaderboard.papers import published as published_rows
 from ccbench.leaderboard.rendering import render
@@ -18,7 +19,6 @@ from ccbench.leaderboard.tables import table
 from ccbench.records.merging import machine, said
 from ccbench.records.record import Record, read_all
 from ccbench.records.verdicts import read_verdicts
-from ccbench.store import atomic_write
 
 
 def load(outs: list[Path] | tuple[Path, ...], *, published: bool = False, against: str = "") -> pd.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ccbench.errors import UserError
-from ccbench.store import file_digest, readable
+from ccbench.files import file_digest, readable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 
+from ccbench.files import atomic_write
 from ccbench.offers import cards
 from ccbench.offers.discovery import KINDS, Plugins
 from ccbench.offers.specs import Spec
-from ccbench.store import atomic_write
 
 COMMAND = "python -m ccbench.offers.card_index"
 HEAD = ("name", "version", "summary", "paper", "year", "open questions", "card")

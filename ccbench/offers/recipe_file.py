@@ -56,7 +56,8 @@ def ccbench_resolve(kind: str, name: str) -> ProtocolSpec | None:
 
 
 def _from_file(path: Path) -> RecipeFile:
-    from ccbench.store import default_store, readable
+    from ccbench.files import readable
+    from ccbench.store import default_store
 
     if path.suffix == ".py":
         raise UserError(

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ccbench.errors import UserError, few
+from ccbench.files import atomic_write, file_digest, new_file
 from ccbench.publishing import manifest
 from ccbench.publishing.manifest import Manifest
-from ccbench.store import atomic_write, file_digest, new_file
 
 
 @dataclass

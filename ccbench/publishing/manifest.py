@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ccbench.errors import UserError
+from ccbench.files import atomic_write, file_digest, readable
 from ccbench.schema import Count, Ordinal, fit, parse
-from ccbench.store import atomic_write, file_digest, readable
 
 NAME = "manifest.json"
 SCHEMA = 1

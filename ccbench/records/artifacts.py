@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ccbench.files import file_digest
 from ccbench.records.record import Record
-from ccbench.store import file_digest
 
 ARTIFACTS = "artifacts"
 

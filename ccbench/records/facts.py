@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from ccbench.errors import few
+from ccbench.files import atomic_write, file_digest
 from ccbench.records.record import finite
 from ccbench.schema import Count, Number, Positive, Seconds, Share, fit, parse
-from ccbench.store import atomic_write, file_digest
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ccbench.errors import UserError, few
+from ccbench.files import atomic_write, file_digest, new_file
 from ccbench.records.artifacts import ARTIFACTS, held, renamed
 from ccbench.records.out_folder import claimed
 from ccbench.records.record import Record, files_under, read_one
 from ccbench.records.verdicts import place
-from ccbench.store import atomic_write, file_digest, new_file
 
 
 @dataclass

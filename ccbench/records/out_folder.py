@@ -13,8 +13,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from ccbench.errors import UserError
+from ccbench.files import atomic_write, readable
 from ccbench.schema import Ordinal, fit, parse
-from ccbench.store import atomic_write, readable
 
 SCHEMA = 1
 

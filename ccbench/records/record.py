@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta
 
 from ccbench.errors import UserError
+from ccbench.files import atomic_write
 from ccbench.offers.specs import BRACKETS
 from ccbench.records.cells import ROW, Cell, Row, slug
 from ccbench.schema import Count, Number, Ordinal, Positive, Removed, Seconds, Seed, Share, fit, parse
 
-if TYPE_CHECKING:  # they read files, which takes numpy
+if TYPE_CHECKING:  # it imports this module
     from ccbench.records.facts import Compressed, Trained
 
 SCHEMA = 1
@@ -212,8 +213,6 @@ def write_record(record: Record, out: str | Path) -> Path:
         UserError: the folder cannot be written.
         ValueError: the record breaks the schema, which is a defect of the caller.
     """
-    from ccbench.store import atomic_write  # numpy: not for whoever only reads
-
     try:
         checked(record.plain())
     except ValueError as error:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from ccbench.files import atomic_write
 from ccbench.records.cells import slug
 from ccbench.records.record import Record, checksum, finite
 from ccbench.schema import Number, Ordinal, Share, fit, parse
@@ -85,8 +86,6 @@ def write_verdict(verdict: Verdict, record: Record, out: str | Path) -> Path:
     Raises:
         UserError: the folder cannot be written.
     """
-    from ccbench.store import atomic_write  # numpy: not for whoever only reads
-
     path = place(record, out)
     before = _read(path) if path.is_file() else None
     if before and before.record == verdict.record:

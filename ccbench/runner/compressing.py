@@ -14,12 +14,13 @@ from typing import Any, Self
 
 from ccbench.budget import Budget
 from ccbench.errors import MethodError, UserError
+from ccbench.files import file_digest
 from ccbench.offers.discovery import plugins
 from ccbench.offers.expressions import Expression, parse
 from ccbench.records.facts import Compressed, Made
 from ccbench.runner.device import peak_memory
 from ccbench.runner.work import Heard, Work, do
-from ccbench.store import Store, file_digest
+from ccbench.store import Store
 
 __all__ = ["Compression", "Measurement", "Share", "do"]
 

@@ -12,6 +12,7 @@ from ccbench.archive.origin import open_origin, source_of
 from ccbench.coding import names
 from ccbench.data import DataSource
 from ccbench.errors import UserError
+from ccbench.files import file_digest
 from ccbench.leaderboard.escaping import clean
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import plugins
@@ -28,7 +29,7 @@ from ccbench.runner.display import Watch
 from ccbench.runner.plan import Conditions, Data, Request, canonical, option_text
 from ccbench.runner.training import Training
 from ccbench.runner.work import Context
-from ccbench.store import default_store, file_digest
+from ccbench.store import default_store
 from ccbench.training import load_protocol
 from ccbench.training.parallel import launched, leads
 

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from ccbench.data import DataSource, Splits, open_dataset, opened
 from ccbench.executors import HEAVY, TRAINING, WorkItem
 from ccbench.executors.sealing import Seal
+from ccbench.files import atomic_write
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import only, plugins
 from ccbench.records.cells import Cell
 from ccbench.runner.device import chosen_device, compute_with
-from ccbench.store import Store, atomic_write
+from ccbench.store import Store
 
 if TYPE_CHECKING:
     from ccbench.methods.task import Workbench

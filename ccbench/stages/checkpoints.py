@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from ccbench.errors import UserError
+from ccbench.files import check_readable
 from ccbench.stages.layers import last_linear
-from ccbench.store import check_readable
 
 # Names under which weights hide, in the order in which they are looked for: averages over the training first, as those
 # are what published accuracies mostly belong to (timm's order too).

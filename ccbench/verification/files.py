@@ -9,10 +9,10 @@ from typing import Any
 
 from ccbench.budget import DataShape
 from ccbench.errors import UserError
+from ccbench.files import file_digest
 from ccbench.records.artifacts import held, places
 from ccbench.records.facts import Compressed
 from ccbench.records.record import Record
-from ccbench.store import file_digest
 from ccbench.verification.findings import UNSEEN, WRONG, Finding, differs
 
 _META = ("dataset", "dataset_digest", "method", "base_seed", "match", "coding", "made")

@@ -75,7 +75,7 @@ def rooms(path: Path) -> set[str]:
 def test_the_parser_sees_every_form_of_import(tmp_path):
     # the other tests are worth nothing if a form of import escapes
     file = ROOT / "ccbench" / "leaderboard" / "writing.py"
-    assert {"ccbench.errors", "ccbench.store.atomic_write"} <= imports(file)
+    assert {"ccbench.errors", "ccbench.files.atomic_write"} <= imports(file)
     assert "ccbench.leaderboard.tables" in imports(ROOT / "ccbench" / "leaderboard" / "__init__.py", types=True)
     assert "ccbench.leaderboard.tables" not in imports(ROOT / "ccbench" / "leaderboard" / "__init__.py")
     assert HARNESS
@@ -106,30 +106,31 @@ ALLOWED = {
     "quantities": "errors",
     "budget": "errors quantities",
     "machine": "errors",
-    "store": "errors schema",
-    "offers": "errors schema quantities budget store",
+    "files": "errors",
+    "store": "errors schema files",
+    "offers": "errors schema quantities budget files store",
     "executors": "errors machine offers",
-    "data": "errors schema budget store offers",
+    "data": "errors schema budget files store offers",
     "coding": "errors machine",
-    "archive": "errors schema machine budget store data coding",
+    "archive": "errors schema machine budget files store data coding",
     "colors": "errors archive",
     "training": "errors seeds budget offers archive",
-    "methods": "errors seeds budget machine store offers data coding archive training",
-    "stages": "errors store offers data training methods",
+    "methods": "errors seeds budget machine files store offers data coding archive training",
+    "stages": "errors files store offers data training methods",
     "plugin": "errors budget offers",  # what it names lazily stands under TYPE_CHECKING and in its table
-    "records": "errors schema seeds budget store offers",
-    "leaderboard": "errors budget store offers records",
+    "records": "errors schema seeds budget files offers",
+    "leaderboard": "errors budget files offers records",
     "inspection": "errors quantities budget store data archive colors leaderboard",
-    "runner": "errors seeds quantities budget machine store offers executors data coding archive colors training "
+    "runner": "errors seeds quantities budget machine files store offers executors data coding archive colors training "
     "methods stages records leaderboard",
     "suites": "errors schema quantities budget machine store offers data methods training records leaderboard runner",
-    "publishing": "errors schema quantities store offers data records leaderboard inspection suites",
-    "verification": "errors quantities budget machine store offers executors data archive training methods records "
+    "publishing": "errors schema quantities files store offers data records leaderboard inspection suites",
+    "verification": "errors quantities budget machine files offers executors data archive training methods records "
     "leaderboard publishing runner",
     "testing": "errors budget store offers executors data archive training methods",
     "api": "machine data offers methods records runner",
     "recommend": "errors store offers data archive api",
-    "commands": "errors seeds quantities machine store offers data archive training methods "
+    "commands": "errors seeds quantities machine files store offers data archive training methods "
     "records leaderboard inspection runner suites publishing verification testing recommend",
 }
 

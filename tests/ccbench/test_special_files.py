@@ -18,11 +18,12 @@ from PIL import Image
 from ccbench.archive import CompressedDataset, RawImages
 from ccbench.data import DataSource, open_dataset
 from ccbench.errors import UserError
+from ccbench.files import file_digest
 from ccbench.offers.discovery import Plugins
 from ccbench.records.facts import Compressed
 from ccbench.records.out_folder import claimed
 from ccbench.stages.checkpoints import read_weights
-from ccbench.store import Store, file_digest
+from ccbench.store import Store
 
 PLUGINS = Plugins()
 KINDS = {"pipe": "a pipe (FIFO)", "socket": "a socket", "device": "a device"}

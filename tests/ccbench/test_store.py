@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccbench.errors import UserError
-from ccbench.store import Damaged, Store, atomic_write, default_store, new_file, new_folder
+from ccbench.files import atomic_write, new_file, new_folder
+from ccbench.store import Damaged, Store, default_store
 
 
 @pytest.fixture
@@ -162,7 +163,8 @@ LIMITED = """
 import resource, signal, sys
 import numpy as np
 from ccbench.errors import UserError
-from ccbench.store import Damaged, Store, atomic_write
+from ccbench.files import atomic_write
+from ccbench.store import Damaged, Store
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then the write fails with EFBIG, as a full disk does with ENOSPC
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -235,7 +237,7 @@ def test_atomic_write_writes_what_it_is_given(tmp_path_factory, content):
 
 REWRITE = """
 import sys
-from ccbench.store import atomic_write
+from ccbench.files import atomic_write
 
 for i in range(100_000):
     atomic_write(sys.argv[1], str(i % 10) * 100_000)
@@ -302,7 +304,7 @@ def test_there_is_one_writer_of_files_and_folders():
     root = Path(__file__).resolve().parents[2]
     sources = [path for room in ("ccbench", "cc_plugins") for path in (root / room).rglob("*.py")]
     for own in ("os.fsync(", "}.part"):
-        assert [path.name for path in sources if own in path.read_text()] == ["store.py"], own
+        assert [path.name for path in sources if own in path.read_text()] == ["files.py"], own
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

@@ -13,13 +13,13 @@ import pytest
 
 from ccbench.archive import CompressedDataset
 from ccbench.errors import UserError
+from ccbench.files import file_digest
 from ccbench.leaderboard.rendering import render
 from ccbench.leaderboard.writing import load
 from ccbench.offers.discovery import Plugins
 from ccbench.records.facts import Trained
 from ccbench.records.record import Record, checksum, read_all, read_one
 from ccbench.records.verdicts import Verdict, place, read_verdicts, write_verdict
-from ccbench.store import file_digest
 from ccbench.verification.agreement import interval, judge
 from ccbench.verification.claims import as_cell
 from ccbench.verification.findings import OTHER, UNSEEN, WRONG

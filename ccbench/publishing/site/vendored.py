@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ccbench.errors import UserError
-from ccbench.store import atomic_write
+from ccbench.files import atomic_write
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"

@@ -246,7 +246,7 @@ def test_a_system_that_opens_no_folders_can_save(tmp_path, monkeypatch):
         return opened(path, *args, **more)
 
     monkeypatch.setattr(os, "open", refuse)
-    monkeypatch.setattr("ccbench.store.sync", synced.append)
+    monkeypatch.setattr("ccbench.files.sync", synced.append)
     rng = np.random.default_rng(0)
     dataset(raw(2, 2, 2, rng), rng).save(tmp_path / "a.ccb")
     assert synced == [tmp_path]

@@ -10,12 +10,13 @@ from PIL import Image
 
 from ccbench.archive import CompressedDataset, RawImages
 from ccbench.data import DataSource, open_dataset
+from ccbench.files import file_digest
 from ccbench.inspection import Subject, contact_sheet
 from ccbench.offers.discovery import plugins
 from ccbench.publishing.manifest import read
 from ccbench.publishing.publish import Wishes, publish
 from ccbench.records.record import read_all, write_record
-from ccbench.store import Store, default_store, file_digest
+from ccbench.store import Store, default_store
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from huggingface_hub import parse_eval_result_entries
 
 from ccbench import UserError
 from ccbench.commands.publish import publish as command
+from ccbench.files import file_digest
 from ccbench.leaderboard import read_csv, write
 from ccbench.offers.discovery import plugins
 from ccbench.publishing import exports
@@ -23,7 +24,7 @@ from ccbench.publishing.manifest import read
 from ccbench.publishing.publish import Wishes, publish
 from ccbench.records.record import read_all, write_record
 from ccbench.records.verdicts import Verdict, write_verdict
-from ccbench.store import default_store, file_digest
+from ccbench.store import default_store
 
 BOARDS = Path(__file__).parents[3] / "leaderboards"
 

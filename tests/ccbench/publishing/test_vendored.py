@@ -8,8 +8,8 @@ import tarfile
 import pytest
 
 from ccbench import UserError
+from ccbench.files import file_digest
 from ccbench.publishing.site.vendored import SUMS, VENDOR, members, packages
-from ccbench.store import file_digest
 
 
 def tarball(**files):

@@ -8,13 +8,13 @@ import pytest
 
 from ccbench.__main__ import main
 from ccbench.errors import UserError
+from ccbench.files import file_digest
 from ccbench.leaderboard.writing import load
 from ccbench.records.artifacts import held
 from ccbench.records.cells import Cell
 from ccbench.records.merging import merge
 from ccbench.records.record import Record, read_all, write_record
 from ccbench.records.verdicts import Verdict, read_verdicts, write_verdict
-from ccbench.store import file_digest
 
 
 def attempt(out, seed=0, accuracy=0.5, cpu="one", content=b"", status="ok", **more):

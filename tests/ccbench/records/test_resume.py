@@ -8,12 +8,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from ccbench.files import file_digest
 from ccbench.methods.guard import watch_test_split
 from ccbench.records.book import Book
 from ccbench.records.cells import Cell
 from ccbench.records.facts import Compressed, Trained
 from ccbench.records.record import latest, read_all
-from ccbench.store import file_digest
 
 CELL = Cell(dataset="noise", method="random", kept=Fraction(1, 12), architecture="quicknet", protocol="quick")
 

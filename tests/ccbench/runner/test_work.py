@@ -8,13 +8,13 @@ import pytest
 
 from ccbench.data import DataSource
 from ccbench.executors import Finished
+from ccbench.files import file_digest
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.records.facts import Compressed, Trained
 from ccbench.runner.compressing import Compression, Measurement, Share
 from ccbench.runner.execute import given
 from ccbench.runner.training import Teaching, Training
 from ccbench.runner.work import Context, Work, shorten
-from ccbench.store import file_digest
 
 CONTEXT = Context(
     dataset="folder:/pictures",
