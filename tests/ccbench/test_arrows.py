@@ -113,11 +113,11 @@ ALLOWED = {
     "coding": "errors machine",
     "archive": "errors schema machine budget store data coding",
     "colors": "errors archive",
-    "training": "errors seeds budget offers archive",
+    "training": "errors schema seeds budget offers archive",
     "methods": "errors seeds budget machine store offers data coding archive training",
     "stages": "errors store offers data training methods",
     "plugin": "errors budget offers",  # what it names lazily stands under TYPE_CHECKING and in its table
-    "records": "errors schema seeds budget store offers",
+    "records": "errors schema seeds budget store offers training",
     "leaderboard": "errors budget store offers records",
     "inspection": "errors quantities budget store data archive colors leaderboard",
     "runner": "errors seeds quantities budget machine store offers executors data coding archive colors training "
