@@ -172,6 +172,48 @@ def test_the_plot_shows_one_dataset_network_and_protocol_at_a_time(page, publish
     assert other.input_value("#section") == "cifar10, quicknet, quick (version 1)"
 
 
+def curved(folder):
+    """The page of the row whose records have curves."""
+    rows = json.loads((folder / "index.json").read_text())["rows"]
+    return next(row["page"] for row in rows if row["identity"]["method"] == "dcq[bits=2]")
+
+
+COURSES = """[...document.querySelectorAll('figure.course .plot')].map(plot => (plot.data ?? []).map(
+  t => ({name: t.name, x: [...t.x], y: [...t.y], axis: t.yaxis})))"""
+
+
+def test_a_row_draws_its_trainings_from_the_tables_that_say_them(published, visit):
+    page = visit(published[0], curved(published[0]))
+    page.until(f"{COURSES}.length === 2 && {COURSES}.every(lines => lines.length)")
+    losses, shares = ({line["name"]: line for line in plot} for plot in page.evaluate(COURSES))
+    assert losses["seed 2"] == {"name": "seed 2", "x": [500, 1000, 1250], "y": [5, 3.25, 0.5], "axis": "y"}
+    assert losses["learning rate"] == {"name": "learning rate", "x": [500, 1000, 1250], "y": [0.1, 0.05, 0.001],
+                                       "axis": "y2"}  # fmt: skip
+    assert [*losses] == ["seed 0", "seed 1", "seed 2", "learning rate"]
+    assert shares["seed 1"]["y"] == [60, 75, 72]
+    assert page.locator("figure.course .scatterlayer path.js-line").count() == 7
+    page.get_by_text("Loss and learning rate: the numbers").click()
+    table = page.locator("figure.course table").first
+    assert table.locator("thead th").all_inner_texts() == [
+        "Iterations", "Loss, seed 0", "Loss, seed 1", "Loss, seed 2", "Learning rate"
+    ]  # fmt: skip
+    assert table.locator("tbody tr").nth(1).locator("td").all_inner_texts() == ["1,000", "1.25", "2.25", "3.25", "0.05"]
+    page.click("#theme")
+    page.until("document.querySelector('.plot').layout.paper_bgcolor === '#14171a'")
+    assert page.said == []
+
+
+def test_a_row_without_curves_says_so_and_loads_no_plot(published, visit):
+    rows = json.loads((published[0] / "index.json").read_text())["rows"]
+    states = {row["state"]: row["page"] for row in rows if row["page"] != curved(published[0])}
+    page = visit(published[0], states["ok"])
+    assert page.get_by_text("There is no curve: these records are older than curves.").count() == 1
+    assert page.locator("script[src*=plotly]").count() == 0
+    page.goto(f"file://{published[0]}/{states['failed']}")
+    assert page.get_by_text("There is no curve: no training of this row ended well.").count() == 1
+    assert page.said == []
+
+
 def test_light_and_dark(published, visit):
     page = visit(published[0], color_scheme="dark")
     background = "getComputedStyle(document.documentElement).backgroundColor"
@@ -187,7 +229,8 @@ def places(published):
     """A page of each kind, and rows that ended well and did not."""
     index = json.loads((published[0] / "index.json").read_text())
     rows = {row["state"]: row["page"] for row in index["rows"]}
-    return ["index.html", "methods.html", "tables.html", "files.html", "methods/dcq.html", rows["ok"], rows["failed"]]
+    always = ["index.html", "methods.html", "tables.html", "files.html", "methods/dcq.html"]
+    return [*always, rows["ok"], rows["failed"], curved(published[0])]
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
