@@ -31,7 +31,7 @@
       xaxis: { title: { text: "iterations" }, gridcolor: line, rangemode: "tozero" },
       yaxis: { title: { text: figure.dataset.axis }, gridcolor: line, rangemode: beside ? "tozero" : "normal" },
       ...(beside && { yaxis2: { title: { text: figure.dataset.beside }, overlaying: "y", side: "right", showgrid: false,
-        rangemode: "tozero", exponentformat: "power" } }),
+        rangemode: "tozero", tickmode: "auto", nticks: 6, exponentformat: "power" } }),
     }, { responsive: true, displaylogo: false, displayModeBar: false });
   };
 
