@@ -168,6 +168,7 @@ class Site:
             courses=courses(line),
             no_curve=without(line),
             file=[*(told[key] for key in _FILE if key in told), *_artifacts(line)],
+            made=any(attempt.record.artifact for attempt in line.attempts),
             parts=[(part, f"{count:,}", f"{count / size:.1%}") for part, count in parts.items()],
             looks=looks,
             figures=looks.figures if looks else [],

@@ -14,6 +14,7 @@ from ccbench.publishing.methods import methods_of
 from ccbench.publishing.publish import Wishes, publish
 from ccbench.publishing.site import vendored
 from ccbench.publishing.site.pages import Site
+from ccbench.records.record import write_record
 from ccbench.store import default_store
 
 PLOT = """(() => {
@@ -242,6 +243,34 @@ def test_every_page_is_accessible_and_fits(places, published, visit, size, schem
         assert [(place, one["id"], one["nodes"][0]["target"]) for one in found] == []
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), place
     assert page.said == []
+
+
+SPILLS = """(() => [...document.querySelectorAll("table.plain td, table.plain th")].filter(
+  cell => cell.scrollWidth > cell.clientWidth + 1).map(cell => cell.innerText))()"""
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_long_names_stay_in_their_cells(make, tmp_path, visit, size):
+    name = "dc[" + ",".join(f"parameter{number}={number}" for number in range(20)) + "]"
+    for record in (*make(name, 0.9, [0.5]), *make("random", 0.9, [0.4])):
+        write_record(record, tmp_path / "run")
+    publish([tmp_path / "run"], tmp_path / "site", Wishes(), plugins=plugins(), store=default_store())
+    page = visit(tmp_path / "site", "tables.html", viewport=size)
+    assert page.locator("th[scope=row]").first.inner_text() == name
+    assert page.evaluate(SPILLS) == []
+    page.goto(f"file://{tmp_path}/site/index.html")
+    height = "document.querySelector('#board tbody tr').getBoundingClientRect().height"
+    page.until("document.querySelectorAll('#board tbody tr').length === 2")
+    assert page.evaluate(height) < 110  # three lines at most
+
+
+def test_the_accuracy_is_in_sight_on_a_phone(published, visit):
+    page = visit(published[0], viewport=PHONE)
+    page.until("document.querySelectorAll('#board tbody tr').length === 10")
+    right = "[...document.querySelectorAll('#board thead th')].find(h => h.innerText.includes('Accuracy'))"
+    assert page.evaluate(f"{right}.getBoundingClientRect().right") <= 390
+    caption = "document.querySelector('#board caption').getBoundingClientRect().right"
+    assert page.evaluate(caption) <= 390
 
 
 def test_a_broken_record_is_told_on_the_page(board, tmp_path, visit):

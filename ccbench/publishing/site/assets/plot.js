@@ -7,7 +7,7 @@
   const place = document.getElementById("plot");
   const section = document.getElementById("section");
   const text = (value) => value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  const short = (value) => text(value.length > 60 ? `${value.slice(0, 59)}…` : value);
+  const short = (value, most = 60) => text(value.length > most ? `${value.slice(0, most - 1)}…` : value);
   const where = (row) => [row[at.dataset], row[at.network], row[at.protocol]].join(", ");
   const measured = (row) => row[BYTES] > 0 && row[ACCURACY] !== null;
 
@@ -38,7 +38,7 @@
     const traces = [...groups].map(([name, of], index) => ({
       x: of.map((row) => row[BYTES]), y: of.map((row) => row[ACCURACY]), customdata: of.map((row) => row[0]),
       error_y: { type: "data", array: of.map((row) => row[SPREAD] ?? 0), thickness: 1, width: 3 },
-      name: short(name), mode: "markers", type: "scatter",
+      name: short(name, 28), mode: "markers", type: "scatter",
       marker: { color: colours[index % colours.length], symbol: MARKERS[index % MARKERS.length], size: 9, line: { width: 1, color: ink } },
       hovertemplate: `${short(name)}<br>%{x:,.0f} bytes<br>%{y:.2f} %<extra></extra>`,
     }));
