@@ -97,14 +97,14 @@ def visit(browser, wait_for):
         context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **how})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.said = []
         page.on("console", lambda message: page.said.append(message.text))
         page.on("pageerror", lambda error: page.said.append(str(error)))
         page.on("requestfailed", lambda request: page.said.append(f"failed: {request.url}"))
         page.on("dialog", lambda dialog: (page.said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         # Playwright's own wait evaluates text in the page, which the pages' policy forbids
-        page.until = lambda said: wait_for(lambda: page.evaluate(said), seconds=30)
+        page.until = lambda said: wait_for(lambda: page.evaluate(said), seconds=60)
         page.goto(f"file://{folder}/{place}")
         return page
 

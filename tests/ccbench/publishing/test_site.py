@@ -3,7 +3,6 @@
 import json
 import shutil
 from dataclasses import replace
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -53,8 +52,22 @@ def sort(page, title, way="descending"):
     sorted_by(page, title, way)
 
 
-def fragment(page):
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).fragment).items()}
+VIEW = "Object.fromEntries(new URLSearchParams(location.hash.slice(1)))"
+
+
+def view_is(page, **wanted):
+    """Wait until the address holds a view: it is written down after the table is drawn."""
+    page.until(f"JSON.stringify({VIEW}) === {json.dumps(json.dumps(wanted, separators=(',', ':')))}")
+
+
+def link(page):
+    """The address's part behind the #, as the page itself sees it: what the driver knows of it may be older."""
+    return page.evaluate("location.hash.slice(1)")
+
+
+def drawn(page):
+    """Wait until every plot of a page is."""
+    page.until("[...document.querySelectorAll('#plot, .course .plot')].every(plot => plot.querySelector('.main-svg'))")
 
 
 def test_every_row_is_there_failed_and_skipped_ones_too(page):
@@ -72,7 +85,7 @@ def test_numbers_have_their_unit_and_sort_as_numbers(page):
     assert next(text for text in by(page, "Bytes") if text) == "39,900"
     sort(page, "Accuracy (%)")
     assert by(page, "Accuracy (%)")[0] == "91.00 ± 1.00"
-    assert fragment(page) == {"sort": "accuracy:desc"}
+    view_is(page, sort="accuracy:desc")
 
 
 def test_the_keyboard_sorts_too(page):
@@ -110,8 +123,10 @@ def test_a_permalink_shows_the_same_view(page, published, visit):
     page.fill("#search", "r")
     sort(page, "Bytes")
     page.click("#columns summary")
+    usual = page.evaluate("window.ccbench.columns.filter(c => c.shown && c.key !== 'network').map(c => c.key)")
     page.get_by_label("Network", exact=True).nth(1).uncheck()
-    view, texts = urlsplit(page.url).fragment, page.locator("#board tbody").inner_text()
+    view_is(page, q="r", dataset="photodigits", sort="bytes:desc", columns=",".join(usual))
+    view, texts = link(page), page.locator("#board tbody").inner_text()
     other = visit(published[0], f"index.html#{view}")
     assert other.locator("#board tbody").inner_text() == texts
     assert other.input_value("#search") == "r"
@@ -120,7 +135,7 @@ def test_a_permalink_shows_the_same_view(page, published, visit):
     other.until("document.querySelectorAll('#board tbody tr').length === 3")
     other.click("button[type=reset]")
     other.until("document.querySelectorAll('#board tbody tr').length === 10")
-    assert urlsplit(other.url).fragment == ""
+    view_is(other)
 
 
 @pytest.mark.parametrize(
@@ -139,13 +154,15 @@ def test_columns_are_chosen_and_kept_in_the_address(page):
     page.click("#columns summary")
     page.get_by_label("Nominal ratio").check()
     assert "Nominal ratio" in page.locator("#board thead th").all_inner_texts()
-    assert "nominal_ratio" in fragment(page)["columns"].split(",")
+    page.until(f"{VIEW}.columns?.split(',').includes('nominal_ratio') ?? false")
 
 
 def test_a_row_leads_to_its_page_and_back(page):
     page.locator("#board a", has_text="dcq[bits=2]").first.click()
+    page.wait_for_url("**/rows/*.html")
     assert page.locator("h1").inner_text() == "dcq[bits=2]"
     page.get_by_role("link", name="Board", exact=True).click()
+    page.wait_for_url("**/index.html")
     page.until("document.querySelectorAll('#board tbody tr').length === 10")
     assert page.said == []
 
@@ -162,13 +179,14 @@ def test_the_plot_has_points_error_bars_and_the_front(page):
     assert (traces["Pareto front"]["x"], traces["Pareto front"]["y"]) == ([39_900, 200_000, 400_000], [72, 80, 91])
     page.select_option("#filter-state", "partial")
     page.until("document.getElementById('plot').data.length === 1")
-    assert "1 rows of photodigits" in page.get_attribute("#plot", "aria-label")
+    page.until("document.getElementById('plot').ariaLabel.includes('1 rows of photodigits')")
 
 
 def test_the_plot_shows_one_dataset_network_and_protocol_at_a_time(page, published, visit):
     page.select_option("#section", "cifar10, quicknet, quick (version 1)")
     page.until("document.getElementById('plot').data.some(t => t.name === 'somebody:else')")
-    other = visit(published[0], "index.html#" + urlsplit(page.url).fragment)
+    page.until(f"{VIEW}.plot?.startsWith('cifar10, ') ?? false")
+    other = visit(published[0], "index.html#" + link(page))
     other.until("document.getElementById('plot').data?.some(t => t.name === 'somebody:else')")
     assert other.input_value("#section") == "cifar10, quicknet, quick (version 1)"
 
@@ -192,7 +210,7 @@ def test_a_row_draws_its_trainings_from_the_tables_that_say_them(published, visi
                                        "axis": "y2"}  # fmt: skip
     assert [*losses] == ["seed 0", "seed 1", "seed 2", "learning rate"]
     assert shares["seed 1"]["y"] == [60, 75, 72]
-    assert page.locator("figure.course .scatterlayer path.js-line").count() == 7
+    page.until("document.querySelectorAll('figure.course .scatterlayer path.js-line').length === 7")
     page.get_by_text("Loss and learning rate: the numbers").click()
     table = page.locator("figure.course table").first
     assert table.locator("thead th").all_inner_texts() == [
@@ -221,7 +239,7 @@ def test_light_and_dark(published, visit):
     assert page.evaluate(background) == "rgb(20, 23, 26)"
     assert page.get_attribute("#theme", "aria-pressed") == "true"
     page.click("#theme")
-    assert page.evaluate(background) == "rgb(255, 255, 255)"
+    page.until(f"{background} === 'rgb(255, 255, 255)'")
     page.until("document.getElementById('plot').layout?.paper_bgcolor === '#ffffff'")
 
 
@@ -239,6 +257,7 @@ def test_every_page_is_accessible_and_fits(places, published, visit, size, schem
     page = visit(published[0], viewport=size, color_scheme=scheme)
     for place in places:
         page.goto(f"file://{published[0]}/{place}")
+        drawn(page)
         found = Axe().run(page, options={"preload": False}).response["violations"]
         assert [(place, one["id"], one["nodes"][0]["target"]) for one in found] == []
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), place
