@@ -44,12 +44,12 @@ class PilImages(Dataset):
         return self.transform(Image.fromarray(self.images[index])), self.labels[index]
 
 
-def data(count: int = 10_000) -> tuple[str, np.ndarray, np.ndarray]:
-    """The first images of CIFAR-10 and their labels where it is present, otherwise noise of the same shape."""
+def data(count: int = 10_000, *, train: bool = True) -> tuple[str, np.ndarray, np.ndarray]:
+    """The first images of a split of CIFAR-10 and their labels where it is there, otherwise noise of the same shape."""
     root = os.environ.get("CCBENCH_DATA", "")
     if root and (Path(root) / "cifar-10-batches-py").exists():
-        train = datasets.CIFAR10(root, train=True)
-        return "CIFAR-10", train.data[:count], np.array(train.targets[:count])
+        split = datasets.CIFAR10(root, train=train)
+        return "CIFAR-10", split.data[:count], np.array(split.targets[:count])
     rng = np.random.default_rng(0)
     return "noise", rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8), rng.integers(0, 10, count)
 
@@ -59,14 +59,16 @@ def network(recipe: Recipe) -> torch.nn.Module:
     return build_network(recipe.architecture, classes=10, image_size=32, seed=0, plugins=plugins())
 
 
-def classic(images: np.ndarray, labels: np.ndarray, recipe: Recipe, device: str = "cpu") -> float:
-    """Seconds of UPDATES updates, the first batch of the workers not counted."""
+def classic(
+    images: np.ndarray, labels: np.ndarray, recipe: Recipe, device: str = "cpu", updates: int = UPDATES
+) -> float:
+    """Seconds of some updates, the first batch of the workers not counted."""
     steps = [transforms.RandomCrop(32, padding=recipe.crop_padding)]
     steps += [transforms.RandomHorizontalFlip()] if recipe.flip else []
     steps += [transforms.ToTensor(), transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))]
     dataset = PilImages(images, labels, transforms.Compose(steps))
     loader = DataLoader(dataset, recipe.batch, shuffle=True, drop_last=True, num_workers=cores())
-    model = network(recipe).to(device, memory_format=torch.contiguous_format).train()
+    model = network(recipe).to(device).to(memory_format=torch.contiguous_format).train()
     optimizer = torch.optim.SGD(
         model.parameters(),
         recipe.lr,
@@ -78,13 +80,13 @@ def classic(images: np.ndarray, labels: np.ndarray, recipe: Recipe, device: str 
     for done, (x, y) in enumerate(_forever(loader)):
         if done == 1:
             started = time.perf_counter()
-        optimizer.param_groups[0]["lr"] = learning_rate(recipe, min(done, UPDATES - 1), UPDATES)
+        optimizer.param_groups[0]["lr"] = learning_rate(recipe, min(done, updates - 1), updates)
         loss = F.cross_entropy(model(x.to(device)), y.to(device), label_smoothing=recipe.label_smoothing)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         loss.item()
-        if done == UPDATES:
+        if done == updates:
             return time.perf_counter() - started
     raise AssertionError("a loader without images")
 

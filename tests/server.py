@@ -82,16 +82,19 @@ def answer(case):
 
 def main():
     """Until standard input ends."""
+    import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401
-    import numpy  # noqa: F401
     import pandas  # noqa: F401
 
+    import ccbench.inspection
     import ccbench.leaderboard.writing
-    import ccbench.runner.execute  # noqa: F401
-    from ccbench.executors import HEAVY
+    import ccbench.runner.execute
+    import ccbench.runner.heavy_training
+    import ccbench.verification.again  # noqa: F401
+    from ccbench.executors import TRAINING
     from ccbench.executors.local import _context
 
-    _context(HEAVY)
+    _context(TRAINING)
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     for line in sys.stdin:

@@ -34,6 +34,17 @@ def ccbench_datasets() -> list[DatasetSpec]:
             license=_CIFAR,
         ),
         DatasetSpec(
+            name="cifar10-wrong-labels",
+            card="ccbench.registry:datasets/cifar10-wrong-labels.toml",
+            target="cc_plugins.datasets.cifar:WrongCIFAR10",
+            version="1",
+            summary="CIFAR-10 with 30 % of the training labels wrong, as in DCQ's Table 19.",
+            shape=DataShape(50000, 32, 32, 10),
+            places=("cifar-10-batches-py",),
+            license=_CIFAR,
+            params=(Param(name="share", default=0.3, low=0, high=0.99, doc="of the training labels that are wrong"),),
+        ),
+        DatasetSpec(
             name="cifar100",
             card="ccbench.registry:datasets/cifar100.toml",
             target="cc_plugins.datasets.cifar:CIFAR100",

@@ -1,10 +1,13 @@
-"""CIFAR-10 and CIFAR-100, read through torchvision."""
+"""CIFAR-10 and CIFAR-100, read through torchvision; CIFAR-10 with labels made wrong on purpose."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ccbench.plugin import DataSource, ImageStream, UserError
 
@@ -20,6 +23,7 @@ class CIFAR:
     """
 
     name: str
+    reader: str  # torchvision's class
     folder: str
     official: str  # MD5 of the official archive
 
@@ -44,7 +48,7 @@ class CIFAR:
             raise self._missing(root, f"no folder {root / self.folder}")
         import torchvision.datasets  # imports torch: only when the set is really read
 
-        cls = getattr(torchvision.datasets, type(self).__name__)
+        cls = getattr(torchvision.datasets, self.reader)
         if source.download:
             self._download(cls, root)
         self._check(cls, root)
@@ -93,10 +97,57 @@ class CIFAR:
 class CIFAR10(CIFAR):
     """10 classes."""
 
-    name, folder, official = "cifar10", "cifar-10-batches-py", "c58f30108f718f92721af3b95e74349a"
+    name, reader = "cifar10", "CIFAR10"
+    folder, official = "cifar-10-batches-py", "c58f30108f718f92721af3b95e74349a"
 
 
 class CIFAR100(CIFAR):
     """100 classes (the fine labels)."""
 
-    name, folder, official = "cifar100", "cifar-100-python", "eb9058c3a382ffc7106e4002c42a8d85"
+    name, reader = "cifar100", "CIFAR100"
+    folder, official = "cifar-100-python", "eb9058c3a382ffc7106e4002c42a8d85"
+
+
+class WrongCIFAR10(CIFAR10):
+    """CIFAR-10, a share of whose training labels is wrong; test labels are as they were.
+
+    Args:
+        share: in [0, 1).
+    """
+
+    name = "cifar10-wrong-labels"
+
+    def __init__(self, *, share: float) -> None:
+        self.share = share
+
+    def fingerprint(self, source: DataSource) -> str:
+        """That of the official files, and the share."""
+        return f"{super().fingerprint(source)}, share {self.share!r}"
+
+    def splits(self, source: DataSource) -> dict[str, ImageStream]:
+        """Those of CIFAR-10, see :func:`made_wrong`.
+
+        Raises:
+            UserError: as for CIFAR-10.
+        """
+        streams = super().splits(source)
+        train = streams["train"]
+        return streams | {"train": replace(train, labels=made_wrong(train.labels, self.share, len(train.classes)))}
+
+
+def made_wrong(labels: np.ndarray, share: float, classes: int) -> np.ndarray:
+    """Labels of which a share is another class, each other class equally likely: symmetric noise, always the same.
+
+    What is wrong at some share is wrong in the same way at every larger one.
+
+    Args:
+        labels: (n,) int64.
+        share: in [0, 1); so many are wrong, rounded to whole images.
+        classes: how many, >= 2.
+    """
+    rng = np.random.default_rng(0)
+    shifts, order = rng.integers(1, classes, len(labels)), rng.permutation(len(labels))
+    chosen = order[: round(share * len(labels))]
+    noisy = np.array(labels)
+    noisy[chosen] = (noisy[chosen] + shifts[chosen]) % classes
+    return noisy

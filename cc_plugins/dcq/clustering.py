@@ -7,8 +7,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from cc_plugins.dcq import descriptors
@@ -171,6 +169,9 @@ def image_rows(images: np.ndarray, kind: str, rng: np.random.Generator) -> RowsO
     if kind == "image":
         return lambda ids: descriptors.pixels(images[ids])
     if kind == "pca":
+        from sklearn.decomposition import PCA  # here: it takes a second, and the features of a network need none
+        from threadpoolctl import threadpool_limits
+
         sample = np.sort(rng.choice(len(images), min(len(images), SAMPLE), replace=False))
         pixels = descriptors.pixels(images[sample])
         pca = PCA(min(COMPONENTS, *pixels.shape), svd_solver="randomized", random_state=int(rng.integers(2**32)))

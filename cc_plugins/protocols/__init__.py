@@ -44,6 +44,40 @@ def ccbench_protocols() -> list[ProtocolSpec]:
             version="1",
             summary="dcq-cifar with 9,750 iterations (50 epochs), the first row of DCQ's Table 20.",
         ),
+        *(
+            ProtocolSpec(
+                name=f"dcq-cifar-{epochs}-epochs",
+                card=f"ccbench.registry:protocols/dcq-cifar-{epochs}-epochs.toml",
+                recipe=f"cc_plugins.protocols:dcq-cifar-{epochs}-epochs.toml",
+                version="1",
+                summary=f"dcq-cifar with {195 * epochs:,} iterations ({epochs} epochs), a row of DCQ's Table 20.",
+            )
+            for epochs in (100, 125, 150)
+        ),
+        *(
+            ProtocolSpec(
+                name=f"dcq-cifar-{name}",
+                card=f"ccbench.registry:protocols/dcq-cifar-{name}.toml",
+                recipe=f"cc_plugins.protocols:dcq-cifar-{name}.toml",
+                version="1",
+                summary=f"dcq-cifar with {what} in training, a row of DCQ's Table 17.",
+            )
+            for name, what in (("color-jitter", "other colours"), ("gaussian-blur", "blur"))
+        ),
+        ProtocolSpec(
+            name="dcq-tiny-imagenet",
+            card="ccbench.registry:protocols/dcq-tiny-imagenet.toml",
+            recipe="cc_plugins.protocols:dcq-tiny-imagenet.toml",
+            version="1",
+            summary="DCQ's Tiny-ImageNet recipe: ResNet-18, 60 epochs of batch 128, SGD, cosine.",
+        ),
+        ProtocolSpec(
+            name="dcq-imagenet",
+            card="ccbench.registry:protocols/dcq-imagenet.toml",
+            recipe="cc_plugins.protocols:dcq-imagenet.toml",
+            version="1",
+            summary="DCQ's ImageNet-1K recipe: ResNet-34, 300,000 iterations of batch 256, SGD, cosine.",
+        ),
         ProtocolSpec(
             name="rded",
             hard="rded-hard",

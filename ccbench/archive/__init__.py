@@ -1,5 +1,7 @@
 """Compressed datasets: what they hold, the file they live in, its exact bytes, decoding and export."""
 
+from typing import TYPE_CHECKING, Any
+
 from ccbench.archive.compressed import CompressedDataset
 from ccbench.archive.export import export
 from ccbench.archive.payloads import (
@@ -11,7 +13,9 @@ from ccbench.archive.payloads import (
     RawImages,
 )
 from ccbench.archive.spaces import Channels, Whitening
-from ccbench.archive.torch_dataset import load
+
+if TYPE_CHECKING:
+    from ccbench.archive.torch_dataset import load
 
 __all__ = [
     "Channels",
@@ -26,3 +30,12 @@ __all__ = [
     "export",
     "load",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``load`` is there when it is asked for: it alone needs torch before anything is decoded."""
+    if name != "load":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ccbench.archive.torch_dataset import load
+
+    return load

@@ -9,7 +9,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from ccbench.archive import container
 from ccbench.archive.checks import (
@@ -25,7 +24,6 @@ from ccbench.archive.checks import (
     smallest,
 )
 from ccbench.archive.coded import code, coders, restore, unknown
-from ccbench.archive.decode import Decoder, make_decoder
 from ccbench.archive.facts import check
 from ccbench.archive.ids import restore_ids, store_ids
 from ccbench.archive.palette import PaletteImages
@@ -34,6 +32,9 @@ from ccbench.budget import BITS_PER_PIXEL, DataShape
 from ccbench.errors import UserError
 
 if TYPE_CHECKING:
+    import torch
+
+    from ccbench.archive.decode import Decoder
     from ccbench.data import ImageDataset
 
 NOMINAL = ("bits", "images")
@@ -189,6 +190,8 @@ class CompressedDataset:
         channels_last, without waiting for the host. Encoded images and patches are decoded here,
         once, where their raw pixels take at most 2 GiB; otherwise batch by batch.
         """
+        from ccbench.archive.decode import make_decoder
+
         place = _device(device)
         name = str(place)
         if name not in self._decoders:
@@ -208,6 +211,10 @@ class CompressedDataset:
         Raises:
             IndexError: a position is out of range (not checked for an index that lies on a GPU).
         """
+        import torch
+
+        from ccbench.archive.decode import make_decoder
+
         place = _device(device)
         if isinstance(index, torch.Tensor) and index.device.type != "cpu":
             positions = index.to(place, torch.int64).reshape(-1)
@@ -386,6 +393,8 @@ class CompressedDataset:
 
 
 def _device(device: str | torch.device) -> torch.device:
+    import torch
+
     try:
         place = torch.device(device)
         return place if place.type == "cpu" else torch.empty(0, device=place).device

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 
 from ccbench.archive.spaces import Channels, Space, Whitening, restored
 from ccbench.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 DTYPES = ("float16", "float32")
 _CHUNK = 256  # images that are looked at together
@@ -66,6 +68,8 @@ class FloatImages:
 
     def tensor(self, index: Any) -> torch.Tensor:
         """Pictures by position (b,) as they are held, (b, 3, H, W) float32, on the CPU."""
+        import torch
+
         return torch.from_numpy(np.asarray(self.values[index]).astype(np.float32)).permute(0, 3, 1, 2)
 
     def pixels(self, index: Any) -> torch.Tensor:
@@ -74,7 +78,7 @@ class FloatImages:
 
     def decode(self, index: Any) -> np.ndarray:
         """Pictures by position (b,) in colours that can be shown, rounded and clipped, (b, H, W, 3) uint8."""
-        shown = self.pixels(index).round_().clamp_(0, 255).to(torch.uint8)
+        shown = self.pixels(index).round_().clamp_(0, 255).byte()
         return np.ascontiguousarray(shown.permute(0, 2, 3, 1).numpy())
 
     def clipped(self) -> tuple[float, float]:

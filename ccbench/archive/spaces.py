@@ -7,12 +7,14 @@ whitened pixels (ZCA). The test set has to go through the very same transform.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 
 from ccbench.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 _EVEN = 1e-3  # of the largest entry: what rounding may leave between a whitening matrix and its transpose
 
@@ -50,6 +52,8 @@ class Channels:
 
     def _columns(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and deviation, (3, 1, 1) in 0 .. 255."""
+        import torch
+
         mean, std = (torch.from_numpy(a * 255.0).float().view(3, 1, 1).to(device) for a in (self.mean, self.std))
         return mean, std
 
@@ -87,6 +91,8 @@ class Whitening:
 
     def values(self, images: torch.Tensor) -> torch.Tensor:
         """(b, 3, H, W) uint8, or floats in 0 .. 255, to float32 of this space."""
+        import torch
+
         mean, matrix = (torch.from_numpy(a).to(images.device) for a in (self.mean, self.matrix))
         return ((images.float() / 255.0).flatten(1) - mean).matmul(matrix).view(images.shape)
 
@@ -96,6 +102,8 @@ class Whitening:
         Raises:
             UserError: the matrix has no inverse.
         """
+        import torch
+
         mean, inverse = (torch.from_numpy(a).to(values.device) for a in (self.mean, self.inverse))
         return ((values.float().flatten(1).matmul(inverse) + mean) * 255.0).view(values.shape)
 

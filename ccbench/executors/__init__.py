@@ -10,7 +10,8 @@ from ccbench.executors.sealing import Seal
 from ccbench.offers.hookspecs import hookimpl
 from ccbench.offers.specs import ExecutorSpec
 
-HEAVY = "ccbench.runner.heavy"  # imports what all work of a run needs, see WorkItem.warm
+HEAVY = "ccbench.runner.heavy"  # imports what all work needs, see WorkItem.warm
+TRAINING = "ccbench.runner.heavy_training"  # and what trainings need
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class WorkItem:
         what: what is done and by whom, in words that follow "while", for whoever reads that it ended badly.
         warm: a module that imports what the item will need; an executor may import it once for many items.
         seal: what it may see; only executors whose spec says ``seals`` are given one.
+        gpu: whether it may compute on one; an item that may not needs none to be free, and has its share of memory.
     """
 
     id: str
@@ -37,6 +39,7 @@ class WorkItem:
     what: str = ""
     warm: str = ""
     seal: Seal | None = None
+    gpu: bool = True
 
 
 @dataclass(frozen=True)

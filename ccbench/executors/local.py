@@ -104,8 +104,9 @@ class LocalExecutor:
 
     def _start(self, item: WorkItem) -> None:
         until = time.monotonic() + (item.timeout if item.timeout is not None else float("inf"))
+        hidden = {} if item.gpu else dict.fromkeys(("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), "")
         worker = _Worker(
-            os.environ.copy(),
+            {**os.environ, **hidden},
             str(Path.cwd()),
             self._threads,
             self._limit or share_of_memory(1 if item.fresh else self.capacity),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from ccbench.errors import UserError, few
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store")
 _FENCE = ("--unshare-all", "--die-with-parent", "--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev")
+_LIBRARIES = ("libcuda.so*", "libnvidia-*.so*")  # a driver's own; all others come with torch
 _KILLED = 128 + 9  # what bubblewrap ends with where its child was killed
 
 
@@ -118,7 +120,7 @@ def _command(seal: Seal, temporary: Path) -> list[str]:
         words += ["--tmpfs", "/tmp"]  # noqa: S108
     for place in (*_SYSTEM, *installed(seal.modules)):
         words += _shown(place)
-    words += [word for device in _gpus() for word in ("--dev-bind-try", device, device)]
+    words += _gpus()
     for folder in seal.writes:
         Path(folder).mkdir(parents=True, exist_ok=True)
         words += ["--bind", folder, folder]
@@ -170,15 +172,39 @@ def _entries(folder: Path) -> Iterable[Path]:
     return folder.iterdir() if folder.is_dir() else ()
 
 
-def _gpus() -> list[str]:
-    """Devices of GPUs, what their libraries read of the system, and the files by which processes share them out."""
-    devices = sorted(map(str, Path("/dev").glob("nvidia*")))
+def _gpus(root: Path = Path("/")) -> list[str]:
+    """What shows GPUs to a process: devices, their driver, and the files by which processes share them out.
+
+    The driver's libraries mostly lie under ``/usr``, which every sealed process sees; elsewhere they are shown one by
+    one, since a folder of libraries may lie above anything.
+
+    Args:
+        root: the folder that has the system's ``dev``, ``sys`` and ``run``.
+    """
+    devices = [path for kind in ("nvidia*", "dxg", "kfd") for path in sorted((root / "dev").glob(kind))]
     if not devices:
         return []
-    locks = [lock_of(index) for index in range(sum(name[11:].isdigit() for name in devices))]
-    for lock in locks:
+    renderers = sorted((root / "dev" / "dri").glob("renderD*"))
+    if any(path.name == "kfd" for path in devices):
+        devices.append(root / "dev" / "dri")
+    numbered = [path for path in devices if path.name.removeprefix("nvidia").isdigit()]
+    words = [word for path in devices for word in ("--dev-bind-try", str(path), f"/dev/{path.name}")]
+    words += ["--ro-bind-try", str(root / "sys"), "/sys"]
+    words += [word for file in _driver(root) for word in ("--ro-bind", file, file)]
+    for index in range(max(1, len(numbered), len(renderers))):
+        lock = lock_of(index)
         lock.touch()
-    return [*devices, "/sys", *map(str, locks)]
+        words += ["--bind", str(lock), str(lock)]
+    return words
+
+
+def _driver(root: Path) -> list[str]:
+    """Libraries of an NVIDIA driver outside the system's folders, with what their links lead to."""
+    named = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+    folders = [Path(name) for name in named if Path(name).is_absolute()] + [root / "run" / "opengl-driver" / "lib"]
+    found = {file for folder in folders for kind in _LIBRARIES for file in folder.glob(kind) if file.exists()}
+    files = {str(place) for file in found for place in (file, file.resolve())}
+    return sorted(file for file in files if not any(Path(file).is_relative_to(place) for place in _SYSTEM))
 
 
 def lock_of(index: int) -> Path:

@@ -80,11 +80,11 @@ def environment(device: str) -> dict[str, str]:
 
 
 def peak_memory() -> int:
-    """Peak resident bytes of this process so far; on a GPU, peak allocated there."""
+    """Peak resident bytes of this process so far; where it worked on a GPU, peak allocated there."""
     import torch
 
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
+    if torch.cuda.is_available() and (there := torch.cuda.max_memory_allocated()):
+        return int(there)
     try:
         import resource
     except ImportError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ccbench.budget import Budget, DataShape
 from ccbench.offers.discovery import plugins
@@ -32,6 +32,7 @@ class Training(Work):
         micro_batch: images per forward pass where the whole batch does not fit.
     """
 
+    trains: ClassVar[bool] = True
     artifact: Path
     architecture: str
     seed_value: int
@@ -84,6 +85,8 @@ class Training(Work):
 @dataclass(frozen=True, kw_only=True)
 class Teaching(Work):
     """Train or import the teacher of a protocol on a dataset and test it."""
+
+    trains: ClassVar[bool] = True
 
     def work(self, progress: Heard) -> Taught:
         """Train or import, and test."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ccbench.data import DataSource, Splits, open_dataset, opened
-from ccbench.executors import HEAVY, WorkItem
+from ccbench.executors import HEAVY, TRAINING, WorkItem
 from ccbench.executors.sealing import Seal
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import only, plugins
@@ -152,22 +152,34 @@ class Work:
     Attributes:
         context: what it has in common with other work.
         log: where output and progress go, without suffix; None leaves them in this process.
+        trains: whether this kind of work trains networks whatever else it does.
     """
 
     kinds: ClassVar[dict[str, type[Work]]] = {}
+    trains: ClassVar[bool] = False
     context: Context
     log: Path | None = None
 
     def __init_subclass__(cls) -> None:
         Work.kinds[cls.__name__] = cls
 
-    def item(self, name: str, timeout: float | None = None, seal: Seal | None = None) -> WorkItem:
-        """This work for an executor, which calls :func:`do` with its payload."""
+    def item(
+        self, name: str, timeout: float | None = None, seal: Seal | None = None, *, trains: bool = True
+    ) -> WorkItem:
+        """This work for an executor, which calls :func:`do` with its payload.
+
+        Args:
+            name: id of the item.
+            timeout: seconds, or None.
+            seal: what it may see, or None for everything.
+            trains: whether it trains networks, or is one of many items of which some do.
+        """
         plain = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
         payload = {**plain, "kind": type(self).__name__}
         function, by = f"{type(self).__module__}:do", self.context.foreign
         what = self.doing + (f", with code of {by}" if by else "")
-        return WorkItem(name, function, payload, timeout, what=what, warm=HEAVY, seal=seal)
+        gpu, warm = self.context.device != "cpu", TRAINING if trains else HEAVY
+        return WorkItem(name, function, payload, timeout, what=what, warm=warm, seal=seal, gpu=gpu)
 
     @property
     def doing(self) -> str:

@@ -13,6 +13,7 @@ import torch
 from ccbench.offers.expressions import Call
 
 LOG_BYTES = 2 << 30  # float16 logits of a whole run are kept while they stay under this
+LOGGED = 50  # training batches that are read from the device at once: each reading waits for it
 
 
 class Accumulator(Protocol):
@@ -104,6 +105,7 @@ class Log:
         size = (rows * (2 * classes + 4)) + n * classes * 2
         self.kept = size <= LOG_BYTES
         self._row = 0
+        self._held: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._steps: list[tuple[int, int]] = []
         if self.kept:
             self._folder = folder
@@ -112,22 +114,30 @@ class Log:
             self._plain = _map(folder / "log-plain.npy", np.float16, (n, classes))
 
     def update(self, epoch: int, ids: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        """Write one training batch."""
+        """Take one training batch; :data:`LOGGED` of them are written together."""
         if self.kept:
-            part = slice(self._row, self._row + len(ids))
-            self._logits[part] = _half(logits)
-            self._ids[part] = ids.cpu().numpy()
-            self._row = part.stop
+            self._held.append((ids, _half(logits)))
             self._steps.append((epoch, len(ids)))
+            if len(self._held) == LOGGED:
+                self._write()
 
     def finish(self, ids: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
         """Write one batch of plain images."""
         if self.kept:
-            self._plain[ids.cpu().numpy()] = _half(logits)
+            self._plain[ids.cpu().numpy()] = _half(logits).cpu().numpy()
+
+    def _write(self) -> None:
+        if self._held:
+            ids, logits = (torch.cat(parts).cpu().numpy() for parts in zip(*self._held, strict=True))
+            part = slice(self._row, self._row + len(ids))
+            self._logits[part], self._ids[part] = logits, ids
+            self._row = part.stop
+            self._held.clear()
 
     def close(self) -> None:
         """Flush to disk."""
         if self.kept:
+            self._write()
             np.save(self._folder / "log-steps.npy", np.array(self._steps, np.int64).reshape(-1, 2), allow_pickle=False)
             for array in (self._logits, self._ids, self._plain):
                 array.flush()
@@ -154,8 +164,8 @@ def replay(log: Mapping[str, np.ndarray], labels: np.ndarray, scores: Scores, ba
         scores.finish(ids, torch.from_numpy(np.array(log["log-plain"][start : start + batch], np.float32)), y[ids])
 
 
-def _half(logits: torch.Tensor) -> np.ndarray:
-    return logits.clamp(-65504, 65504).to(torch.float16).cpu().numpy()  # float16 must not turn large into infinite
+def _half(logits: torch.Tensor) -> torch.Tensor:
+    return logits.clamp(-65504, 65504).to(torch.float16)  # float16 must not turn large into infinite
 
 
 def _map(path: Path, dtype: Any, shape: tuple[int, ...]) -> np.memmap:

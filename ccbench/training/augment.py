@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ccbench.training.colors import blur, jitter
 from ccbench.training.recipe import Recipe
 from ccbench.training.resample import random_boxes, resized_crop
 
@@ -15,13 +16,22 @@ def augment(images: torch.Tensor, recipe: Recipe, generator: torch.Generator, si
 
     Args:
         images: (b, 3, H, W) uint8, channels_last.
-        recipe: its crops, flips and patches.
+        recipe: its crops, flips, patches, colours and blur, in this order.
         generator: on the same device.
         size: (h, w) of a random resized crop; it and the change of size are one resampling.
 
     Returns:
-        (b, 3, H, W) uint8, or (b, 3, h, w) float32 in 0 .. 255 after a random resized crop.
+        (b, 3, H, W) uint8, or (b, 3, h, w) float32 in 0 .. 255 after a random resized crop, other colours or blur.
     """
+    views = _cropped(images, recipe, generator, size)
+    if recipe.color_jitter:
+        views = jitter(views, recipe.color_jitter, generator)
+    if recipe.blur:
+        views = blur(views, recipe.blur, generator)
+    return views.contiguous(memory_format=torch.channels_last) if recipe.color_jitter or recipe.blur else views
+
+
+def _cropped(images: torch.Tensor, recipe: Recipe, generator: torch.Generator, size: tuple[int, int]) -> torch.Tensor:
     images = crop_and_flip(
         images,
         generator,

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+if TYPE_CHECKING:  # the command line asks who leads, and imports no torch for it
+    import torch
 
 
 def launched() -> bool:
@@ -28,6 +29,8 @@ def leads() -> bool:
 
 def own_device(device: str | torch.device) -> torch.device:
     """The device of this process: the one asked for, or the GPU of its local rank where several train together."""
+    import torch
+
     place = torch.device(device)
     if launched() and place.type == "cuda":
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
@@ -42,6 +45,7 @@ class Parallel:
     """
 
     def __init__(self, device: str | torch.device) -> None:
+        import torch
         from accelerate import Accelerator
 
         self.accelerator = Accelerator(cpu=torch.device(device).type == "cpu", mixed_precision="no")
@@ -62,6 +66,8 @@ class Parallel:
 
     def gather(self, values: torch.Tensor) -> torch.Tensor:
         """Parts of all processes, one after the other; lengths may differ."""
+        import torch
+
         padded = self.accelerator.pad_across_processes(values, dim=0)
         length = torch.tensor([len(values)], device=values.device)
         lengths: Any = self.accelerator.gather(length)

@@ -12,7 +12,8 @@ from ccbench.training.rules import Rule
 
 PRECISIONS = ("float32", "bfloat16")
 SIAMESE = ("color", "crop", "cutout", "flip", "scale", "rotate")  # transforms, in the order of the paper
-_LATER = {"siamese": "none", "learned_lr": False}  # keys that older results know nothing of, which stay what they are
+# keys that older results know nothing of, which stay what they are
+_LATER = {"siamese": "none", "learned_lr": False, "color_jitter": 0.0, "blur": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,9 @@ class Recipe:
         crop_scale: least share of the area that a random resized crop keeps, in [0, 1]; 0 is no such crop.
         shuffle_patches: the image is cut in so many columns and so many rows, each shuffled; 1 is off.
         flip: whether half of the images are mirrored.
+        color_jitter: brightness, contrast and saturation of each image change by at most this share, in [0, 1].
+        blur: side in pixels of a Gaussian by which each image is blurred, odd; its width is drawn from 0.1 .. 2 pixels;
+            0 is no blur. See :mod:`ccbench.training.colors`.
         mix: ``"none"``, ``"cutmix"`` or ``"mixup"``, one box or share and one pairing for a batch.
         siamese: transforms of differentiable siamese augmentation, such as ``"color_crop_flip"``, one of which each
             batch is seen through once it is normalised; ``"none"`` is off. See :mod:`ccbench.training.siamese`.
@@ -99,6 +103,8 @@ class Recipe:
     precision: str = "float32"
     siamese: str = "none"
     learned_lr: bool = False
+    color_jitter: float = 0.0
+    blur: int = 0
     when: tuple[Rule, ...] = ()
 
     def check(self, owner: str) -> None:
@@ -123,6 +129,7 @@ class Recipe:
                 "give evaluate_every or evaluate_every_epochs, not both",
             ),
             (self.crop_padding and self.crop_scale, "give crop_padding or crop_scale, not both"),
+            (self.blur and self.blur % 2 == 0, "blur takes an odd number of pixels"),
             (self.labels != "teacher" and self.temperature != 1, "temperature goes with labels = 'teacher'"),
             (self.labels == "teacher" and self.label_smoothing, "label_smoothing goes with hard labels"),
             (self.labels == "teacher" and self.siamese != "none", "siamese goes with hard or soft labels"),

@@ -39,6 +39,8 @@ BOUNDS: dict[str, tuple[float | None, float | None]] = {
     "crop_padding": (0, None),
     "crop_scale": (0, 1),
     "shuffle_patches": (1, None),
+    "color_jitter": (0, 1),
+    "blur": (0, 7),
     "mix_alpha": (0.001, None),
     "label_smoothing": (0, 0.99),
     "temperature": (0.01, None),

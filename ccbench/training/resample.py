@@ -6,6 +6,7 @@ The numbers are those of ``torchvision.transforms.v2.functional.resized_crop(ant
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -58,7 +59,7 @@ def resize(images: torch.Tensor, size: Size) -> torch.Tensor:
     b, _, height, width = images.shape
     if images.device.type != "cpu" and (size[0] < height or size[1] < width):
         # torch's own kernel runs out of shared memory where an image shrinks much
-        boxes = torch.tensor([[0, 0, height, width]], device=images.device).expand(b, 4)
+        boxes = _box((0, 0, height, width), images.device).expand(b, 4)
         images = _matrices(images, boxes, size)
     elif size != (height, width):
         images = _interpolate(images, size)
@@ -97,8 +98,14 @@ def random_boxes(
     tries = torch.stack((top, left, h, w), 2).long()
     first = fits.long().argmax(1)  # the first one that fits
     chosen = tries[torch.arange(b, device=tries.device), first]
-    middle = torch.tensor(_middle(size, ratio), device=tries.device)
+    middle = _box(_middle(size, ratio), tries.device)
     return torch.where(fits.any(1, keepdim=True), chosen, middle)
+
+
+@cache
+def _box(box: tuple[int, int, int, int], device: torch.device) -> torch.Tensor:
+    """(4,) int64, put on a device once: each time makes the host wait for it."""
+    return torch.tensor(box, device=device)
 
 
 def _middle(size: Size, ratio: tuple[float, float]) -> tuple[int, int, int, int]:

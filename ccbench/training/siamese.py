@@ -112,8 +112,8 @@ def _crop(images: torch.Tensor, numbers: np.ndarray) -> torch.Tensor:
     tops, lefts = numbers[0].astype(np.int64) + down, numbers[1].astype(np.int64) + right
     if len(tops) == 1:
         return padded[:, :, tops[0] : tops[0] + height, lefts[0] : lefts[0] + width]
-    rows = torch.from_numpy(tops[:, None] + np.arange(height)).to(images.device)
-    columns = torch.from_numpy(lefts[:, None] + np.arange(width)).to(images.device)
+    rows = _there(images, tops[:, None] + np.arange(height))
+    columns = _there(images, lefts[:, None] + np.arange(width))
     each = torch.arange(len(images), device=images.device)[:, None, None]
     return padded[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
@@ -122,13 +122,13 @@ def _cutout(images: torch.Tensor, numbers: np.ndarray) -> torch.Tensor:
     inside = []
     for start, side in zip(numbers, images.shape[2:], strict=True):
         place = np.arange(side) - start[:, None]
-        inside.append(torch.from_numpy((place >= 0) & (place < int(side * CUT + 0.5))).to(images.device))
+        inside.append(_there(images, (place >= 0) & (place < int(side * CUT + 0.5))))
     hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
     return images.masked_fill(hole, 0)
 
 
 def _flip(images: torch.Tensor, numbers: np.ndarray) -> torch.Tensor:
-    flipped = torch.from_numpy(numbers[0] > 0).to(images.device).view(-1, 1, 1, 1)
+    flipped = _there(images, numbers[0] > 0).view(-1, 1, 1, 1)
     return torch.where(flipped, images.flip(3), images)
 
 
@@ -146,13 +146,18 @@ def _rotate(images: torch.Tensor, numbers: np.ndarray) -> torch.Tensor:
 
 def _affine(images: torch.Tensor, entries: list[list[np.ndarray]]) -> torch.Tensor:
     """Images looked at through matrices, bilinear; ``entries`` are 2 rows of 3 times (k,)."""
-    matrices = torch.from_numpy(np.array(entries)).permute(2, 0, 1).to(images.device, images.dtype)
+    matrices = _there(images, np.array(entries)).permute(2, 0, 1).to(images.dtype)
     grid = F.affine_grid(matrices.expand(len(images), 2, 3), list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False)
 
 
 def _columns(images: torch.Tensor, numbers: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(numbers).to(images.device, images.dtype).view(len(numbers), -1, 1, 1, 1)
+    return _there(images, numbers).to(images.dtype).view(len(numbers), -1, 1, 1, 1)
+
+
+def _there(images: torch.Tensor, numbers: np.ndarray) -> torch.Tensor:
+    """Numbers where images are; a GPU takes them without being waited for."""
+    return torch.from_numpy(numbers).to(images.device, non_blocking=True)
 
 
 _DRAW = dict(zip(NAMES, (_draw_color, _draw_crop, _draw_cutout, _draw_flip, _draw_scale, _draw_rotate), strict=True))

@@ -42,7 +42,8 @@ def out(forked, tmp_path_factory):
     """A finished run of two rows; nobody changes it."""
     place = tmp_path_factory.mktemp("whole")
     words = ("run", "-m", "random,mediancut", "--ratio", "0.96", "--seeds", "1", "-q", "--out", "out")
-    done = forked(words, place, variables=os.environ)
+    brief = ("-p", "ccbench.testing.offers"), ("--protocol", "ccbench-kit")
+    done = forked((*brief[0], *words, *brief[1]), place, variables=os.environ)
     assert done.code == 0, done.out + done.err
     return place / "out"
 

@@ -37,7 +37,7 @@ RUNNING = {  # method: (status, what is said of it)
     "zoo-duplicates": ("failed", "unique"),
     "zoo-eats-memory": ("oom", "Unable to allocate"),
     "zoo-exits": ("failed", "SystemExit: 3"),
-    "zoo-hangs": ("timeout", "killed after its limit of 25 s"),
+    "zoo-hangs": ("timeout", "killed after its limit of 15 s"),
     "zoo-liar": ("failed", "zoo-liar returned images or labels that differ"),
     "zoo-no-compress": ("failed", "zoo_no_compress:Animal has no compress(task) method"),
     "zoo-none": ("failed", "zoo-none: compress(task) must return a CompressedDataset, found NoneType"),
@@ -140,7 +140,7 @@ def benchmark(zoo):
     done = zoo(
         *("-p", "ccbench.testing.offers", "run", "--methods", ",".join(["random", *RUNNING]), "--ratio", "0.9"),
         *("--dataset", "ccbench-kit", "--protocol", "ccbench-kit", "--seeds", "1", "--jobs", "2"),
-        *("--timeout", "25", "--memory-limit", "2GB", "--out", "out"),
+        *("--timeout", "15", "--memory-limit", "2GB", "--out", "out"),
     )
     records = [json.loads(p.read_text()) for p in (zoo.here / "out" / "results").rglob("*.json")]
     return done, {r["method"]: r for r in records}, zoo.here / "out", time.monotonic() - started

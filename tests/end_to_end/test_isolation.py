@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -210,3 +212,28 @@ def test_a_file_is_compressed_and_evaluated_where_the_plugin_is_not_imported(ccb
     done = ccbench("compress", "-m", "hostile-leaves", "--ratio", "0.9", "x.ccb", env=variables("hostile"), code=2)
     assert "exit code 7" in done.stderr
     assert "hostile" in done.stderr
+
+
+COMMANDS = """
+import sys
+from ccbench.__main__ import main
+
+codes = []
+for words in (
+    ["compress", "--method", "random", "--ratio", "0.9", "a.ccb"],
+    ["evaluate", "a.ccb", "--protocol", "tiny", "--out", "out"],
+    ["verify", "out"],
+):
+    try:
+        codes.append(main(words) or 0)
+    except SystemExit as ended:
+        codes.append(ended.code or 0)
+print(codes, "torch" in sys.modules)
+"""
+
+
+def test_a_command_leaves_torch_to_the_process_that_works(environment, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
+    )
+    assert done.stdout.splitlines()[-1] == "[0, 0, 0] False", done.stdout + done.stderr

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cc_plugins import datasets
+from cc_plugins.datasets.cifar import made_wrong
 from ccbench.budget import DataShape
 from ccbench.data import DataSource, open_dataset, shape_of
 from ccbench.errors import UserError
@@ -134,6 +135,29 @@ def test_another_image_size_is_refused(opened, tmp_path):
         opened("cifar10", tmp_path, image_size=64)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.305, 0.9])
+def test_a_share_of_the_labels_is_another_class_each(share):
+    labels = np.arange(2000) % 10
+    noisy = made_wrong(labels, share, 10)
+    wrong = np.flatnonzero(noisy != labels)
+    assert len(wrong) == 2000 * share
+    assert set(noisy) == set(range(10))
+    if share:
+        pairs = np.bincount((noisy[wrong] - labels[wrong]) % 10, minlength=10)
+        assert pairs[0] == 0
+        assert pairs[1:].min() > 0.6 * len(wrong) / 9  # every other class
+    more = made_wrong(labels, min(share + 0.05, 0.99), 10)
+    assert (more[wrong] == noisy[wrong]).all()
+    assert (labels == np.arange(2000) % 10).all()
+
+
+def test_wrong_labels_say_what_is_missing_as_cifar10_does(opened, tmp_path):
+    with pytest.raises(UserError, match="cifar10-wrong-labels needs a folder"):
+        opened("cifar10-wrong-labels", None)
+    with pytest.raises(UserError, match="share"):
+        opened("cifar10-wrong-labels[share=1]", tmp_path)
+
+
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
     source = DataSource(root=Path(os.environ["CCBENCH_DATA"]))
@@ -180,3 +204,13 @@ def test_one_flipped_bit_of_the_real_set(file, opened, tmp_path):
     (tmp_path / home.name / file).write_bytes(content)
     with pytest.raises(UserError, match=f"{file} is damaged"):
         opened("cifar10", tmp_path)
+
+
+@pytest.mark.cifar10
+def test_the_real_set_with_wrong_labels(real, opened):
+    root = Path(os.environ["CCBENCH_DATA"])
+    wrong, more = (opened(f"cifar10-wrong-labels{share}", root) for share in ("", "[share=0.4]"))
+    assert (wrong.train.images == real.train.images).all()
+    assert [int((one.train.labels != real.train.labels).sum()) for one in (wrong, more)] == [15_000, 20_000]
+    assert (wrong.test.labels == real.test.labels).all()
+    assert len({one.train.digest for one in (real, wrong, more)}) == 3

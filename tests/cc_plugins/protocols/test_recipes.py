@@ -33,6 +33,47 @@ def test_dcq_cifar_is_appendix_a1():
     assert proxy.steps(50_000) == 39_063
 
 
+@pytest.mark.parametrize(("name", "epochs"), [
+    ("dcq-cifar-50", 50), ("dcq-cifar-100-epochs", 100), ("dcq-cifar-125-epochs", 125), ("dcq-cifar-150-epochs", 150),
+])  # fmt: skip
+def test_the_lengths_of_table_20_are_dcq_cifar_with_fewer_updates(name, epochs):
+    own, longer = load_protocol(name, FOUND), load_protocol("dcq-cifar", FOUND)
+    assert own.train == dataclasses.replace(longer.train, iterations=195 * epochs)  # whole batches of 256
+    assert own.proxy == dataclasses.replace(longer.proxy, epochs=epochs)
+
+
+@pytest.mark.parametrize(("name", "change"), [
+    ("dcq-cifar-color-jitter", {"color_jitter": 0.4}), ("dcq-cifar-gaussian-blur", {"blur": 3}),
+])  # fmt: skip
+def test_the_augmentations_of_table_17_are_added_to_dcq_cifar_and_files_stay(name, change):
+    own, plain = load_protocol(name, FOUND), load_protocol("dcq-cifar", FOUND)
+    assert own.train == dataclasses.replace(plain.train, **change)
+    assert own.proxy == plain.proxy
+
+
+def test_dcq_tiny_imagenet_is_appendix_a1():
+    protocol = load_protocol("dcq-tiny-imagenet", FOUND)
+    train = protocol.train.resolve(None, DataShape(100_000, 64, 64, 200), 8_333)
+    assert (train.architecture, train.batch) == ("resnet18", 128)
+    assert train.steps(100_000) * 128 == 60 * 100_000  # of all images, whatever is kept
+    assert (train.optimizer, train.lr, train.momentum, train.weight_decay) == ("sgd", 0.1, 0.9, 2e-4)
+    assert (train.schedule, train.lr_min, train.warmup) == ("cosine", 1e-4, 0.0)
+    assert (train.crop_padding, train.flip, train.nesterov, train.labels) == (8, True, False, "hard")
+    assert protocol.proxy == protocol.train
+
+
+def test_dcq_imagenet_is_appendix_a1_with_the_views_of_ccs():
+    protocol = load_protocol("dcq-imagenet", FOUND)
+    train = protocol.train.resolve(None, DataShape(1_281_167, 224, 224, 1000), 50_000)
+    assert (train.architecture, train.batch, train.steps(1_281_167)) == ("resnet34", 256, 300_000)
+    assert (train.optimizer, train.lr, train.momentum, train.weight_decay) == ("sgd", 0.1, 0.9, 1e-4)
+    assert (train.schedule, train.lr_min, train.warmup) == ("cosine", 1e-4, 0.0)
+    assert (train.crop_padding, train.crop_scale, train.flip, train.center_crop) == (0, 0.08, True, True)
+    assert (train.normalise, train.nesterov, train.labels) == ("imagenet", False, "hard")
+    scores = dataclasses.replace(protocol.train, iterations=None, epochs=60.0, center_crop=False)
+    assert protocol.proxy == scores
+
+
 def test_quick_gives_el2n_its_ten_epochs():
     protocol = load_protocol("quick", FOUND)
     assert protocol.proxy.architecture == protocol.architecture == "quicknet"

@@ -216,20 +216,34 @@ def test_a_fresh_process_may_use_what_its_share_did_not_hold(monkeypatch):
     assert ended == {"usual": 30 * 2**30, "fresh": 60 * 2**30}
 
 
+def test_an_item_that_computes_on_a_cpu_sees_no_gpu(executor):
+    """It would otherwise hold one that others wait for, and its memory would know no limit."""
+    two = executor(jobs=2)
+    for gpu in (True, False):
+        two.submit(WorkItem(str(gpu), "os:getenv", {"key": "CUDA_VISIBLE_DEVICES", "default": "all"}, gpu=gpu))
+    ended = {found.id: found.value for found in until(two, 2)}
+    assert ended["False"] == ""
+    assert ended["True"] == os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+
+
 INHERITED = """
 import os, sys
 from pathlib import Path
-from ccbench.executors import WorkItem
+from ccbench.executors import TRAINING, WorkItem
 from ccbench.executors.local import LocalExecutor
 
 def look():
     import torch
+    before = len(sys.modules)
     threads = sum(1 for _ in Path(f"/proc/{os.getppid()}/task").iterdir())
-    return [threads, torch.cuda.is_initialized(), torch.cuda._is_in_bad_fork(), torch.get_num_threads()]
+    warm = "torch._dynamo" in sys.modules
+    torch.optim.SGD([torch.zeros(1)], lr=0.1)  # imports it where it is not there
+    gpu = [torch.cuda.is_initialized(), torch.cuda._is_in_bad_fork()]
+    return [warm, threads, *gpu, torch.get_num_threads(), len(sys.modules) - before]
 
 if __name__ == "__main__":
     executor = LocalExecutor(jobs=1, threads=2)
-    executor.submit(WorkItem("a", "inherited:look", warm="ccbench.runner.heavy"))
+    executor.submit(WorkItem("a", "inherited:look", warm=TRAINING))
     while not (ended := executor.wait(1)):
         pass
     executor.close()
@@ -238,13 +252,13 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others are spawned")
-def test_processes_are_forked_from_one_that_has_a_single_thread_and_no_gpu(tmp_path):
+def test_processes_are_forked_from_one_with_all_imports_a_single_thread_and_no_gpu(tmp_path):
     (tmp_path / "inherited.py").write_text(INHERITED)
     environment = {name: value for name, value in os.environ.items() if name not in POOLS}
     done = subprocess.run(
         [sys.executable, "inherited.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200
     )
-    assert done.stdout.strip() == "[1, False, False, 2]", done.stderr
+    assert done.stdout.strip() == "[True, 1, False, False, 2, 0]", done.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others are spawned")

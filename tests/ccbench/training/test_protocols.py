@@ -46,6 +46,10 @@ def test_defaults_and_integers_for_floats():
         ({"crop_padding": 2, "crop_scale": 0.5}, "crop_padding or crop_scale"),
         ({"evaluate_every": 2, "evaluate_every_epochs": 1}, "not both"),
         ({"mix": "cutout"}, "none, cutmix, mixup"),
+        ({"color_jitter": 1.5}, "color_jitter must lie"),
+        ({"blur": 4}, "blur takes an odd number"),
+        ({"blur": 9}, "blur must lie"),
+        ({"blur": 3.0}, "blur takes int"),
     ],
 )
 def test_what_is_wrong_is_named(change, text):

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as tv
 
@@ -232,3 +233,25 @@ def test_same_seed_same_boxes_and_bad_bounds():
     for bounds in ({"scale": (0.0, 1.0)}, {"scale": (1.0, 0.5)}, {"ratio": (2.0, 1.0)}):
         with pytest.raises(ValueError, match="increasing and positive"):
             random_boxes(1, (4, 4), torch.Generator(), **bounds)
+
+
+class Made(TorchDispatchMode):
+    """Counts tensors that are made of Python numbers: on a GPU each of them is waited for."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.ops.aten.lift_fresh.default
+        return func(*args, **(kwargs or {}))
+
+
+def test_nothing_is_sent_to_the_device_for_every_batch():
+    generator = torch.Generator().manual_seed(0)
+    random_boxes(4, (21, 33), generator)
+    with Made() as made:
+        torch.tensor([1])
+        assert made.count == 1  # so it would be seen
+        random_boxes(4, (21, 33), generator)
+    assert made.count == 1

@@ -105,7 +105,7 @@ def test_everything_is_an_axis():
         "betas": (0.5, 0.9), "decay": "matrices", "cosine_length": 2.0, "schedule_step": "epoch", "epochs_of": "budget",
         "normalise": "imagenet", "crop_scale": 0.5, "shuffle_patches": 2, "mix": "cutmix", "mix_alpha": 0.8,
         "temperature": 4.0, "batchnorm_updates": 2, "center_crop": True, "evaluate_every_epochs": 2,
-        "evaluate_from": 0.5, "siamese": "color_flip", "learned_lr": True,
+        "evaluate_from": 0.5, "siamese": "color_flip", "learned_lr": True, "color_jitter": 0.4, "blur": 3,
         "when": (Rule(min_ipc=3, overrides=(("batch", 3),)),),
     }  # fmt: skip
     assert {f.name for f in fields(Recipe)} == set(other)
