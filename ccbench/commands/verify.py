@@ -36,12 +36,20 @@ if TYPE_CHECKING:
 @click.option("--format", "fmt", type=click.Choice(["text", "json"]), default="text", show_default=True,
               help="What is printed.")  # fmt: skip
 @click.option("--data-root", type=_options.Place(), envvar="CCBENCH_DATA", help="Folder of datasets; or CCBENCH_DATA.")
+@click.option("--teacher", "teachers", multiple=True, type=_options.Place(dir_okay=False), metavar="FILE",
+              help="Weights of the teacher that records had from a file; once for each such file.")  # fmt: skip
 @click.option("--jobs", "-j", type=click.IntRange(1), help="Processes at a time, as for ccbench run.")
 @click.option("--device", help="cpu, cuda or cuda:0; default: the best there is.")
 @click.option("--timeout", type=_options.Finite(min=0, min_open=True),
               help="Seconds after which one compression or training is killed.")  # fmt: skip
 def verify(
-    paths: tuple[Path, ...], fmt: str, data_root: Path | None, ci: bool, since: Path | None, **given: Any
+    paths: tuple[Path, ...],
+    fmt: str,
+    data_root: Path | None,
+    ci: bool,
+    since: Path | None,
+    teachers: tuple[Path, ...],
+    **given: Any,
 ) -> int:
     """Hold result records against themselves, their files and what is installed here.
 
@@ -50,6 +58,7 @@ def verify(
     verified/. Exit code 1 where a record contradicts itself, its file, another one or its own work, which is named
     with the field.
     """
+    from ccbench.methods.teacher_source import TeacherSource
     from ccbench.offers.discovery import plugins
     from ccbench.store import default_store
     from ccbench.verification.installed import Installed
@@ -58,7 +67,8 @@ def verify(
     if since is not None and not ci:
         raise UserError("--since is for a repository of leaderboards", mend="add --ci")
     found = subjects(paths)
-    installed = Installed(plugins(), data_root, default_store().root)
+    sources = [TeacherSource.of(file) for file in teachers]
+    installed = Installed(plugins(), data_root, default_store().root, sources)
     report = look(found, installed)
     if ci:
         from ccbench.verification.repository import hold

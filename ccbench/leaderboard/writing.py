@@ -93,7 +93,7 @@ def _machines(records: list[Record]) -> list[str]:
         return []
     told = [f"{f[0].method} seed {f[0].seed}: {' and '.join(sorted(map(said, f)))}" for f in several]
     head = f"{len(several)} cells were run on more than one machine; a seed counts once, by the record that ended last"
-    return [f"{head}: {few(told, 6)}"]
+    return [f"{head}: {few(told, 2)}"]
 
 
 def _beside(

@@ -31,5 +31,6 @@ def command(row: Mapping[Any, Any]) -> str:
         name, _, value = option.partition("=")
         parts += [f"--{name.replace('_', '-')}", *([] if value.lower() == "true" else [value])]
     name, _, weights = row["teacher"].partition("@")
-    parts += ["--teacher-arch", name, "--teacher", "FILE"] if weights else []
+    parts += ["--teacher-arch", name] if name else []
+    parts += ["--teacher", "FILE"] if weights else []
     return shlex.join(parts)

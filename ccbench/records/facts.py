@@ -13,6 +13,7 @@ from ccbench.errors import few
 from ccbench.files import atomic_write, file_digest
 from ccbench.records.record import finite
 from ccbench.schema import Count, Number, Positive, Seconds, Share, fit, parse
+from ccbench.training.curve import Curve
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Trained(Plain):
     """What one training on a compressed file gave.
 
     Attributes:
-        accuracy .. learned_lr: see :class:`ccbench.training.Outcome`.
+        accuracy .. learned_lr, curve: see :class:`ccbench.training.Outcome`.
         teacher_accuracy, teacher_bytes: see :class:`Taught`; None without a teacher.
         test_images: in the test split.
         environment: versions, device, threads that were there.
@@ -143,6 +144,7 @@ class Trained(Plain):
     test_images: Count | None = None
     labels: str = ""
     learned_lr: Positive | None = None
+    curve: Curve | None = None
     teacher_accuracy: Share | None = None
     teacher_bytes: Count | None = None
     environment: dict[str, Any] = field(default_factory=dict)

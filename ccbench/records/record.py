@@ -20,6 +20,7 @@ from ccbench.files import atomic_write
 from ccbench.offers.specs import BRACKETS
 from ccbench.records.cells import ROW, Cell, Row, slug
 from ccbench.schema import Count, Number, Ordinal, Positive, Removed, Seconds, Seed, Share, fit, parse
+from ccbench.training.curve import Curve
 
 if TYPE_CHECKING:  # it imports this module
     from ccbench.records.facts import Compressed, Trained
@@ -54,6 +55,7 @@ class Record(Row):
         construction_seconds: ``compress_seconds`` and what the stages that it needs took when they were made.
         accuracy: of the last epoch, a fraction in [0, 1]; ``best_accuracy`` of the best epoch where the protocol looks.
         final_loss, iterations, images_per_second: of the training.
+        curve: loss and learning rate on the way, with the looks at the test set; None in older records.
         teacher_accuracy: of the teacher on the test split, a fraction; ``teacher_bytes`` the size of its weights,
             which no ratio counts.
         compress_memory: bytes, the peak of the process that made the file, with the stages that it made.
@@ -103,6 +105,7 @@ class Record(Row):
     teacher_accuracy: Share | None = field(default=None, metadata=_MEAN)
     teacher_bytes: Count | None = field(default=None, metadata=_MEAN)
     peak_memory: Count | None = None
+    curve: Curve | None = None
     artifact: str | None = None
     artifact_sha256: str | None = None
     environment: dict[str, Any] = field(default_factory=dict)
@@ -184,7 +187,7 @@ class Record(Row):
 
 _OF_OUTCOME = (
     "accuracy", "best_accuracy", "final_loss", "iterations", "images_per_second", "train_seconds", "teacher_accuracy",
-    "teacher_bytes", "peak_memory", "labels", "learned_lr", "environment", "started", "test_images",
+    "teacher_bytes", "peak_memory", "labels", "learned_lr", "curve", "environment", "started", "test_images",
 )  # fmt: skip
 _OF_FILE = (
     "bytes",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -73,7 +73,7 @@ class Training(Work):
         if self.micro_batch is not None:  # batch normalisation saw fewer images at a time
             where["micro_batch"] = str(self.micro_batch)
         return Trained(
-            **asdict(outcome),
+            **vars(outcome),
             test_images=len(splits.test),
             teacher_accuracy=taught.teacher_accuracy if taught else None,
             teacher_bytes=taught.teacher_bytes if taught else None,

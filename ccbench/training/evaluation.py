@@ -13,6 +13,7 @@ from ccbench import seeds
 from ccbench.budget import DataShape
 from ccbench.errors import UserError
 from ccbench.offers.discovery import Plugins
+from ccbench.training.curve import Curve, thinned
 from ccbench.training.images import DeviceData, Inputs
 from ccbench.training.loop import fit
 from ccbench.training.networks import build_network
@@ -43,6 +44,7 @@ class Outcome:
         peak_memory: bytes; of the GPU during this training, or of the process on a CPU.
         labels: what it learned from: ``"hard"``, ``"soft"`` (those of the file) or ``"teacher"``.
         learned_lr: the learning rate that came with the images, where it was used.
+        curve: loss, learning rate, and the looks at the test set.
     """
 
     accuracy: float
@@ -54,6 +56,7 @@ class Outcome:
     peak_memory: int
     labels: str
     learned_lr: float | None
+    curve: Curve
 
 
 def evaluate(
@@ -123,7 +126,7 @@ def evaluate(
     plain = stored.resized(size)
     normalise = plain.inputs(recipe.normalise)
     iterations = recipe.updates(kept, full.images)
-    looks: list[float] = []
+    looks: list[tuple[int, float]] = []
     held: list[DeviceData] = []
 
     def test_now() -> float:
@@ -133,7 +136,7 @@ def evaluate(
 
     def look(done: int) -> None:
         if done < iterations:  # the last look is the test itself
-            looks.append(test_now())
+            looks.append((done, test_now()))
 
     report = fit(
         network,
@@ -152,9 +155,15 @@ def evaluate(
         look=look,
     )
     final = test_now()
+    curve = report.curve
+    looking = bool(recipe.evaluate_every or recipe.evaluate_every_epochs)
+    if looking:
+        looks.append((iterations, final))
+        looked, accuracies = zip(*thinned(looks), strict=True)
+        curve = replace(curve, looked=looked, accuracy=accuracies)
     return Outcome(
         accuracy=final,
-        best_accuracy=max([*looks, final]) if recipe.evaluate_every or recipe.evaluate_every_epochs else None,
+        best_accuracy=max(share for _, share in looks) if looking else None,
         train_seconds=report.seconds,
         images_per_second=report.images_per_second,
         iterations=report.iterations,
@@ -162,6 +171,7 @@ def evaluate(
         peak_memory=_peak(place),
         labels="hard" if recipe.labels == "soft" and compressed.soft_labels is None else recipe.labels,
         learned_lr=learned,
+        curve=curve,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ import torch
 from ccbench.errors import UserError
 from ccbench.training.augment import augment
 from ccbench.training.batchnorm import counted
+from ccbench.training.curve import LOOK, Curve, ends
 from ccbench.training.images import DeviceData, Inputs
 from ccbench.training.learning_rate import learning_rate, look_now
 from ccbench.training.losses import Objective
@@ -26,8 +27,6 @@ from ccbench.training.precision import autocast, seeded
 from ccbench.training.recipe import Recipe
 from ccbench.training.siamese import draw, names_of
 from ccbench.training.teacher import Teacher
-
-LOOK = 50  # iterations between reads of the loss; each read waits for the device
 
 
 class Observer(Protocol):
@@ -46,12 +45,14 @@ class FitReport:
         seconds: wall-clock seconds, from the first batch to the last update.
         images_per_second: images of all batches / seconds.
         final_loss: mean training loss of the last at most 50 iterations.
+        curve: loss and learning rate on the way.
     """
 
     iterations: int
     seconds: float
     images_per_second: float
     final_loss: float
+    curve: Curve
 
 
 def fit(
@@ -118,7 +119,7 @@ def fit(
     )
     epoch = (epoch_images or len(data)) if recipe.epochs_of == "budget" else None
     order = batches(len(data), recipe.batch, iterations, torch.Generator().manual_seed(seed), epoch)
-    report = _Loss()
+    losses = _Losses(iterations)
     images = 0
     started = time.perf_counter()
     # cudnn's fastest algorithms change from run to run, and results with them
@@ -126,18 +127,20 @@ def fit(
     with seeded(seed, place), deterministic, counted(network, recipe.batchnorm_updates):
         for iteration, pieces in enumerate(order):
             step.rate(learning_rate(recipe, iteration, iterations))
-            report.add(step(pieces, observers))
+            losses.waiting.append(step(pieces, observers))
             images += sum(len(ids) for _, ids in pieces)
             done = iteration + 1
             if done % LOOK == 0 or done == iterations:
-                report.read(done)
+                losses.read(done)
             if progress:
                 progress(done, iterations, "train")
             if look and look_now(recipe, done, iterations):
                 look(done)
                 network.train()
     seconds = time.perf_counter() - started
-    return FitReport(iterations, seconds, images / seconds, report.last)
+    rates = tuple(learning_rate(recipe, end - 1, iterations) for end in losses.ends)
+    curve = Curve(iterations=tuple(losses.ends), loss=tuple(losses.points), lr=rates)
+    return FitReport(iterations, seconds, images / seconds, losses.last, curve)
 
 
 class _Step:
@@ -244,22 +247,36 @@ class _Step:
                 observer.update(epoch, ids[part], logits[part], self.data.labels[ids[part]])
 
 
-class _Loss:
-    """The running loss, read from the device once in a while."""
+class _Losses:
+    """The loss of every update, read from the device once in a while.
 
-    def __init__(self) -> None:
-        self.sum: torch.Tensor | None = None
-        self.count = 0
+    Attributes:
+        waiting: scalars on the device that nobody has read yet.
+        last: mean of those that were read last.
+        ends: after how many updates the curve has a point; ``points`` the mean losses there.
+    """
+
+    def __init__(self, iterations: int) -> None:
+        self.waiting: list[torch.Tensor] = []
         self.last = math.nan
-
-    def add(self, loss: torch.Tensor) -> None:
-        self.sum = loss if self.sum is None else self.sum + loss
-        self.count += 1
+        self.ends = ends(iterations)
+        self.points: list[float] = []
+        self._since: list[float] = []
 
     def read(self, done: int) -> None:
-        assert self.sum is not None
-        self.last = float(self.sum) / self.count
+        losses: list[float] = torch.stack(self.waiting).tolist()
+        self.waiting.clear()
+        first = done - len(losses) + 1
+        self.last = _mean(losses)
         if not math.isfinite(self.last):
-            first = done - self.count + 1
             raise FloatingPointError(f"the training loss became {self.last} between iterations {first} and {done}")
-        self.sum, self.count = None, 0
+        for iteration, loss in enumerate(losses, first):
+            self._since.append(loss)
+            if iteration == self.ends[len(self.points)]:
+                self.points.append(_mean(self._since))
+                self._since.clear()
+
+
+def _mean(losses: Sequence[float]) -> float:
+    """Of float32 numbers, added up one after the other in float32 as a device would."""
+    return float(np.cumsum(np.array(losses, np.float32))[-1]) / len(losses)

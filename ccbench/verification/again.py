@@ -142,11 +142,11 @@ def _prepared(subject: Subject, record: Record, installed: Installed, how: How) 
         raise UserError(f"{record.dataset} has other training images here")
     if data.test_digest != record.test_digest:
         raise UserError(f"{record.dataset} has other test images here")
-    under = installed.conditions(record)
+    stored = held(record, subject.out) if subject.out else None
+    under = installed.conditions(record, training=not how.recompress and stored is not None)
     mine = under.cell(record.dataset, data, Expression(()), record.kept, record.architecture, coding=record.coding)
     if how.retrain and mine.trained != record.trained:
         raise UserError("its training here is another: the recipe, the network or the teacher has another version")
-    stored = held(record, subject.out) if subject.out else None
     expression = None
     if how.recompress or stored is None:
         if record.lone:

@@ -67,11 +67,14 @@ def judge(record: Record, fresh: Trained | Record, accuracies: Sequence[float]) 
     said = f"{record.accuracy:.4%} recorded, {fresh.accuracy:.4%} now"
     same = same_machine(record.environment, fresh.environment)
     loss = None not in (record.final_loss, fresh.final_loss) and record.final_loss != fresh.final_loss
-    if fresh.accuracy == record.accuracy and not loss:
+    curve = None not in (record.curve, fresh.curve) and record.curve != fresh.curve
+    if fresh.accuracy == record.accuracy and not loss and not curve:
         return "equal", None, f"equal to the last digit: {said}"
     where = "; ".join(apart(record.environment, fresh.environment)) or "the record does not say its processor"
     if same:
         what = f"final loss {record.final_loss:g} recorded, {fresh.final_loss:g} now" if loss else said
+        if fresh.accuracy == record.accuracy and not loss:
+            what = f"another curve of the training than recorded; {said}"
         return "outside", None, f"other digits on the same hardware and versions: {what}"
     margin = interval(accuracies)
     if margin is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,8 @@ from ccbench.methods.identity import digest
 from ccbench.offers.expressions import Expression
 from ccbench.records.cells import ROW, Cell, slug
 from ccbench.records.record import Record
+from ccbench.training import Recipe
+from ccbench.training.learning_rate import learning_rate, look_now
 from ccbench.verification.findings import OTHER, UNSEEN, WRONG, Finding, differs
 from ccbench.verification.installed import Installed, Known
 
@@ -31,7 +34,7 @@ def check(record: Record, path: Path, installed: Installed) -> list[Finding]:
     found += [*_rows(record, installed), *_data(record, known)]
     if record.ok:
         shape = known.shape if known.train in ("", record.dataset_digest) else None
-        found += [*_sizes(record, shape), *_training(record, installed, shape, known)]
+        found += [*_sizes(record, shape), *_curve(record), *_training(record, installed, shape, known)]
     return found
 
 
@@ -77,9 +80,9 @@ def _statuses(record: Record) -> Iterator[Finding]:
         if record.best_accuracy is not None and record.accuracy is not None and record.best_accuracy < record.accuracy:
             yield differs("best_accuracy", record.best_accuracy, record.accuracy, "and the last epoch has")
         return
-    for name in ("accuracy", "best_accuracy", "final_loss", "iterations", "train_seconds"):
-        if getattr(record, name) is not None:
-            yield Finding(WRONG, name, f"a record that is {record.status} has {getattr(record, name)}")
+    for name in ("accuracy", "best_accuracy", "final_loss", "iterations", "train_seconds", "curve"):
+        if (value := getattr(record, name)) is not None:
+            yield Finding(WRONG, name, f"a record that is {record.status} has {value!s:.100}")
 
 
 def _times(record: Record) -> Iterator[Finding]:
@@ -217,6 +220,7 @@ def _training(record: Record, installed: Installed, shape: DataShape | None, kno
     if record.iterations is not None and record.iterations not in counts[: None if record.lone else 1]:
         yield differs("iterations", record.iterations, counts[0], f"protocol {record.protocol} asks for")
     yield from _speed(record, recipe.batch, whole=recipe.epochs_of == "full")
+    yield from _course(record, recipe)
     looks = bool(recipe.evaluate_every or recipe.evaluate_every_epochs)
     if looks != (record.best_accuracy is not None):
         what = "none" if not looks else "one"
@@ -230,6 +234,45 @@ def _training(record: Record, installed: Installed, shape: DataShape | None, kno
     for name in ("teacher_accuracy", "teacher_bytes"):
         if (getattr(record, name) is not None) != taught:
             yield Finding(WRONG, name, f"protocol {record.protocol} has {'a' if taught else 'no'} teacher")
+
+
+def _curve(record: Record) -> Iterator[Finding]:
+    """The course of a training ends where the record says that it ended."""
+    curve = record.curve
+    if curve is None:  # a record of before there were any
+        return
+    if curve.iterations[-1] != record.iterations:
+        yield differs("curve", f"{curve.iterations[-1]:,} iterations", record.iterations, "the training had")
+    if record.final_loss is not None and not math.isclose(curve.last_loss, record.final_loss, rel_tol=1e-4):
+        yield differs("curve", f"a loss of {curve.last_loss:g} at its end", f"{record.final_loss:g}", "final_loss is")
+    if bool(curve.looked) != (record.best_accuracy is not None):
+        what = "looks at the test set" if curve.looked else "no looks at the test set"
+        yield differs("curve", what, record.best_accuracy, "best_accuracy is")
+    if not curve.looked:
+        return
+    if (curve.looked[-1], curve.accuracy[-1]) != (record.iterations, record.accuracy):
+        yield differs("curve", f"{curve.accuracy[-1]} at its end", record.accuracy, "accuracy is")
+    if max(curve.accuracy) != record.best_accuracy:
+        yield differs("curve", f"{max(curve.accuracy)} at best", record.best_accuracy, "best_accuracy is")
+
+
+def _course(record: Record, recipe: Recipe) -> Iterator[Finding]:
+    """Rates follow from the recipe, and so does when the test set is looked at."""
+    curve = record.curve
+    if curve is None:
+        return
+    own = recipe if record.learned_lr is None else replace(recipe, lr=record.learned_lr)
+    for done, rate in zip(curve.iterations, curve.lr, strict=True):
+        here = learning_rate(own, done - 1, curve.iterations[-1])
+        if not math.isclose(rate, here, rel_tol=1e-6, abs_tol=1e-12):
+            yield differs("curve", f"a learning rate of {rate:g} after {done:,}", f"{here:g}", "its recipe gives")
+            break
+    for done in curve.looked[:-1]:
+        if not look_now(own, done, curve.iterations[-1]):
+            yield Finding(
+                WRONG, "curve", f"the test set looked at after {done:,} iterations, where its recipe does not"
+            )
+            break
 
 
 def _speed(record: Record, batch: int, *, whole: bool) -> Iterator[Finding]:
@@ -250,5 +293,12 @@ def _shares(record: Record, known: Known) -> Iterator[Finding]:
         yield differs("test_images", record.test_images, n, "its test split has")
     for name in ("accuracy", "best_accuracy", "teacher_accuracy"):
         value = getattr(record, name)
-        if n and value is not None and not math.isclose(value * n, round(value * n), abs_tol=1e-6):
+        if n and value is not None and not _share(value, n):
             yield differs(name, value, round(value * n) / n, f"of {n:,} test images the nearest share is")
+    odd = [v for v in record.curve.accuracy if not _share(v, n)] if record.curve and n else []
+    if odd:
+        yield Finding(WRONG, "curve", f"{odd[0]} is no share of {n:,} test images")
+
+
+def _share(value: float, n: int) -> bool:
+    return math.isclose(value * n, round(value * n), abs_tol=1e-6)

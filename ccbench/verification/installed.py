@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from ccbench.budget import DataShape
 from ccbench.data import DataSource, NoTest, Splits, open_dataset
-from ccbench.errors import UserError
+from ccbench.errors import UserError, few
 from ccbench.methods.teacher_source import TeacherSource
 from ccbench.offers.discovery import Plugins
 from ccbench.offers.expressions import Expression, parse, read_call
@@ -48,10 +48,13 @@ class Installed:
         plugins: where names are looked up.
         root: the folder of datasets, or None.
         cache_root: of the store.
+        teachers: files of weights, of which records that had such a teacher say the digest.
     """
 
-    def __init__(self, plugins: Plugins, root: Path | None, cache_root: Path) -> None:
-        self.plugins, self.root, self.cache_root = plugins, root, cache_root
+    def __init__(
+        self, plugins: Plugins, root: Path | None, cache_root: Path, teachers: Sequence[TeacherSource] = ()
+    ) -> None:
+        self.plugins, self.root, self.cache_root, self.teachers = plugins, root, cache_root, teachers
         self.data = cache(self._data)
         self._under = cache(self._conditions)
 
@@ -63,15 +66,20 @@ class Installed:
         """
         return _source(record.options, self.root).for_dataset(record.dataset)
 
-    def conditions(self, record: Record) -> Conditions:
+    def conditions(self, record: Record, *, training: bool = False) -> Conditions:
         """The protocol and the rest that the work on a record depends on.
 
+        Args:
+            record: whose work it is.
+            training: whether it is training alone, which asks for a teacher only where the protocol does.
+
         Raises:
-            UserError: the protocol is not installed, or its teacher was a file.
+            UserError: the protocol is not installed, or its teacher was a file that is none of ``teachers``.
         """
-        return self._under(
-            record.protocol, record.precision, record.base_seed, record.match, record.threads, record.teacher
-        )
+        named = (record.protocol, record.precision, record.base_seed, record.match, record.threads)
+        if training and load_protocol(record.protocol, self.plugins).train.labels != "teacher":
+            return self._under(*named, "")
+        return self._under(*named, record.teacher)
 
     def recipe(self, record: Record) -> Protocol:
         """The protocol of a record in its number format.
@@ -97,7 +105,7 @@ class Installed:
             data: what is known of the dataset; None: what the record says.
 
         Raises:
-            UserError: something of it is not installed, or its teacher was a file.
+            UserError: something of it is not installed, or its teacher was a file that is none of ``teachers``.
         """
         data = data or Data(_UNKNOWN, record.dataset_digest, record.test_digest, record.options)
         under, expression = self.conditions(record), self.expression(record)
@@ -109,14 +117,24 @@ class Installed:
     ) -> Conditions:
         given = TeacherSource()
         recipe = load_protocol(protocol, self.plugins).at(precision)
-        if "@" in teacher:
-            raise UserError("its teacher was a file, of which a record has twelve digits of the digest")
-        if teacher and teacher != read_call("architecture", recipe.teacher.architecture, self.plugins).label:
-            given = TeacherSource(architecture=teacher)
+        name, _, digest = teacher.partition("@")
+        if digest:
+            given = self._teacher(teacher, digest)
+        if name and name != read_call("architecture", recipe.teacher.architecture, self.plugins).label:
+            given = replace(given, architecture=name)
         request = Request(
             methods=(), base_seed=base_seed, match=match, threads=threads, precision=precision, teacher=given
         )
         return Conditions(recipe, request, self.plugins)
+
+    def _teacher(self, teacher: str, digest: str) -> TeacherSource:
+        """The file of a record's teacher, by the digits of its digest that stand in the row."""
+        for source in self.teachers:
+            if source.digest.startswith(digest):
+                return source
+        said = [f"{source.file} is @{source.digest[:12]}" for source in self.teachers]
+        named = f"; {few(said, 3)}" if said else ""
+        raise UserError(f"its teacher was the file {teacher}, name it by --teacher FILE{named}")
 
     def _data(self, dataset: str, options: str) -> Known:
         """What is known of a dataset; one of files that a record names is not opened for that."""

@@ -114,11 +114,11 @@ ALLOWED = {
     "coding": "errors machine",
     "archive": "errors schema machine budget files store data coding",
     "colors": "errors archive",
-    "training": "errors seeds budget offers archive",
+    "training": "errors schema seeds budget offers archive",
     "methods": "errors seeds budget machine files store offers data coding archive training",
     "stages": "errors files store offers data training methods",
     "plugin": "errors budget offers",  # what it names lazily stands under TYPE_CHECKING and in its table
-    "records": "errors schema seeds budget files offers",
+    "records": "errors schema seeds budget files offers training",
     "leaderboard": "errors budget files offers records",
     "inspection": "errors quantities budget store data archive colors leaderboard",
     "runner": "errors seeds quantities budget machine files store offers executors data coding archive colors training "

@@ -161,6 +161,9 @@ def test_kill_9_loses_only_what_was_running(ccbench, start, tmp_path, records, w
     for row in (*tables[0], *tables[1]):
         assert float(row.pop("compress_seconds")) <= float(row.pop("construction_seconds"))
     assert tables[0] == tables[1]
+    curves = [{r["cell"]: r["curve"] for r in records(folder)} for folder in (out, tmp_path / "whole")]
+    assert curves[0] == curves[1]
+    assert all(len(curve["loss"]) == 12 for curve in curves[0].values())  # one for each of the protocol's updates
 
 
 def test_a_damaged_artifact_is_named(ccbench, tmp_path):

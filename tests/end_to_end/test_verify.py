@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from ccbench.offers.discovery import Plugins
 from ccbench.records.facts import Trained
 from ccbench.records.record import Record, checksum, read_all, read_one
 from ccbench.records.verdicts import Verdict, place, read_verdicts, write_verdict
+from ccbench.training.curve import Curve
 from ccbench.verification.agreement import interval, judge
-from ccbench.verification.claims import as_cell
+from ccbench.verification.claims import _curve, as_cell
 from ccbench.verification.findings import OTHER, UNSEEN, WRONG
 from ccbench.verification.installed import Installed
 from ccbench.verification.look import look, subjects
@@ -97,12 +98,12 @@ LIE = {
     "test_images": 10_000, "labels": "soft", "learned_lr": 0.5, "teacher_accuracy": 0.9, "teacher_bytes": 5,
     "peak_memory": 1, "artifact": "random-000000000000.ccb", "artifact_sha256": "0" * 64,
     "environment": {"torch": "9", "threads": "1"}, "started": "2026-01-01T00:00:00+00:00",
-    "finished": "2020-01-01T00:00:00+00:00", "checksum": None,
+    "finished": "2020-01-01T00:00:00+00:00", "checksum": None, "curve": Curve(iterations=(1,), loss=(0.5,), lr=(0.1,)),
 }  # fmt: skip
 BESIDE = {"sealed", "colorfulness", "color_distance"}  # found against what lies beside the file, not without it
 BY_FILE = {"picture", "images", "artifact_sha256"}  # found against the file, not without it
 NOBODY = {  # nothing here contradicts them
-    "attempt", "planned_seeds", "stage_seconds", "final_loss", "peak_memory", "compress_memory", "environment",
+    "attempt", "planned_seeds", "stage_seconds", "peak_memory", "compress_memory", "environment",
     "started",
 }  # fmt: skip
 
@@ -316,6 +317,61 @@ def test_evaluating_a_runs_own_file_is_its_row_again_and_agrees(ccbench, out):
     assert [r.attempt for r in again] == [1, 2]
     assert {(r.accuracy, r.final_loss, r.method) for r in again} == {(seed1.accuracy, seed1.final_loss, "random")}
     assert named(out, Installed(Plugins(extra=("tiny_protocol",)), None, Path(os.environ["CCBENCH_CACHE"]))) == set()
+
+
+def test_a_record_has_the_curve_of_its_training(out):
+    for record in read_all(out)[0]:
+        assert record.curve.iterations == tuple(range(1, 13))  # as many as the protocol makes
+        assert record.curve.last_loss == pytest.approx(record.final_loss, rel=1e-6)
+        assert record.curve.loss[0] > record.curve.loss[-1] > 0
+        assert (max(record.curve.lr), record.curve.looked) == (0.05, ())
+
+
+CURVES = {
+    "iterations": lambda curve: replace(curve, iterations=(*curve.iterations[:-1], 13)),
+    "loss": lambda curve: replace(curve, loss=tuple(value / 2 for value in curve.loss)),
+    "lr": lambda curve: replace(curve, lr=(0.01, *curve.lr[1:])),
+    "looked": lambda curve: replace(curve, looked=(6, 12), accuracy=(0.5, 0.9)),
+    "accuracy": lambda curve: replace(curve, looked=(12,), accuracy=(0.12345,)),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_doctored_curve_is_found(out, here, name):
+    record = record_of(out)
+    path = record.path(out)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "curve": asdict(CURVES[name](record.curve))}))
+    assert named(out, here) == {"file"}  # under the old checksum
+    write(out, record, replace(record, curve=CURVES[name](record.curve)))
+    assert named(out, here) == {"curve"}
+
+
+def test_a_curve_where_the_test_set_is_looked_at_agrees_with_both_accuracies(out):
+    record = replace(record_of(out), accuracy=0.5, best_accuracy=0.6)
+    sound = replace(record, curve=replace(record.curve, looked=(6, 9, 12), accuracy=(0.4, 0.6, 0.5)))
+    assert [*_curve(sound)] == []
+    for looked, accuracy in (((6, 12), (0.4, 0.5)), ((6, 12), (0.6, 0.4)), ((6, 9), (0.6, 0.5)), ((), ())):
+        other = replace(record, curve=replace(record.curve, looked=looked, accuracy=accuracy))
+        assert {finding.field for finding in _curve(other)} == {"curve"}
+
+
+def test_a_record_of_before_there_were_curves_is_as_good(out, here):
+    record = record_of(out)
+    old = {name: value for name, value in record.plain().items() if name != "curve"}
+    path = record.path(out)
+    path.write_text(json.dumps({**old, "checksum": checksum(old)}))
+    assert read_one(path).curve is None
+    assert named(out, here) == set()
+
+
+def test_a_curve_that_nobody_had_is_found_by_training_again(out):
+    record = record_of(out)
+    lied = replace(record, curve=replace(record.curve, loss=(9.0, *record.curve.loss[1:])))
+    fresh = Trained(accuracy=record.accuracy, final_loss=record.final_loss, curve=record.curve,
+                    environment=record.environment)  # fmt: skip
+    assert judge(record, fresh, [])[0] == "equal"
+    assert judge(replace(record, curve=None), fresh, [])[0] == "equal"
+    assert judge(lied, fresh, [])[0] == "outside"
 
 
 ENVIRONMENT = {"device": "x86_64", "cpu": "one", "torch": "2"}

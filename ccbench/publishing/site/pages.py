@@ -18,6 +18,7 @@ from ccbench.leaderboard.rendering import notes, sections
 from ccbench.publishing import shown
 from ccbench.publishing.again import command
 from ccbench.publishing.board import Attempt, Board, Line
+from ccbench.publishing.courses import courses, without
 from ccbench.publishing.looks import Looks
 from ccbench.publishing.methods import Method, steps_of
 from ccbench.publishing.papers import PaperTable
@@ -164,7 +165,10 @@ class Site:
             attempts=_filled([_attempt(attempt) for attempt in line.attempts]),
             retried=any(not attempt.counts for attempt in line.attempts),
             reasons=_reasons(line.attempts),
+            courses=courses(line),
+            no_curve=without(line),
             file=[*(told[key] for key in _FILE if key in told), *_artifacts(line)],
+            made=any(attempt.record.artifact for attempt in line.attempts),
             parts=[(part, f"{count:,}", f"{count / size:.1%}") for part, count in parts.items()],
             looks=looks,
             figures=looks.figures if looks else [],

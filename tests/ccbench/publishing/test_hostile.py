@@ -17,6 +17,7 @@ from ccbench.publishing.publish import Wishes, publish
 from ccbench.publishing.site.pages import Site
 from ccbench.records.record import write_record
 from ccbench.store import default_store
+from ccbench.training.curve import Curve
 
 BREAKS = [
     'x"><script>alert(1)</script>',
@@ -36,7 +37,8 @@ NAMES = [  # what could be a method's name
 ]  # fmt: skip
 SAFE = {
     "href", "src", "class", "id", "for", "type", "role", "scope", "rel", "lang", "charset", "name", "content", "value",
-    "http-equiv", "tabindex", "autocomplete", "data-filter", "defer", "alt", "width", "height", "loading",
+    "http-equiv", "tabindex", "autocomplete", "data-filter", "defer", "alt", "width", "height", "loading", "data-axis",
+    "data-beside", "data-name", "data-aside",
 }  # fmt: skip
 
 
@@ -57,7 +59,8 @@ def site(tmp_path_factory):
 
     home, make = tmp_path_factory.mktemp("hostile"), maker()
     out = home / "<b>out & co"
-    records = [*make("random", 0.9, [0.5]), *make("full", 0.0, [0.9])]
+    curve = Curve(iterations=(1, 2), loss=(2.0, 1.0), lr=(0.1, 0.1), looked=(2,), accuracy=(0.5,))
+    records = [*make("random", 0.9, [0.5], curve=curve), *make("full", 0.0, [0.9])]
     for number, text in enumerate(BREAKS):
         records += make("dcq", 0.9, [0.5], dataset=text, architecture=text, options=text, teacher=text, labels=text,
                         environment={"device": text, "torch": text}, picture=text)  # fmt: skip

@@ -6,6 +6,7 @@
   const usual = columns.filter((c) => (narrow ? c.narrow : c.shown)).map((c) => c.key);
   const escape = DataTable.render.text().display;
   const number = (text) => (text === "" ? null : parseFloat(text.replaceAll(",", "")));
+  const short = (index) => rows.every((row) => row[index + FRONT].length <= 28);  // such texts stay on one line
   const cell = (column, index) => (text, kind, row) => {
     if (kind === "sort" || kind === "type") return column.number ? number(text) : text.toLowerCase();
     if (kind !== "display") return text;
@@ -18,7 +19,7 @@
       data: index + FRONT,
       title: escape(column.title),
       type: column.number ? "num" : "string",
-      className: column.number ? "n" : "t",
+      className: column.number ? "n" : short(index) ? "t short" : "t",
       visible: usual.includes(column.key),
       orderSequence: column.number ? ["desc", "asc"] : ["asc", "desc"],
       render: cell(column, index),
