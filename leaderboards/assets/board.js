@@ -6,6 +6,7 @@
   const usual = columns.filter((c) => (narrow ? c.narrow : c.shown)).map((c) => c.key);
   const escape = DataTable.render.text().display;
   const number = (text) => (text === "" ? null : parseFloat(text.replaceAll(",", "")));
+  const short = (index) => rows.every((row) => row[index + FRONT].length <= 28);  // such texts stay on one line
   const cell = (column, index) => (text, kind, row) => {
     if (kind === "sort" || kind === "type") return column.number ? number(text) : text.toLowerCase();
     if (kind !== "display") return text;
@@ -18,7 +19,7 @@
       data: index + FRONT,
       title: escape(column.title),
       type: column.number ? "num" : "string",
-      className: column.number ? "n" : "t",
+      className: column.number ? "n" : short(index) ? "t short" : "t",
       visible: usual.includes(column.key),
       orderSequence: column.number ? ["desc", "asc"] : ["asc", "desc"],
       render: cell(column, index),
@@ -101,6 +102,7 @@
     const [key, way] = (params.get("sort") ?? "").split(":");
     table.order(key in at && ["asc", "desc"].includes(way) ? [[at[key] - FRONT, way]] : []);
     section.dataset.wanted = params.get("plot") ?? "";
+    delete section.dataset.chosen;
     table.search(search.value).draw();
     applying = false;
   };
@@ -108,7 +110,11 @@
   search.addEventListener("input", () => table.search(search.value).draw());
   form.addEventListener("change", () => table.draw());
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => { history.replaceState(null, "", location.pathname + location.search); setTimeout(apply); });
+  form.addEventListener("reset", (event) => {  // apply() sets every field itself, at once; the browser would do it after this handler
+    event.preventDefault();
+    history.replaceState(null, "", location.pathname + location.search);
+    apply();
+  });
   table.on("draw", remember);
   table.on("order", remember);
   addEventListener("hashchange", apply);

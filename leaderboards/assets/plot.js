@@ -2,12 +2,12 @@
 (() => {
   const { table, at, remember } = window.ccbench;
   const [BYTES, ACCURACY, SPREAD] = [1, 2, 3];
-  const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#777777"];
+  const { colours, scheme } = window.ccbenchLook;
   const MARKERS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star", "pentagon", "hexagon"];
   const place = document.getElementById("plot");
   const section = document.getElementById("section");
   const text = (value) => value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  const short = (value) => text(value.length > 60 ? `${value.slice(0, 59)}…` : value);
+  const short = (value, most = 60) => text(value.length > most ? `${value.slice(0, most - 1)}…` : value);
   const where = (row) => [row[at.dataset], row[at.network], row[at.protocol]].join(", ");
   const measured = (row) => row[BYTES] > 0 && row[ACCURACY] !== null;
 
@@ -33,14 +33,13 @@
     const rows = table.rows({ search: "applied" }).data().toArray().filter(measured);
     const chosen = choose(rows);
     const points = rows.filter((row) => where(row) === chosen);
-    const style = getComputedStyle(document.documentElement);
-    const [ink, paper, line] = ["--ink", "--paper", "--line"].map((name) => style.getPropertyValue(name).trim());
+    const { ink, paper, line } = scheme();
     const groups = Map.groupBy(points, (row) => row[at.method]);
     const traces = [...groups].map(([name, of], index) => ({
       x: of.map((row) => row[BYTES]), y: of.map((row) => row[ACCURACY]), customdata: of.map((row) => row[0]),
       error_y: { type: "data", array: of.map((row) => row[SPREAD] ?? 0), thickness: 1, width: 3 },
-      name: short(name), mode: "markers", type: "scatter",
-      marker: { color: COLOURS[index % COLOURS.length], symbol: MARKERS[index % MARKERS.length], size: 9, line: { width: 1, color: ink } },
+      name: short(name, 28), mode: "markers", type: "scatter",
+      marker: { color: colours[index % colours.length], symbol: MARKERS[index % MARKERS.length], size: 9, line: { width: 1, color: ink } },
       hovertemplate: `${short(name)}<br>%{x:,.0f} bytes<br>%{y:.2f} %<extra></extra>`,
     }));
     const best = front(points);

@@ -1,4 +1,5 @@
-// Light or dark: as the reader chose here before, otherwise as the system says. Runs before anything is drawn.
+// Light or dark: as the reader chose here before, otherwise as the system says. Runs before anything is drawn; what
+// plots look like is here, too.
 (() => {
   const system = matchMedia("(prefers-color-scheme: dark)");
   let chosen = null;
@@ -10,6 +11,14 @@
     document.dispatchEvent(new Event("theme"));
   };
   apply();
+  window.ccbenchLook = {
+    colours: ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#777777"],
+    scheme: () => {
+      const style = getComputedStyle(document.documentElement);
+      const named = (name) => [name, style.getPropertyValue(`--${name}`).trim()];
+      return Object.fromEntries(["ink", "soft", "paper", "line"].map(named));
+    },
+  };
   system.addEventListener("change", apply);
   document.addEventListener("DOMContentLoaded", () => {
     apply();
