@@ -16,7 +16,7 @@ from ccbench.executors import WorkItem
 from ccbench.executors.local import LocalExecutor
 
 HERE = Path(__file__).resolve().parents[1]
-WARM = "ccbench.runner.heavy"
+WARM = "ccbench.runner.heavy_training"
 
 
 def _nothing(text: str) -> str:
