@@ -45,7 +45,7 @@ def draw(rng):
 
 
 @pytest.mark.parametrize("seed", [0])
-@cases(60, 3000)
+@cases(30, 3000)
 def test_command_lines(call, tally, tmp_path, many, seed):
     rng = random.Random(seed)
     place = tmp_path / "here"

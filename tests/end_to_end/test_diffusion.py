@@ -65,6 +65,7 @@ def test_two_workers_share_the_pictures_and_damage_is_mended(ccbench, tmp_path, 
     assert times == {p: p.stat().st_mtime_ns for p in found[2:]}, "whole pictures are not made again"
 
 
+@pytest.mark.slow
 def test_a_kill_loses_no_finished_picture(start, ccbench, environment, tmp_path, model, wait_for):
     environment["CCBENCH_CACHE"] = str(tmp_path / "cache")
     command = (*KIT, "--ipc", 2, "--methods", method(model, steps=12))

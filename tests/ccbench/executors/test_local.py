@@ -143,7 +143,7 @@ def child_and(folder):
 @posix
 def test_what_an_item_started_ends_with_it(executor, tmp_path, wait_for):
     two = executor(jobs=1)
-    two.submit(WorkItem("parent", f"{__name__}:child_and", {"folder": str(tmp_path)}, timeout=20))
+    two.submit(WorkItem("parent", f"{__name__}:child_and", {"folder": str(tmp_path)}, timeout=9))
     (child,) = at_work(tmp_path, 1, wait_for)
     assert not gone(child)
     assert [f.status for f in until(two)] == ["timeout"]
