@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from ccbench.records.cells import Cell
@@ -68,10 +69,13 @@ class Book:
         record = numbered(record, self.out)
         write_record(record, self.out)
         if log:
-            path = self.out / "logs" / f"{cell.id}.log"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a+") as held:
-                held.seek(0)
-                if "Traceback" not in held.read():  # the worker writes its own; a compression's belongs to every cell
-                    held.write(log)
+            with suppress(OSError):  # no room for what is told at length: the record has the reason
+                self._tell(self.out / "logs" / f"{cell.id}.log", log)
         return record
+
+    def _tell(self, path: Path, log: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+") as held:
+            held.seek(0)
+            if "Traceback" not in held.read():  # the worker writes its own; a compression's belongs to every cell
+                held.write(log)

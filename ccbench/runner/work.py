@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ccbench.data import DataSource, Splits, open_dataset, opened
+from ccbench.errors import UserError
 from ccbench.executors import HEAVY, TRAINING, WorkItem
 from ccbench.executors.sealing import Seal
 from ccbench.files import atomic_write
@@ -241,8 +242,8 @@ _LOG = 1 << 20  # bytes of a log that are kept, half from its beginning and half
 
 
 def shorten(log: Path) -> None:
-    """Leave out the middle of a log that is too long."""
-    with contextlib.suppress(OSError):
+    """Leave out the middle of a log that is too long, if there is room to write it anew."""
+    with contextlib.suppress(OSError, UserError):
         if (size := log.stat().st_size) <= _LOG + 100:
             return
         with log.open("rb") as file:

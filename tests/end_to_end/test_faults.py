@@ -1,6 +1,7 @@
 """What bad input, a full disk and kill -9 get: one clear message, nothing lost."""
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -219,3 +220,16 @@ def test_a_name_that_the_encoding_cannot_show_is_shown_escaped(environment, tmp_
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "\\udcff" in done.stdout
+
+
+def test_a_full_disk_is_one_line_whoever_found_out(monkeypatch, capsys):
+    """Most writing says so itself; what does not must end in no traceback."""
+    import ccbench.__main__ as start
+
+    def full(**_):
+        raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr(start.cli, "main", full)
+    assert start.main(["list"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: a file cannot be written\n  found: File too large\n")

@@ -101,3 +101,9 @@ def test_a_folder_whose_name_only_begins_like_the_data_is_not_watched(tmp_path):
         (tmp_path / "data" / "test" / "x").read_text()
         os.listdir(os.fsencode(tmp_path / "data" / "test"))  # noqa: PTH208 - a path may be bytes
     assert seen == [str(tmp_path / "data" / "test" / "x"), str(tmp_path / "data" / "test")]
+
+
+def test_a_log_that_finds_no_room_loses_no_record(tmp_path):
+    (tmp_path / "logs").write_text("a file where the folder should be")
+    record = Book(tmp_path, [CELL], {}).write(CELL, "failed", "x", log="Traceback")
+    assert json.loads(record.path(tmp_path).read_text())["reason"] == "x"
