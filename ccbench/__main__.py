@@ -12,7 +12,7 @@ from contextlib import suppress
 import click
 
 from ccbench.commands._root import cli
-from ccbench.errors import UserError, short_of_memory
+from ccbench.errors import FULL, UserError, short_of_memory
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -40,7 +40,7 @@ def main(args: Sequence[str] | None = None) -> int:
         elif isinstance(error, OSError) and error.filename is None and error.errno in _NOT_WRITTEN:
             _give_up_on_output()
             told = UserError(f"standard output cannot be written: {error.strerror}")
-        elif isinstance(error, OSError) and error.errno in _FULL:
+        elif isinstance(error, OSError) and error.errno in FULL:
             told = UserError(
                 f"{error.filename or 'a file'} cannot be written",
                 found=error.strerror,
@@ -56,7 +56,6 @@ def main(args: Sequence[str] | None = None) -> int:
 
 _MORE = "a larger limit (ulimit -v, the container's or the batch system's), or smaller work"
 _NOT_WRITTEN = {errno.ENOSPC, errno.EIO, errno.EDQUOT}
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def _show_anything() -> None:

@@ -51,6 +51,10 @@ class Skipped(Exception):  # noqa: N818 - it is an outcome, not an error
     """A method said that this cell makes no sense; the text is its reason."""
 
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where a file may not grow."""
+
+
 def short_of_memory(error: BaseException) -> str:
     """What an exception says where memory could not be had (by numpy, torch, a library that loads), otherwise ""."""
     lines = str(error).splitlines() or [type(error).__name__]

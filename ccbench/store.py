@@ -19,7 +19,7 @@ import xxhash
 from filelock import FileLock
 from msgspec import Struct
 
-from ccbench.errors import UserError
+from ccbench.errors import FULL, UserError
 from ccbench.files import atomic_write, part_of, readable, sync, whole_file
 from ccbench.schema import Ordinal, Seconds, fit, parse
 
@@ -32,7 +32,7 @@ _BLOCK = 1 << 23  # bytes that are read at once
 _LARGE = 1 << 30  # bytes of a file up to which every process checks it
 _DAY = 86400  # seconds; a larger one is checked once a day
 _checked: set[tuple[str, int, int, int]] = set()  # files that this process has checked, as they were then
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_FULL = FULL | {errno.EROFS}
 
 
 class Damaged(UserError):  # noqa: N818 - it is told apart, and said as it is

@@ -42,8 +42,8 @@ def alone(work: Work, heard: Heard | None = None) -> Any:
     try:
         with tempfile.TemporaryDirectory(prefix="ccbench-") as folder:
             log = Path(folder, "work")
-            item = replace(work, log=log).item("work", trains=work.trains)
-            executor.submit(replace(item, function=f"{__name__}:told", payload=dict(item.payload)))
+            item = replace(work, log=log).item("work")
+            executor.submit(replace(item, function=f"{__name__}:told", warm=work.warm))
             while not (ended := executor.wait(0.25)):
                 if so_far := progress_of(log):
                     (heard or unheard)(*so_far)

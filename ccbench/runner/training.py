@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ccbench.budget import Budget, DataShape
+from ccbench.executors import TRAINING
 from ccbench.offers.discovery import plugins
 from ccbench.records.facts import Taught, Trained
 from ccbench.runner.device import chosen_device, environment
@@ -32,7 +33,7 @@ class Training(Work):
         micro_batch: images per forward pass where the whole batch does not fit.
     """
 
-    trains: ClassVar[bool] = True
+    warm: ClassVar[str] = TRAINING
     artifact: Path
     architecture: str
     seed_value: int
@@ -86,7 +87,7 @@ class Training(Work):
 class Teaching(Work):
     """Train or import the teacher of a protocol on a dataset and test it."""
 
-    trains: ClassVar[bool] = True
+    warm: ClassVar[str] = TRAINING
 
     def work(self, progress: Heard) -> Taught:
         """Train or import, and test."""

@@ -154,34 +154,26 @@ class Work:
     Attributes:
         context: what it has in common with other work.
         log: where output and progress go, without suffix; None leaves them in this process.
-        trains: whether this kind of work trains networks whatever else it does.
+        warm: what it needs imported where it is the only work, see :class:`ccbench.executors.WorkItem`.
     """
 
     kinds: ClassVar[dict[str, type[Work]]] = {}
-    trains: ClassVar[bool] = False
+    warm: ClassVar[str] = HEAVY
     context: Context
     log: Path | None = None
 
     def __init_subclass__(cls) -> None:
         Work.kinds[cls.__name__] = cls
 
-    def item(
-        self, name: str, timeout: float | None = None, seal: Seal | None = None, *, trains: bool = True
-    ) -> WorkItem:
-        """This work for an executor, which calls :func:`do` with its payload.
-
-        Args:
-            name: id of the item.
-            timeout: seconds, or None.
-            seal: what it may see, or None for everything.
-            trains: whether it trains networks, or is one of many items of which some do.
-        """
+    def item(self, name: str, timeout: float | None = None, seal: Seal | None = None) -> WorkItem:
+        """This work for an executor, which calls :func:`do` with its payload."""
         plain = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
         payload = {**plain, "kind": type(self).__name__}
         function, by = f"{type(self).__module__}:do", self.context.foreign
         what = self.doing + (f", with code of {by}" if by else "")
-        gpu, warm = self.context.device != "cpu", TRAINING if trains else HEAVY
-        return WorkItem(name, function, payload, timeout, what=what, warm=warm, seal=seal, gpu=gpu)
+        gpu = self.context.device != "cpu"
+        # one of a run's many items, which are forked from one process: some of them train
+        return WorkItem(name, function, payload, timeout, what=what, warm=TRAINING, seal=seal, gpu=gpu)
 
     @property
     def doing(self) -> str:
